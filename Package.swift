@@ -1,0 +1,111 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The floors of the house, ground to roof (docs/ARCHITECTURE.md). A target may depend on targets of lower
+// floors alone; `Tests/TidyTests` and `--explicit-target-dependency-import-check error` hold it to that.
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func floor(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+func proof(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "tallygate",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "tallygate", targets: ["tallygate"]),
+        .executable(name: "tally", targets: ["tally"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        // Ground: C libraries and the kernel, as they are.
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(name: "CPlatform"),
+
+        // Floor 1, nouns: what things are.
+        floor("TallyModel"),
+
+        // Floor 1, doors: one C library or the kernel each; the only places that may say `unsafe`.
+        floor("TallyHash", ["COpenSSL", "CXXHash", "TallyModel"]),
+        floor("TallyLZ4", ["CLZ4"]),
+        floor("TallyIO", ["CPlatform", "TallyModel"]),
+        floor("TallyTLS", ["COpenSSL", "TallyModel"]),
+
+        // Floor 2, pure: bytes and numbers in, bytes and numbers out.
+        floor("TallyWire", ["TallyModel", "TallyHash", "TallyLZ4"]),
+        floor("TallyPricing", ["TallyModel"], resources: [.embedInCode("Book/prices.json")]),
+        floor("TallyRollup", ["TallyModel", "TallyPricing", "TallyWire"]),
+        floor("TallyHTTP", ["TallyModel"]),
+
+        // Floor 3, machines: protocol, log, storage, transport.
+        floor("TallyProtocol", ["TallyModel", "TallyHash", "TallyWire"]),
+        floor("TallyLog", ["TallyModel", "TallyHash", "TallyIO"]),
+        floor("TallyTransport", ["TallyModel", "TallyIO", "TallyTLS"]),
+        floor(
+            "TallyStorage",
+            ["TallyModel", "TallyHash", "TallyIO", "TallyWire", "TallyPricing", "TallyRollup", "TallyLog", grdb]),
+
+        // Floor 4, parts: the two programs, without their command lines.
+        floor(
+            "TallyGateway",
+            [
+                "TallyModel", "TallyHash", "TallyIO", "TallyTLS", "TallyWire", "TallyPricing", "TallyRollup",
+                "TallyHTTP", "TallyProtocol", "TallyLog", "TallyTransport", "TallyStorage", log,
+            ]),
+        floor(
+            "TallyWorkstation",
+            [
+                "TallyModel", "TallyHash", "TallyIO", "TallyTLS", "TallyWire", "TallyProtocol", "TallyLog",
+                "TallyTransport",
+            ]),
+
+        // Roof: flags, wiring, exit codes.
+        .executableTarget(
+            name: "tallygate",
+            dependencies: ["TallyModel", "TallyIO", "TallyPricing", "TallyStorage", "TallyGateway", arguments, log],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "tally",
+            dependencies: ["TallyModel", "TallyIO", "TallyWorkstation", arguments],
+            swiftSettings: strict),
+
+        // Garden: what proves the house and loads it.
+        .target(
+            name: "TallyGenerator", dependencies: ["TallyModel"], path: "bench/generator", swiftSettings: strict),
+        .executableTarget(
+            name: "tallygen", dependencies: ["TallyGenerator", arguments], path: "bench/tallygen",
+            swiftSettings: strict),
+
+        proof("TallyModelTests", ["TallyModel"]),
+        proof("TallyIOTests", ["TallyIO", "TallyModel"]),
+        proof("TallyTransportTests", ["TallyTransport", "TallyTLS", "TallyIO", "TallyModel"]),
+        proof("TallyWireTests", ["TallyWire", "TallyModel", "TallyHash", "TallyLZ4"]),
+        proof("TallyProtocolTests", ["TallyProtocol", "TallyWire", "TallyModel", "TallyHash"]),
+        proof("TallyPricingTests", ["TallyPricing", "TallyRollup", "TallyModel", "TallyWire"]),
+        proof("TallyLogTests", ["TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
+        proof("TallyWorkstationTests", ["TallyWorkstation", "TallyGenerator", "TallyLog", "TallyIO", "TallyModel"]),
+        proof("TidyTests", []),
+    ]
+)

@@ -1,0 +1,29 @@
+// Kernel interfaces that the platform's Swift module leaves out. Everything here
+// is `static inline`, so the module has nothing to link.
+#ifndef TALLY_CPLATFORM_SHIM_H
+#define TALLY_CPLATFORM_SHIM_H
+#if defined(__linux__)
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+static inline int tally_syncfs(int descriptor) {
+    return (int)syscall(SYS_syncfs, descriptor);
+}
+/// The file system's magic number (statfs f_type), or -1.
+static inline long tally_filesystem_type(int descriptor) {
+    struct statfs facts;
+    if (fstatfs(descriptor, &facts) != 0) return -1;
+    return (long)facts.f_type;
+}
+#endif
+#endif

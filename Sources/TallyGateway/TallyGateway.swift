@@ -1,0 +1,1 @@
+/// The room `TallyGateway`; its door sign stands in docs/ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+/// The room `TallyHTTP`; its door sign stands in docs/ARCHITECTURE.md.

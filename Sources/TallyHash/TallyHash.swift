@@ -1,0 +1,1 @@
+/// The room `TallyHash`; its door sign stands in docs/ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+/// The room `TallyIO`; its door sign stands in docs/ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+/// The room `TallyLZ4`; its door sign stands in docs/ARCHITECTURE.md.

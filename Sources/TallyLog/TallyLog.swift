@@ -1,0 +1,1 @@
+/// The room `TallyLog`; its door sign stands in docs/ARCHITECTURE.md.

@@ -1,0 +1,59 @@
+/// Every bound of the protocol and the programs, with its relation to the others asserted in the tests
+/// (`LimitsTests`). A number that limits something and stands elsewhere is a mistake.
+package enum Limits {
+    // MARK: Schema 1
+
+    package static let labelBytesMax = 64
+    /// Milliseconds; the column keeps 0 for "absent".
+    package static let timeMsMin: Int64 = 1
+    package static let timeMsMax: Int64 = 1 << 43 - 1
+    package static let tokensMax: UInt32 = 1_000_000_000
+    package static let durationMsMax: UInt32 = 86_400_000
+    package static let reportedCostNanoUSDMax: UInt64 = 10_000_000_000_000
+
+    // MARK: Frames and batches
+
+    /// Type and flags and body, after authentication.
+    package static let frameBytesMax = 65_600
+    /// The same before a HELLO has been accepted.
+    package static let helloFrameBytesMax = 1_024
+    package static let batchEventsMax = 4_096
+    /// A batch body before compression.
+    package static let batchRawBytesMax = 65_536 - 64
+    package static let skipGroupsMax = 8
+    package static let sequenceMax: UInt64 = 1 << 56 - 1
+    /// A tenant's running total of tokens, and of reported nano-USD: no sum in a view can overflow below it.
+    package static let tenantTotalMax: UInt64 = 1 << 62
+
+    // MARK: Connection
+
+    package static let helloTimeout: Duration = .seconds(5)
+    package static let idleTimeout: Duration = .seconds(120)
+    package static let pingIntervalMin: Duration = .seconds(1)
+    /// The window above committed that a workstation may fill.
+    package static let creditEvents: UInt32 = 65_536
+    package static let creditBytes: UInt32 = 1 << 20
+    package static let connectionsMax = 19_000
+
+    // MARK: Time
+
+    /// An event further ahead of the gateway's clock counts at its receive time, flagged.
+    package static let aheadMsMax: Int64 = 600_000
+    package static let gatherDuration: Duration = .seconds(1)
+
+    // MARK: Labels
+
+    package static let newLabelsPerWorkstationDayMax = 32
+    package static let newLabelsPerTenantMax = 256
+
+    // MARK: Log
+
+    package static let segmentBytesMax = 64 << 20
+    package static let recordBytesMax = 1 << 20
+
+    // MARK: Views
+
+    /// How far the views may stand behind the ledger before the reader's fold would grow too long.
+    package static let viewsLagMax: Duration = .milliseconds(250)
+    package static let viewsLagBytesMax = 16 << 20
+}

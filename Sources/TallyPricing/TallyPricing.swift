@@ -1,0 +1,1 @@
+/// The room `TallyPricing`; its door sign stands in docs/ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+/// The room `TallyProtocol`; its door sign stands in docs/ARCHITECTURE.md.

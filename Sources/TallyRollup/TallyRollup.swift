@@ -1,0 +1,1 @@
+/// The room `TallyRollup`; its door sign stands in docs/ARCHITECTURE.md.

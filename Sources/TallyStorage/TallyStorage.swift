@@ -1,0 +1,1 @@
+/// The room `TallyStorage`; its door sign stands in docs/ARCHITECTURE.md.

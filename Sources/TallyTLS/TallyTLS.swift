@@ -1,0 +1,1 @@
+/// The room `TallyTLS`; its door sign stands in docs/ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+/// The room `TallyTransport`; its door sign stands in docs/ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+/// The room `TallyWire`; its door sign stands in docs/ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+/// The room `TallyWorkstation`; its door sign stands in docs/ARCHITECTURE.md.

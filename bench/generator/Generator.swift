@@ -1,0 +1,1 @@
+/// Seeded transcripts with their true totals.
