@@ -1,1 +1,0 @@
-/// The room `TallyIO`; its door sign stands in docs/ARCHITECTURE.md.
