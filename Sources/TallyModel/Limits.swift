@@ -19,7 +19,7 @@ package enum Limits {
     package static let helloFrameBytesMax = 1_024
     package static let batchEventsMax = 4_096
     /// A batch body before compression.
-    package static let batchRawBytesMax = 65_536 - 64
+    package static let batchRawBytesMax = 65_536
     package static let skipGroupsMax = 8
     package static let sequenceMax: UInt64 = 1 << 56 - 1
     /// A tenant's running total of tokens, and of reported nano-USD: no sum in a view can overflow below it.

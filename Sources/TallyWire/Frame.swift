@@ -1,0 +1,250 @@
+package import TallyModel
+
+/// Every frame of `tallygate/1` as a value; `protocol/SPEC.md` section 2 is the normative table.
+package enum Frame: Hashable, Sendable {
+    case hello(Hello)
+    case welcome(Welcome)
+    case batch(BatchFrame)
+    case ack(Ack)
+    case reject(Reject)
+    case skip(Skip)
+    case probe(sequence: Sequence64)
+    case chain(sequence: Sequence64, value: ChainValue?)
+    case ping(opaque: UInt64)
+    case pong(opaque: UInt64)
+    case goaway(GoAway)
+    case close(final: Sequence64)
+    case adopt(sessions: [SessionID])
+    case adopted(entries: [AdoptedEntry], isLast: Bool)
+}
+
+/// Opens a connection: who speaks, and where its stream stands.
+package struct Hello: Hashable, Sendable {
+    package var versions: ClosedRange<UInt16> = 1...1
+    package var schemas: ClosedRange<UInt16> = 1...1
+    package var stream: StreamID
+    /// The lowest and the highest sequence that the spool holds; zero where it holds none.
+    package var lowestHeld: Sequence64 = .zero
+    package var highestHeld: Sequence64 = .zero
+    package var highestChain: ChainValue
+    package var acknowledged: StreamCursor
+    package var clockMs: Int64
+    /// The epoch that the last WELCOME told; zero before the first.
+    package var storeEpoch: StoreEpoch = StoreEpoch(0)
+    package var wantsAdoption = false
+    package var credential: Credential
+    package var options: [HelloOption] = []
+
+    package init(
+        stream: StreamID, highestChain: ChainValue, acknowledged: StreamCursor, clockMs: Int64, credential: Credential
+    ) {
+        self.stream = stream
+        self.highestChain = highestChain
+        self.acknowledged = acknowledged
+        self.clockMs = clockMs
+        self.credential = credential
+    }
+}
+
+/// A place in a stream with everything that both sides can compare there.
+package struct StreamCursor: Hashable, Sendable {
+    package var sequence: Sequence64
+    package var chain: ChainValue
+    package var totals: RunningTotals
+    package init(sequence: Sequence64, chain: ChainValue, totals: RunningTotals) {
+        self.sequence = sequence
+        self.chain = chain
+        self.totals = totals
+    }
+}
+
+package enum Credential: Hashable, Sendable {
+    case mutualTLS
+    /// The token's text as bytes, at most 255.
+    case token([UInt8])
+}
+
+package struct HelloOption: Hashable, Sendable {
+    package var id: UInt16
+    package var value: [UInt8]
+    package init(id: UInt16, value: [UInt8]) {
+        self.id = id
+        self.value = value
+    }
+}
+
+/// How much may be in flight above committed.
+package struct Credit: Hashable, Sendable {
+    package var events: UInt32
+    /// Bytes of BATCH bodies as they travel.
+    package var bytes: UInt32
+    package static let paused = Credit(events: 0, bytes: 0)
+    package init(events: UInt32, bytes: UInt32) {
+        self.events = events
+        self.bytes = bytes
+    }
+}
+
+package struct Welcome: Hashable, Sendable {
+    package var version: UInt16 = 1
+    package var schema: UInt16 = 1
+    package var allowsAdoption = false
+    package var committed: StreamCursor
+    package var credit: Credit
+    package var batchEventsMax: UInt32
+    package var batchBodyBytesMax: UInt32
+    package var clockMs: Int64
+    package var oldestTimeMs: Int64
+    package var storeEpoch: StoreEpoch
+    package var backedUpThrough: Sequence64
+    package var generation: Generation
+    /// 32 bytes: the tenant's key for hashing projects.
+    package var tenantKey: [UInt8]
+    package var ignoredOptions: [UInt16] = []
+
+    package init(
+        committed: StreamCursor, credit: Credit, batchEventsMax: UInt32, batchBodyBytesMax: UInt32, clockMs: Int64,
+        oldestTimeMs: Int64, storeEpoch: StoreEpoch, backedUpThrough: Sequence64, generation: Generation,
+        tenantKey: [UInt8]
+    ) {
+        self.committed = committed
+        self.credit = credit
+        self.batchEventsMax = batchEventsMax
+        self.batchBodyBytesMax = batchBodyBytesMax
+        self.clockMs = clockMs
+        self.oldestTimeMs = oldestTimeMs
+        self.storeEpoch = storeEpoch
+        self.backedUpThrough = backedUpThrough
+        self.generation = generation
+        self.tenantKey = tenantKey
+    }
+}
+
+/// What stands before a BATCH's body.
+package struct BatchHeader: Hashable, Sendable {
+    package var first: Sequence64
+    package var count: UInt32
+    package var rawBytes: UInt32
+    package var controlTokens: UInt64
+    package var reportedNanoUSD: UInt64
+    package var chainAfter: ChainValue
+    package var isLZ4: Bool
+
+    package init(
+        first: Sequence64, count: UInt32, rawBytes: UInt32, controlTokens: UInt64, reportedNanoUSD: UInt64,
+        chainAfter: ChainValue, isLZ4: Bool
+    ) {
+        self.first = first
+        self.count = count
+        self.rawBytes = rawBytes
+        self.controlTokens = controlTokens
+        self.reportedNanoUSD = reportedNanoUSD
+        self.chainAfter = chainAfter
+        self.isLZ4 = isLZ4
+    }
+
+    /// The sequence of the last event. Meaningful for a header that decoded: `count` is at least 1 there.
+    package var last: Sequence64 { Sequence64(first.value + UInt64(count) - 1) }
+}
+
+package struct BatchFrame: Hashable, Sendable {
+    package var header: BatchHeader
+    package var body: [UInt8]
+    package init(header: BatchHeader, body: [UInt8]) {
+        self.header = header
+        self.body = body
+    }
+}
+
+package struct Ack: Hashable, Sendable {
+    package var committed: Sequence64
+    package var chain: ChainValue
+    package var credit: Credit
+    package var backedUpThrough: Sequence64
+    package init(committed: Sequence64, chain: ChainValue, credit: Credit, backedUpThrough: Sequence64) {
+        self.committed = committed
+        self.chain = chain
+        self.credit = credit
+        self.backedUpThrough = backedUpThrough
+    }
+}
+
+package struct Reject: Hashable, Sendable {
+    package var first: Sequence64
+    package var index: UInt32
+    package var run: UInt32
+    package var reason: RejectReason
+    /// The column to blame, 0 for none.
+    package var field: UInt8
+    package var retryMs: UInt32
+    package init(
+        first: Sequence64, index: UInt32, run: UInt32, reason: RejectReason, field: UInt8, retryMs: UInt32
+    ) {
+        self.first = first
+        self.index = index
+        self.run = run
+        self.reason = reason
+        self.field = field
+        self.retryMs = retryMs
+    }
+}
+
+/// A range of events given up for good, with what they held.
+package struct Skip: Hashable, Sendable {
+    package var first: Sequence64
+    package var last: Sequence64
+    package var chainAfter: ChainValue
+    package var reason: SkipReason
+    package var groups: [SkipGroup]
+    package init(
+        first: Sequence64, last: Sequence64, chainAfter: ChainValue, reason: SkipReason, groups: [SkipGroup]
+    ) {
+        self.first = first
+        self.last = last
+        self.chainAfter = chainAfter
+        self.reason = reason
+        self.groups = groups
+    }
+}
+
+package struct SkipGroup: Hashable, Sendable {
+    /// Nil where the totals cannot be told by model.
+    package var model: Label?
+    package var events: UInt64
+    /// Columns 12 to 18 in order.
+    package var tokenClasses: [UInt64]
+    package var reportedNanoUSD: UInt128
+    package init(model: Label?, events: UInt64, tokenClasses: [UInt64], reportedNanoUSD: UInt128) {
+        self.model = model
+        self.events = events
+        self.tokenClasses = tokenClasses
+        self.reportedNanoUSD = reportedNanoUSD
+    }
+}
+
+package struct GoAway: Hashable, Sendable {
+    package var reason: GoAwayReason
+    package var reconnectMs: UInt32
+    package var committed: Sequence64
+    package init(reason: GoAwayReason, reconnectMs: UInt32, committed: Sequence64) {
+        self.reason = reason
+        self.reconnectMs = reconnectMs
+        self.committed = committed
+    }
+}
+
+/// What a tenant's other streams have counted for a session and model.
+package struct AdoptedEntry: Hashable, Sendable {
+    package var session: SessionID
+    package var model: Label?
+    package var lastTimeMs: Int64
+    package var events: UInt64
+    package var totals: RunningTotals
+    package init(session: SessionID, model: Label?, lastTimeMs: Int64, events: UInt64, totals: RunningTotals) {
+        self.session = session
+        self.model = model
+        self.lastTimeMs = lastTimeMs
+        self.events = events
+        self.totals = totals
+    }
+}

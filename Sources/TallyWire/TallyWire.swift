@@ -1,1 +1,0 @@
-/// The room `TallyWire`; its door sign stands in docs/ARCHITECTURE.md.
