@@ -1,0 +1,55 @@
+# Tallygate. `make help` lists what there is; docs/DEVELOPING.md tells more.
+
+SWIFT ?= swift
+FLAGS := --explicit-target-dependency-import-check error
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps: ## install the system packages that the build needs, if any is missing
+	@.ci/dependencies
+
+build: deps ## debug build of everything
+	$(SWIFT) build $(FLAGS)
+
+release: deps ## release build: .build/release/tallygate and .build/release/tally
+	$(SWIFT) build -c release $(FLAGS)
+
+run: release ## a gateway, a demo tenant, this machine's (or generated) transcripts, and the usage table
+	@bench/demo/run
+
+test: deps graph ## every test, the Python reference's and the oracle's included
+	$(SWIFT) build --build-tests $(FLAGS)
+	.ci/swift-test --skip-build
+	$(PYTHON) -m unittest discover -s Tests/oracle -p 'test_*.py'
+	$(PYTHON) -m unittest discover -s protocol/reference -p 'test_*.py'
+
+check: test lint sanitize-address sanitize-thread ## test, lint, and the tests under the sanitizers
+
+lint: ## formatting
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests bench fuzz
+
+graph: ## the dependency graph, which must be free of SwiftNIO
+	@$(SWIFT) package show-dependencies --format flatlist | tee .build-graph.txt | sed 's/^/  depends on /'
+	@! grep -qi nio .build-graph.txt || { echo "the dependency graph holds SwiftNIO" >&2; exit 1; }
+
+sanitize-address: deps ## the tests under the address sanitizer
+	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build-address
+	.ci/swift-test --skip-build --sanitize=address --scratch-path .build-address
+
+sanitize-thread: deps ## the tests under the thread sanitizer
+	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build-thread
+	.ci/swift-test --skip-build --sanitize=thread --scratch-path .build-thread
+
+oracle: ## the oracle over transcripts: make oracle ARGS="--claude DIR --codex DIR"
+	$(PYTHON) Tests/oracle/oracle.py $(ARGS)
+
+conformance: ## the Python reference over the vectors
+	$(PYTHON) protocol/reference/conformance.py
+
+clean: ## remove what was built; leaves .tallygate/ alone
+	rm -rf .build .build-*

@@ -1,0 +1,133 @@
+/// Reads one HTTP/1.1 request head from bytes, strictly and within bounds; sans I/O.
+///
+/// It takes what metrics scrapers, load balancers and browsers send and refuses the rest: no obsolete line
+/// folding, no bare line feeds, no control bytes, no body (a request that announces one is refused), a head of at
+/// most 8 KB with at most 64 fields. Nothing here ever answers with bytes of the request.
+package struct RequestParser: Sendable {
+    package static let headBytesMax = 8_192
+    package static let fieldsMax = 64
+
+    package enum Outcome: Hashable, Sendable {
+        /// The head is not complete yet; call again with more bytes.
+        case needsMore
+        /// A request, and how many bytes it took.
+        case request(Request, bytes: Int)
+        case refused(Refusal)
+    }
+
+    package enum Refusal: Error, Hashable, Sendable {
+        /// Not HTTP/1.x at all, or a malformed line: 400.
+        case malformed
+        /// More than `headBytesMax` or `fieldsMax`: 431.
+        case tooLarge
+        /// Any method but GET and HEAD: 405.
+        case method
+        /// It announces a body: 413.
+        case body
+        /// HTTP/2 or later by preface: 505.
+        case version
+    }
+
+    package init() {}
+
+    /// Parses the head at the beginning of `bytes`.
+    package func parse(_ bytes: [UInt8]) -> Outcome {
+        guard let end = endOfHead(bytes) else {
+            return bytes.count > Self.headBytesMax ? .refused(.tooLarge) : .needsMore
+        }
+        guard end <= Self.headBytesMax else { return .refused(.tooLarge) }
+        var lines = bytes[..<(end - 4)].split(separator: 0x0A, omittingEmptySubsequences: false)[...]
+        guard let first = lines.popFirst() else { return .refused(.malformed) }
+        guard lines.count <= Self.fieldsMax else { return .refused(.tooLarge) }
+        do {
+            var request = try requestLine(strippingReturn(first, isLast: lines.isEmpty))
+            while let line = lines.popFirst() {
+                try field(strippingReturn(line, isLast: lines.isEmpty), into: &request)
+            }
+            guard request.host != nil || !request.keepsAlive else { return .refused(.malformed) }
+            return .request(request, bytes: end)
+        } catch {
+            return .refused(error)
+        }
+    }
+
+    /// The index behind the empty line, or nil.
+    private func endOfHead(_ bytes: [UInt8]) -> Int? {
+        guard bytes.count >= 4 else { return nil }
+        let last = min(bytes.count, Self.headBytesMax + 4)
+        for index in 3..<max(3, last)
+        where bytes[index] == 0x0A && bytes[index - 1] == 0x0D && bytes[index - 2] == 0x0A && bytes[index - 3] == 0x0D {
+            return index + 1
+        }
+        return nil
+    }
+
+    /// A line without the carriage return that must end it; the last one has lost its own with the empty line.
+    private func strippingReturn(_ line: ArraySlice<UInt8>, isLast: Bool) throws(Refusal) -> ArraySlice<UInt8> {
+        var line = line
+        if !isLast {
+            guard line.popLast() == 0x0D else { throw .malformed }
+        }
+        for byte in line where byte < 0x20 && byte != 0x09 || byte == 0x7F { throw .malformed }
+        return line
+    }
+
+    private func requestLine(_ line: ArraySlice<UInt8>) throws(Refusal) -> Request {
+        let parts = line.split(separator: 0x20, omittingEmptySubsequences: false)
+        guard parts.count == 3 else { throw .malformed }
+        let version = String(decoding: parts[2], as: UTF8.self)
+        guard version == "HTTP/1.1" || version == "HTTP/1.0" else {
+            throw version.hasPrefix("HTTP/") ? .version : .malformed
+        }
+        let method = String(decoding: parts[0], as: UTF8.self)
+        guard method == "GET" || method == "HEAD" else { throw .method }
+        guard parts[1].first == UInt8(ascii: "/"), parts[1].allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw .malformed
+        }
+        let path = parts[1].prefix { $0 != UInt8(ascii: "?") }
+        return Request(
+            path: String(decoding: path, as: UTF8.self), isHead: method == "HEAD",
+            keepsAlive: version == "HTTP/1.1")
+    }
+
+    private func field(_ line: ArraySlice<UInt8>, into request: inout Request) throws(Refusal) {
+        guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex else { throw .malformed }
+        let name = line[..<colon]
+        guard name.allSatisfy(isToken) else { throw .malformed }
+        let value = String(decoding: line[(colon + 1)...], as: UTF8.self).trimmed
+        switch String(decoding: name, as: UTF8.self).lowercased() {
+        case "content-length": if value != "0" { throw .body }
+        case "transfer-encoding": throw .body
+        case "connection": if value.lowercased() == "close" { request.keepsAlive = false }
+        case "host":
+            guard request.host == nil else { throw .malformed }
+            request.host = value
+        default: break
+        }
+    }
+
+    private func isToken(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+            true
+        default: false
+        }
+    }
+}
+
+/// What a request asks for.
+package struct Request: Hashable, Sendable {
+    /// Without the query.
+    package var path: String
+    package var isHead: Bool
+    package var keepsAlive: Bool
+    package var host: String?
+}
+
+extension String {
+    fileprivate var trimmed: String {
+        let kept = self.drop { $0 == " " || $0 == "\t" }
+        return String(kept.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
+    }
+}

@@ -1,1 +1,0 @@
-/// The room `TallyHTTP`; its door sign stands in docs/ARCHITECTURE.md.

@@ -1,0 +1,85 @@
+/// Everything a program may log: cases with typed fields, never strings that a peer or a transcript could fill.
+///
+/// To log something new, add a case, its name, its level and its fields here. A field is a number, a word of ours, an
+/// address or a name that an operator chose; there is no case that takes bytes.
+package enum LogEvent: Sendable {
+    case listening(address: String)
+    case metricsListening(address: String)
+    case stopping
+    case stopped
+    case connectionRefused(peer: String, reason: StaticString)
+    case handshakeFailed(peer: String, reason: StaticString)
+    case helloRefused(peer: String, reason: String)
+    case streamOpened(tenant: String, workstation: String, committed: UInt64, generation: UInt32)
+    case connectionClosed(tenant: String, workstation: String, reason: StaticString)
+    case batchRejected(tenant: String, workstation: String, reason: String, column: String, first: UInt64)
+    case gapRecorded(tenant: String, workstation: String, first: UInt64, last: UInt64, reason: String)
+    case epochRaised(tenant: String)
+    case tenantQuarantined(tenant: String, reason: String)
+    case viewsRebuilt(tenant: String, events: UInt64)
+    case viewsFailed(tenant: String, reason: String)
+    case commitFailed(reason: String)
+    case certificateRenewed(daysValid: Int)
+    case diskPaused(freeBytes: UInt64)
+    case diskResumed(freeBytes: UInt64)
+    case faultInjected(name: StaticString)
+
+    package enum Level: Int, Sendable { case debug, info, notice, warning, error, critical }
+
+    package var level: Level {
+        switch self {
+        case .streamOpened, .connectionClosed: .info
+        case .listening, .metricsListening, .stopping, .stopped, .certificateRenewed, .diskResumed: .notice
+        case .connectionRefused, .handshakeFailed, .helloRefused: .info
+        case .batchRejected, .gapRecorded, .epochRaised, .viewsRebuilt, .diskPaused, .faultInjected: .warning
+        case .tenantQuarantined, .viewsFailed: .error
+        case .commitFailed: .critical
+        }
+    }
+
+    /// The event's name and its fields, in the order in which they are shown.
+    package var parts: (message: String, fields: [(name: String, value: String)]) {
+        switch self {
+        case .listening(let address): ("listening", [("address", address)])
+        case .metricsListening(let address): ("serving metrics", [("address", address)])
+        case .stopping: ("stopping: no new connections, committing what was received", [])
+        case .stopped: ("stopped", [])
+        case .connectionRefused(let peer, let reason):
+            ("connection refused", [("peer", peer), ("reason", "\(reason)")])
+        case .handshakeFailed(let peer, let reason): ("handshake failed", [("peer", peer), ("reason", "\(reason)")])
+        case .helloRefused(let peer, let reason): ("hello refused", [("peer", peer), ("reason", reason)])
+        case .streamOpened(let tenant, let workstation, let committed, let generation):
+            (
+                "stream opened",
+                Self.who(tenant, workstation) + [("committed", "\(committed)"), ("generation", "\(generation)")]
+            )
+        case .connectionClosed(let tenant, let workstation, let reason):
+            ("connection closed", Self.who(tenant, workstation) + [("reason", "\(reason)")])
+        case .batchRejected(let tenant, let workstation, let reason, let column, let first):
+            (
+                "batch rejected",
+                Self.who(tenant, workstation) + [("reason", reason), ("column", column), ("first", "\(first)")]
+            )
+        case .gapRecorded(let tenant, let workstation, let first, let last, let reason):
+            (
+                "gap recorded",
+                Self.who(tenant, workstation) + [("first", "\(first)"), ("last", "\(last)"), ("reason", reason)]
+            )
+        case .epochRaised(let tenant): ("store epoch raised: acknowledged data is missing", [("tenant", tenant)])
+        case .tenantQuarantined(let tenant, let reason):
+            ("tenant quarantined; all others go on", [("tenant", tenant), ("reason", reason)])
+        case .viewsRebuilt(let tenant, let events):
+            ("views rebuilt from the ledger", [("tenant", tenant), ("events", "\(events)")])
+        case .viewsFailed(let tenant, let reason): ("views failed", [("tenant", tenant), ("reason", reason)])
+        case .commitFailed(let reason): ("commit failed; stopping at once", [("reason", reason)])
+        case .certificateRenewed(let days): ("server certificate made", [("days_valid", "\(days)")])
+        case .diskPaused(let free): ("disk nearly full; paused", [("free_bytes", "\(free)")])
+        case .diskResumed(let free): ("disk has room again; resumed", [("free_bytes", "\(free)")])
+        case .faultInjected(let name): ("fault injected", [("fault", "\(name)")])
+        }
+    }
+
+    private static func who(_ tenant: String, _ workstation: String) -> [(name: String, value: String)] {
+        [("tenant", tenant), ("workstation", workstation)]
+    }
+}
