@@ -1,0 +1,66 @@
+/// What an operator's command asks of a data folder. It travels as JSON through the folder's socket while a gateway
+/// runs there, and is answered in the command's own process, under the folder's lock, otherwise.
+package enum AdminRequest: Codable, Hashable, Sendable {
+    case tenantCreate(name: String, plan: String, retentionDays: Int?)
+    case tenantList
+    case tenantShow(name: String)
+    case enroll(tenant: String, workstation: String)
+    case workstationList(tenant: String)
+    case workstationRevoke(tenant: String, workstation: String)
+    case usage(UsageArguments)
+    case verify(tenant: String?)
+}
+
+/// The arguments of `tallygate usage` as they were typed; the answering side parses them.
+package struct UsageArguments: Codable, Hashable, Sendable {
+    package var tenant: String
+    package var by: [String]
+    package var since: String?
+    package var until: String?
+    package var timezone: String?
+    package var model: String?
+    package var workstation: String?
+
+    package init(
+        tenant: String, by: [String], since: String?, until: String?, timezone: String?, model: String?,
+        workstation: String?
+    ) {
+        self.tenant = tenant
+        self.by = by
+        self.since = since
+        self.until = until
+        self.timezone = timezone
+        self.model = model
+        self.workstation = workstation
+    }
+}
+
+package enum OutputFormat: String, Codable, Hashable, Sendable {
+    case text, json, csv
+}
+
+/// A request and the form in which its answer shall be printed.
+package struct AdminCall: Codable, Hashable, Sendable {
+    package var request: AdminRequest
+    package var format: OutputFormat
+
+    package init(_ request: AdminRequest, format: OutputFormat) {
+        self.request = request
+        self.format = format
+    }
+}
+
+/// What to print, and the exit code.
+package struct AdminReply: Codable, Hashable, Sendable {
+    /// For standard output, complete with its last line feed; may be empty.
+    package var output: String
+    /// For standard error: what went wrong and what to do.
+    package var failure: String?
+    package var exitCode: Int32
+
+    package static func done(_ output: String) -> AdminReply { AdminReply(output: output, failure: nil, exitCode: 0) }
+
+    package static func failed(_ failure: String, exitCode: Int32 = 1, output: String = "") -> AdminReply {
+        AdminReply(output: output, failure: failure, exitCode: exitCode)
+    }
+}

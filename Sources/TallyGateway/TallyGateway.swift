@@ -1,1 +1,0 @@
-/// The room `TallyGateway`; its door sign stands in docs/ARCHITECTURE.md.
