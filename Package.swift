@@ -23,6 +23,7 @@ func proof(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -35,6 +36,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON"]),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
@@ -72,7 +74,7 @@ let package = Package(
             "TallyGateway",
             [
                 "TallyModel", "TallyHash", "TallyIO", "TallyTLS", "TallyWire", "TallyPricing", "TallyRollup",
-                "TallyHTTP", "TallyProtocol", "TallyLog", "TallyTransport", "TallyStorage", log,
+                "TallyHTTP", "TallyProtocol", "TallyLog", "TallyTransport", "TallyStorage", log, configuration, grdb,
             ]),
         floor(
             "TallyWorkstation",
@@ -84,7 +86,7 @@ let package = Package(
         // Roof: flags, wiring, exit codes.
         .executableTarget(
             name: "tallygate",
-            dependencies: ["TallyModel", "TallyIO", "TallyPricing", "TallyStorage", "TallyGateway", arguments, log],
+            dependencies: ["TallyModel", "TallyGateway", arguments],
             swiftSettings: strict),
         .executableTarget(
             name: "tally",
@@ -105,6 +107,7 @@ let package = Package(
         proof("TallyProtocolTests", ["TallyProtocol", "TallyWire", "TallyModel", "TallyHash"]),
         proof("TallyPricingTests", ["TallyPricing", "TallyRollup", "TallyModel", "TallyWire"]),
         proof("TallyLogTests", ["TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
+        proof("TallyStorageTests", ["TallyStorage", "TallyModel", grdb]),
         proof("TallyWorkstationTests", ["TallyWorkstation", "TallyGenerator", "TallyLog", "TallyIO", "TallyModel"]),
         proof("TidyTests", []),
     ]

@@ -1,0 +1,118 @@
+import Synchronization
+import TallyModel
+
+/// The gateway's counters, and their Prometheus text. Numbers only: no label of a metric can hold a peer's text.
+final class Metrics: Sendable {
+    enum Counter: Int, CaseIterable {
+        case connectionsAccepted, connectionsRefused, handshakesFailed, hellosRefused
+        case batchesReceived, batchesDuplicate, batchesRejected, contentRejected
+        case eventsCommitted, gapsRecorded, bytesReceived, bodyBytesReceived
+        case commits, tenantSyncs, fileSystemSyncs, commitNanoseconds, viewTransactions, viewRebuilds
+
+        var name: String {
+            switch self {
+            case .connectionsAccepted: "tallygate_connections_accepted_total"
+            case .connectionsRefused: "tallygate_connections_refused_total"
+            case .handshakesFailed: "tallygate_handshakes_failed_total"
+            case .hellosRefused: "tallygate_hellos_refused_total"
+            case .batchesReceived: "tallygate_batches_received_total"
+            case .batchesDuplicate: "tallygate_batches_duplicate_total"
+            case .batchesRejected: "tallygate_batches_rejected_total"
+            case .contentRejected: "tallygate_batches_rejected_for_content_total"
+            case .eventsCommitted: "tallygate_events_committed_total"
+            case .gapsRecorded: "tallygate_gaps_recorded_total"
+            case .bytesReceived: "tallygate_received_bytes_total"
+            case .bodyBytesReceived: "tallygate_batch_body_bytes_total"
+            case .commits: "tallygate_commits_total"
+            case .tenantSyncs: "tallygate_segment_syncs_total"
+            case .fileSystemSyncs: "tallygate_file_system_syncs_total"
+            case .commitNanoseconds: "tallygate_commit_nanoseconds_total"
+            case .viewTransactions: "tallygate_view_transactions_total"
+            case .viewRebuilds: "tallygate_view_rebuilds_total"
+            }
+        }
+
+        var help: String {
+            switch self {
+            case .connectionsAccepted: "TCP connections accepted."
+            case .connectionsRefused: "Connections refused because of a limit."
+            case .handshakesFailed: "TLS handshakes that failed."
+            case .hellosRefused: "HELLO frames refused."
+            case .batchesReceived: "BATCH frames taken."
+            case .batchesDuplicate: "BATCH frames that were committed before and acknowledged again."
+            case .batchesRejected: "BATCH frames answered by REJECT."
+            case .contentRejected: "BATCH frames rejected because a column was named as content."
+            case .eventsCommitted: "Events committed to stable storage."
+            case .gapsRecorded: "SKIP frames committed as gaps."
+            case .bytesReceived: "Plaintext bytes received."
+            case .bodyBytesReceived: "Bytes of BATCH bodies received."
+            case .commits: "Group commits."
+            case .tenantSyncs: "Barriers on one tenant's segment."
+            case .fileSystemSyncs: "Barriers on the whole file system."
+            case .commitNanoseconds: "Time spent in barriers."
+            case .viewTransactions: "Transactions on views."
+            case .viewRebuilds: "Views discarded and rebuilt from the ledger."
+            }
+        }
+    }
+
+    enum Gauge: Int, CaseIterable {
+        case connections, streams, tenants, viewsLagRecords, isReady
+
+        var name: String {
+            switch self {
+            case .connections: "tallygate_connections"
+            case .streams: "tallygate_live_streams"
+            case .tenants: "tallygate_tenants"
+            case .viewsLagRecords: "tallygate_views_lag_records"
+            case .isReady: "tallygate_ready"
+            }
+        }
+
+        var help: String {
+            switch self {
+            case .connections: "Open connections."
+            case .streams: "Streams with a live connection."
+            case .tenants: "Tenants that are open."
+            case .viewsLagRecords: "Ledger records that the views have not applied yet."
+            case .isReady: "1 while the gateway takes batches."
+            }
+        }
+    }
+
+    private let counters: [AtomicCell]
+    private let gauges: [AtomicCell]
+
+    init() {
+        counters = Counter.allCases.map { _ in AtomicCell() }
+        gauges = Gauge.allCases.map { _ in AtomicCell() }
+    }
+
+    func add(_ counter: Counter, _ amount: Int = 1) { counters[counter.rawValue].add(amount) }
+    func add(_ gauge: Gauge, _ amount: Int) { gauges[gauge.rawValue].add(amount) }
+    func set(_ gauge: Gauge, _ value: Int) { gauges[gauge.rawValue].set(value) }
+    func value(_ counter: Counter) -> Int { counters[counter.rawValue].value }
+    func value(_ gauge: Gauge) -> Int { gauges[gauge.rawValue].value }
+
+    /// The exposition format of Prometheus, version 0.0.4.
+    var text: String {
+        var text = "# HELP tallygate_build_info The program's version.\n# TYPE tallygate_build_info gauge\n"
+        text += "tallygate_build_info{version=\"\(ProgramVersion.text)\"} 1\n"
+        for counter in Counter.allCases {
+            text += "# HELP \(counter.name) \(counter.help)\n# TYPE \(counter.name) counter\n"
+            text += "\(counter.name) \(value(counter))\n"
+        }
+        for gauge in Gauge.allCases {
+            text += "# HELP \(gauge.name) \(gauge.help)\n# TYPE \(gauge.name) gauge\n\(gauge.name) \(value(gauge))\n"
+        }
+        return text
+    }
+}
+
+/// One number that several threads change.
+private final class AtomicCell: Sendable {
+    private let number = Atomic<Int>(0)
+    var value: Int { number.load(ordering: .relaxed) }
+    func add(_ amount: Int) { number.wrappingAdd(amount, ordering: .relaxed) }
+    func set(_ value: Int) { number.store(value, ordering: .relaxed) }
+}

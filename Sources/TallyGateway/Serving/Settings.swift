@@ -1,0 +1,178 @@
+import Configuration
+import Foundation
+import TallyModel
+
+/// What `tallygate serve` was told on its command line; nil where a flag is absent.
+package struct SettingsFlags: Sendable {
+    package var listen: String?
+    package var address: String?
+    package var metrics: String?
+    package var certificate: String?
+    package var key: String?
+    package var logLevel: String?
+    package var shards: Int?
+
+    package init(
+        listen: String?, address: String?, metrics: String?, certificate: String?, key: String?, logLevel: String?,
+        shards: Int?
+    ) {
+        self.listen = listen
+        self.address = address
+        self.metrics = metrics
+        self.certificate = certificate
+        self.key = key
+        self.logLevel = logLevel
+        self.shards = shards
+    }
+}
+
+/// The settings in force: flags over environment (`TALLYGATE_…`) over file over defaults.
+struct Settings: Sendable {
+    var listen: HostPort
+    /// What workstations are told to connect to, where it is not `listen`.
+    var address: HostPort?
+    var metrics: HostPort?
+    var certificateFile: String?
+    var keyFile: String?
+    var logLevel: LogEvent.Level
+    var shards: Int
+
+    /// The names that the file may hold, and the environment as `TALLYGATE_` with capitals.
+    static let keys = ["listen", "address", "metrics", "certificate", "key", "log_level", "shards"]
+
+    static func resolve(
+        flags: SettingsFlags, file: String?, environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(SettingsError) -> Settings {
+        let below = try Sources(file: file, environment: environment)
+        guard let listenText = flags.listen ?? below.text("listen") else { throw .missingListen }
+        let settings = Settings(
+            listen: try hostPort(listenText, "listen"),
+            address: try (flags.address ?? below.text("address")).map { text throws(SettingsError) in
+                try hostPort(text, "address")
+            },
+            metrics: try (flags.metrics ?? below.text("metrics")).map { text throws(SettingsError) in
+                try hostPort(text, "metrics")
+            },
+            certificateFile: flags.certificate ?? below.text("certificate"),
+            keyFile: flags.key ?? below.text("key"),
+            logLevel: try level(flags.logLevel ?? below.text("log_level") ?? "info"),
+            shards: try flags.shards ?? below.count("shards") ?? ProcessInfo.processInfo.activeProcessorCount)
+        try settings.check()
+        return settings
+    }
+
+    private func check() throws(SettingsError) {
+        guard (1...Limits.shardsMax).contains(shards) else {
+            throw .value(key: "shards", expected: "a number from 1 to \(Limits.shardsMax)")
+        }
+        guard (certificateFile == nil) == (keyFile == nil) else { throw .halfCertificate }
+        if let metrics, !metrics.isLoopback { throw .metricsNotLoopback }
+        if let address, address.port == 0 {
+            throw .value(key: "address", expected: "a port that workstations can reach, not 0")
+        }
+    }
+
+    private static func hostPort(_ text: String, _ key: String) throws(SettingsError) -> HostPort {
+        guard let value = HostPort(text) else {
+            throw .value(key: key, expected: "HOST:PORT, such as 127.0.0.1:7443 or [::1]:7443")
+        }
+        return value
+    }
+
+    private static func level(_ text: String) throws(SettingsError) -> LogEvent.Level {
+        switch text {
+        case "debug": .debug
+        case "info": .info
+        case "notice": .notice
+        case "warning": .warning
+        case "error": .error
+        case "critical": .critical
+        default: throw .value(key: "log_level", expected: "debug, info, notice, warning, error or critical")
+        }
+    }
+}
+
+/// The environment over the file, through swift-configuration's providers.
+private struct Sources {
+    private let reader: ConfigReader
+
+    init(file: String?, environment: [String: String]) throws(SettingsError) {
+        var providers: [any ConfigProvider] = [EnvironmentVariablesProvider(environmentVariables: environment)]
+        if let file { providers.append(try Self.fileProvider(file)) }
+        reader = ConfigReader(providers: providers)
+    }
+
+    func text(_ key: String) -> String? {
+        reader.string(forKey: "tallygate.\(key)").flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    func count(_ key: String) throws(SettingsError) -> Int? {
+        if let value = reader.int(forKey: "tallygate.\(key)") { return value }
+        guard text(key) == nil else { throw .value(key: key, expected: "a whole number") }
+        return nil
+    }
+
+    /// The file's object becomes the `tallygate.…` keys. An unknown name is refused: a misspelt setting that is
+    /// silently ignored would be found on the day it was needed.
+    private static func fileProvider(_ path: String) throws(SettingsError) -> InMemoryProvider {
+        guard let data = FileManager.default.contents(atPath: path) else { throw .unreadable(path: path) }
+        guard let object = try? JSONDecoder().decode([String: SettingValue].self, from: data) else {
+            throw .notAnObject(path: path)
+        }
+        var values: [AbsoluteConfigKey: ConfigValue] = [:]
+        for (name, value) in object {
+            guard Settings.keys.contains(name) else { throw .unknownKey(path: path) }
+            values[AbsoluteConfigKey(["tallygate", name])] = value.configured
+        }
+        return InMemoryProvider(values: values)
+    }
+}
+
+/// A setting in the file: text or a whole number.
+private enum SettingValue: Decodable {
+    case text(String)
+    case count(Int)
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let count = try? container.decode(Int.self) {
+            self = .count(count)
+        } else {
+            self = .text(try container.decode(String.self))
+        }
+    }
+
+    var configured: ConfigValue {
+        switch self {
+        case .text(let text): ConfigValue(.string(text), isSecret: false)
+        case .count(let count): ConfigValue(.int(count), isSecret: false)
+        }
+    }
+}
+
+/// A setting that cannot be taken: says which, and what would do.
+enum SettingsError: Error, Hashable, Sendable, CustomStringConvertible {
+    case missingListen
+    case value(key: String, expected: String)
+    case halfCertificate
+    case metricsNotLoopback
+    case unreadable(path: String)
+    case notAnObject(path: String)
+    case unknownKey(path: String)
+
+    var description: String {
+        switch self {
+        case .missingListen:
+            "no address to listen on: give --listen HOST:PORT (or TALLYGATE_LISTEN, or \"listen\" in the file)"
+        case .value(let key, let expected): "the setting \(key) needs \(expected)"
+        case .halfCertificate: "--certificate and --key belong together: give both or neither"
+        case .metricsNotLoopback:
+            "metrics are plain HTTP and served on loopback only: use 127.0.0.1:PORT, [::1]:PORT or localhost:PORT"
+        case .unreadable(let path): "the settings file \(path) cannot be read: check that it exists and its permissions"
+        case .notAnObject(let path):
+            "the settings file \(path) is not one JSON object of texts and whole numbers"
+        case .unknownKey(let path):
+            "the settings file \(path) holds a name that is no setting; known are \(Settings.keys.joined(separator: ", "))"
+        }
+    }
+}
