@@ -56,4 +56,18 @@ package enum Limits {
     /// How far the views may stand behind the ledger before the reader's fold would grow too long.
     package static let viewsLagMax: Duration = .milliseconds(250)
     package static let viewsLagBytesMax = 16 << 20
+
+    // MARK: Tenants and storage
+
+    package static let tenantNameBytesMax = 63
+    package static let workstationLabelScalarsMax = 64
+    package static let tenantsMax = 100_000
+    package static let retentionDaysFree = 30
+    package static let retentionDaysPro = 365
+    package static let retentionDaysMax = 36_500
+    /// How long a database connection waits for another before it gives up.
+    package static let databaseBusyTimeout: Duration = .seconds(5)
+    /// Rows of one usage report; a request that would give more is told to narrow itself.
+    package static let reportRowsMax = 500_000
+    package static let auditRowsReadMax = 10_000
 }

@@ -1,0 +1,18 @@
+/// What a database file is: its mark, its version and how one is made.
+struct DatabaseSchema: Sendable {
+    /// `PRAGMA application_id`: tells our files from other programs'.
+    let applicationID: Int64
+    /// `PRAGMA user_version`. A higher one in a file means that a newer program wrote it.
+    let version: Int64
+    let synchronous: Synchronous
+    /// Makes an empty file into one of `version`.
+    let statements: String
+
+    /// SQLite's numbers for `PRAGMA synchronous`.
+    enum Synchronous: Int64, Sendable {
+        /// Durable up to the last checkpoint: for what can be derived again.
+        case normal = 1
+        /// Durable at every commit.
+        case full = 2
+    }
+}

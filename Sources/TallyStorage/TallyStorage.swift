@@ -1,1 +1,0 @@
-/// The room `TallyStorage`; its door sign stands in docs/ARCHITECTURE.md.
