@@ -27,7 +27,7 @@ enum BookLoader {
             throw head.refused("rows", .tooMany)
         }
         try refuseOverlaps(rows)
-        let longestFirst = prefixes.sorted { ($0.utf8.count, $1) > ($1.utf8.count, $0) }
+        let longestFirst = prefixes.sorted { $0.utf8.count > $1.utf8.count }
         return Content(version: version, prefixes: longestFirst, rows: rows)
     }
 

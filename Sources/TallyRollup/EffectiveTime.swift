@@ -1,4 +1,4 @@
-package import TallyModel
+import TallyModel
 
 /// The time at which an event counts: its day, its hour, its price.
 ///
