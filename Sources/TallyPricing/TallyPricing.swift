@@ -1,1 +1,0 @@
-/// The room `TallyPricing`; its door sign stands in docs/ARCHITECTURE.md.

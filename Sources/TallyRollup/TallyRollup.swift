@@ -1,1 +1,0 @@
-/// The room `TallyRollup`; its door sign stands in docs/ARCHITECTURE.md.
