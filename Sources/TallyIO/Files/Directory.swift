@@ -1,0 +1,145 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// A folder held open by its descriptor: everything in it is reached by name from there, so that a folder
+/// that was renamed or replaced is never written by mistake. New files are 0600, new folders 0700.
+///
+/// Why every `unsafe` call with a name holds: Swift passes a string as a zero-ended copy that lives for the
+/// length of the call, and the kernel keeps no pointer to it.
+package final class Directory: Sendable {
+    private let descriptor: Descriptor
+    /// As it was opened, for messages.
+    package let path: String
+
+    private init(taking descriptor: consuming Descriptor, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    package enum Access: Sendable { case read, write }
+
+    package static func open(_ path: String) throws(SystemError) -> Directory {
+        let raw = unsafe openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard raw >= 0 else { throw SystemError("open", path) }
+        return Directory(taking: Descriptor(taking: raw), path: path)
+    }
+
+    /// Opens `path`, and makes it and the missing folders above it first. What was made is durable.
+    package static func openOrMake(_ path: String) throws(SystemError) -> Directory {
+        do throws(SystemError) { return try open(path) } catch { guard error.isNotFound else { throw error } }
+        let (parentPath, name) = split(path)
+        guard !name.isEmpty else { throw SystemError("open", path, number: ENOENT) }
+        let parent = try openOrMake(parentPath)
+        return try parent.openOrMakeDirectory(name)
+    }
+
+    /// `a/b/` → (`a`, `b`); a name alone lies in `.`.
+    private static func split(_ path: String) -> (String, String) {
+        let parts = path.split(separator: "/")
+        let above = parts.dropLast().joined(separator: "/")
+        let parent = path.hasPrefix("/") ? "/" + above : (above.isEmpty ? "." : above)
+        return (parent, String(parts.last ?? ""))
+    }
+
+    package func openDirectory(_ name: String) throws(SystemError) -> Directory {
+        let raw = unsafe openat(descriptor.raw, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+        guard raw >= 0 else { throw SystemError("open", subject(name)) }
+        return Directory(taking: Descriptor(taking: raw), path: subject(name))
+    }
+
+    package func openOrMakeDirectory(_ name: String) throws(SystemError) -> Directory {
+        if unsafe mkdirat(descriptor.raw, name, 0o700) == 0 {
+            try sync()
+        } else {
+            guard errno == EEXIST else { throw SystemError("mkdir", subject(name)) }
+        }
+        return try openDirectory(name)
+    }
+
+    /// Makes a new file, 0600; one that exists is an error.
+    package func create(_ name: String) throws(SystemError) -> OpenFile {
+        try openFile(name, O_RDWR | O_CREAT | O_EXCL)
+    }
+
+    package func open(_ name: String, _ access: Access) throws(SystemError) -> OpenFile {
+        try openFile(name, access == .read ? O_RDONLY : O_RDWR)
+    }
+
+    /// Opens for writing, and makes the file where it is missing.
+    package func openOrCreate(_ name: String) throws(SystemError) -> OpenFile {
+        try openFile(name, O_RDWR | O_CREAT)
+    }
+
+    private func openFile(_ name: String, _ flags: CInt) throws(SystemError) -> OpenFile {
+        while true {
+            let raw = unsafe openat(descriptor.raw, name, flags | O_CLOEXEC, 0o600)
+            if raw >= 0 { return OpenFile(taking: Descriptor(taking: raw), name: subject(name)) }
+            guard errno == EINTR else { throw SystemError("open", subject(name)) }
+        }
+    }
+
+    package func facts(_ name: String) throws(SystemError) -> OpenFile.Facts {
+        var status = stat()
+        // Why this holds: the kernel fills the structure that is passed and keeps no pointer.
+        let result = unsafe fstatat(descriptor.raw, name, &status, AT_SYMLINK_NOFOLLOW)
+        guard result == 0 else { throw SystemError("stat", subject(name)) }
+        return OpenFile.Facts(status)
+    }
+
+    /// Replaces `newName` in one step. Durable after `sync`.
+    package func rename(_ name: String, to newName: String) throws(SystemError) {
+        guard unsafe renameat(descriptor.raw, name, descriptor.raw, newName) == 0 else {
+            throw SystemError("rename", subject(name))
+        }
+    }
+
+    package func unlink(_ name: String) throws(SystemError) {
+        guard unsafe unlinkat(descriptor.raw, name, 0) == 0 else { throw SystemError("unlink", subject(name)) }
+    }
+
+    package func removeDirectory(_ name: String) throws(SystemError) {
+        guard unsafe unlinkat(descriptor.raw, name, AT_REMOVEDIR) == 0 else { throw SystemError("rmdir", subject(name)) }
+    }
+
+    /// Makes creations, renames and unlinks in this folder durable.
+    package func sync() throws(SystemError) {
+        guard fsync(descriptor.raw) == 0 else { throw SystemError("sync", path) }
+    }
+
+    /// The names in the folder, sorted, without `.` and `..`; more than `limit` are an error.
+    package func list(limit: Int = 1 << 20) throws(SystemError) -> [String] {
+        // A second open description: the position of a listing belongs to the description.
+        let raw = unsafe openat(descriptor.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard raw >= 0 else { throw SystemError("open", path) }
+        // Why this holds: the stream owns the descriptor from here on and is closed on every way out.
+        guard let stream = unsafe fdopendir(raw) else {
+            let error = SystemError("list", path)
+            _ = close(raw)
+            throw error
+        }
+        defer { _ = unsafe closedir(stream) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            // Why this holds: the entry is read before the next call on the same stream, and its name ends in 0.
+            guard let entry = unsafe readdir(stream) else {
+                guard errno == 0 else { throw SystemError("list", path) }
+                return names.sorted()
+            }
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { field in
+                unsafe String(cString: UnsafeRawPointer(field).assumingMemoryBound(to: CChar.self))
+            }
+            if name == "." || name == ".." { continue }
+            guard names.count < limit else { throw SystemError("list", path, number: E2BIG) }
+            names.append(name)
+        }
+    }
+
+    /// Runs `body` with the descriptor, which stays this object's.
+    func withDescriptor<Result>(_ body: (CInt) -> Result) -> Result { body(descriptor.raw) }
+
+    private func subject(_ name: String) -> String { path + "/" + name }
+}

@@ -1,0 +1,135 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// One open regular file: whole reads and writes at given offsets, and the sync that empties the drive's cache.
+///
+/// Every call is complete or throws: short writes and interrupted calls go on inside. A file with unsynced
+/// writes must be synced before its last reference goes, or the error of its write-back is lost.
+package final class OpenFile: Sendable {
+    private let descriptor: Descriptor
+    /// The name it was opened under, for messages.
+    package let name: String
+
+    package init(taking descriptor: consuming Descriptor, name: String) {
+        self.descriptor = descriptor
+        self.name = name
+    }
+
+    /// What a file is, whatever it is called now.
+    package struct Facts: Hashable, Sendable {
+        package var device: UInt64
+        package var inode: UInt64
+        package var bytes: Int
+        package var modifiedAtMs: Int64
+        package var kind: Kind
+        /// Permission bits alone.
+        package var mode: UInt32
+        package var owner: UInt32
+    }
+
+    package enum Kind: Hashable, Sendable { case file, directory, symbolicLink, other }
+
+    package func facts() throws(SystemError) -> Facts {
+        var status = stat()
+        // Why this holds: the kernel fills the structure that is passed and keeps no pointer.
+        guard unsafe fstat(descriptor.raw, &status) == 0 else { throw SystemError("fstat", name) }
+        return Facts(status)
+    }
+
+    package func size() throws(SystemError) -> Int { try facts().bytes }
+
+    /// Appends up to `count` bytes from `offset` to `buffer`; fewer only at the end of the file.
+    package func read(at offset: Int, count: Int, into buffer: inout [UInt8]) throws(SystemError) {
+        precondition(offset >= 0 && count >= 0, "a read has a place and a length")
+        let start = buffer.count
+        buffer.append(contentsOf: repeatElement(0, count: count))
+        var done = 0
+        while done < count {
+            // Why this holds: the window lies inside the array, which stays alive and unmoved in the closure.
+            let result = unsafe buffer.withUnsafeMutableBytes { bytes in
+                unsafe pread(
+                    descriptor.raw, bytes.baseAddress?.advanced(by: start + done), count - done, off_t(offset + done))
+            }
+            if result < 0, errno == EINTR { continue }
+            guard result >= 0 else {
+                let error = SystemError("read", name)
+                buffer.removeLast(buffer.count - start)
+                throw error
+            }
+            if result == 0 { break }
+            done += result
+        }
+        buffer.removeLast(count - done)
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    package func write(_ bytes: Span<UInt8>, at offset: Int) throws(SystemError) {
+        precondition(offset >= 0, "a write has a place")
+        var done = 0
+        while done < bytes.count {
+            // Why this holds: the window lies inside the span, which outlives the call.
+            let result = unsafe bytes.withUnsafeBytes { window in
+                unsafe pwrite(
+                    descriptor.raw, window.baseAddress?.advanced(by: done), window.count - done, off_t(offset + done))
+            }
+            if result < 0, errno == EINTR { continue }
+            // A write of nothing would loop for ever: it is an error of its own.
+            guard result > 0 else { throw SystemError("write", name, number: result == 0 ? EIO : errno) }
+            done += result
+        }
+    }
+
+    /// Writes `count` zeros at `offset`: room that a later sync of data alone makes durable.
+    package func writeZeros(at offset: Int, count: Int) throws(SystemError) {
+        let zeros = [UInt8](repeating: 0, count: min(count, 64 << 10))
+        var done = 0
+        while done < count {
+            let step = min(zeros.count, count - done)
+            try write(zeros.span.extracting(first: step), at: offset + done)
+            done += step
+        }
+    }
+
+    /// Returns when every write so far is on stable storage. An error must never be retried: the kernel has
+    /// already marked the pages clean.
+    package func sync() throws(SystemError) {
+        #if canImport(Glibc)
+        let result = fdatasync(descriptor.raw)
+        #else
+        let result = fcntl(descriptor.raw, F_FULLFSYNC)
+        #endif
+        guard result == 0 else { throw SystemError("sync", name) }
+    }
+
+    package func truncate(to bytes: Int) throws(SystemError) {
+        while ftruncate(descriptor.raw, off_t(bytes)) != 0 {
+            guard errno == EINTR else { throw SystemError("truncate", name) }
+        }
+    }
+}
+
+extension OpenFile.Facts {
+    init(_ status: stat) {
+        #if canImport(Glibc)
+        let modified = status.st_mtim
+        #else
+        let modified = status.st_mtimespec
+        #endif
+        device = UInt64(truncatingIfNeeded: status.st_dev)
+        inode = UInt64(status.st_ino)
+        bytes = Int(status.st_size)
+        modifiedAtMs = Int64(modified.tv_sec) * 1_000 + Int64(modified.tv_nsec) / 1_000_000
+        kind =
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: .file
+            case S_IFDIR: .directory
+            case S_IFLNK: .symbolicLink
+            default: .other
+            }
+        mode = UInt32(status.st_mode & 0o7777)
+        owner = UInt32(status.st_uid)
+    }
+}
