@@ -86,7 +86,7 @@ struct CatalogTests {
         #expect(refusal.contains("tallygate workstation revoke"))
         #expect(
             try catalog.credentials().credential(Self.hash(1))
-                == Credential(tenant: tenant.id, workstation: first.id))
+                == TokenHolder(tenant: tenant.id, workstation: first.id))
 
         let revoked = try catalog.revoke(tenant: name, label: label, by: Self.stamp)
         #expect(revoked.id == first.id && !revoked.isLive)

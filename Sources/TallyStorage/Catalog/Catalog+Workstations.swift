@@ -74,9 +74,9 @@ extension Catalog {
                     WHERE w.revoked_ms IS NULL AND t.state = ?
                     """,
                 arguments: [TenantState.active.rawValue])
-            var byHash: [TokenHash: Credential] = [:]
+            var byHash: [TokenHash: TokenHolder] = [:]
             while let row = try rows.next() {
-                byHash[TokenHash(sha256: try row.bytes(0, count: 32))] = Credential(
+                byHash[TokenHash(sha256: try row.bytes(0, count: 32))] = TokenHolder(
                     tenant: TenantID(try row.word(1)), workstation: WorkstationID(try row.word(2)))
             }
             return CredentialIndex(byHash)

@@ -6,18 +6,18 @@ package import TallyModel
 /// through its own process), so that a connection never waits for a database. 19,000 workstations are about
 /// 2 MB. The key is a digest of 256 random bits, so looking it up tells a guesser nothing through time.
 package struct CredentialIndex: Sendable {
-    private let byHash: [TokenHash: Credential]
+    private let byHash: [TokenHash: TokenHolder]
 
-    init(_ byHash: [TokenHash: Credential]) { self.byHash = byHash }
+    init(_ byHash: [TokenHash: TokenHolder]) { self.byHash = byHash }
 
     package static let empty = CredentialIndex([:])
 
-    package func credential(_ hash: TokenHash) -> Credential? { byHash[hash] }
+    package func credential(_ hash: TokenHash) -> TokenHolder? { byHash[hash] }
     package var count: Int { byHash.count }
 }
 
 /// What a token proves.
-package struct Credential: Hashable, Sendable {
+package struct TokenHolder: Hashable, Sendable {
     package let tenant: TenantID
     package let workstation: WorkstationID
 }

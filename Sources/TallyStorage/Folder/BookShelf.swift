@@ -1,0 +1,53 @@
+import Synchronization
+import TallyHash
+import TallyIO
+package import TallyPricing
+
+/// Every price book that a ledger may name, by its content's hash. A book is on stable storage before the first
+/// record names it, and is never changed or removed.
+package final class BookShelf: Sendable {
+    /// The book that new records name.
+    package let current: PriceBook
+    private let directory: Directory
+    private let loaded: Mutex<[UInt64: PriceBook]>
+
+    /// Puts the built-in book on the shelf if it is not there.
+    package init(directory: Directory) throws(SystemError) {
+        let bytes = PriceBook.builtInBytes
+        let id = BookShelf.id(of: bytes)
+        do throws(PriceBookError) {
+            current = try PriceBook(bytes: bytes, id: id)
+        } catch {
+            preconditionFailure("the built-in price book is refused: \(error)")
+        }
+        self.directory = directory
+        loaded = Mutex([id.value: current])
+        let name = BookShelf.fileName(id.value)
+        do throws(SystemError) {
+            _ = try directory.facts(name)
+        } catch {
+            guard error.isNotFound else { throw error }
+            try directory.writeDurably(name, bytes.span)
+        }
+    }
+
+    /// The book that a record names; nil where it is not on the shelf, which is damage.
+    package func book(_ id: UInt64) -> PriceBook? {
+        if let known = loaded.withLock({ $0[id] }) { return known }
+        guard let bytes = try? directory.readWhole(BookShelf.fileName(id), limit: 4 << 20),
+            BookShelf.id(of: bytes).value == id, let book = try? PriceBook(bytes: bytes, id: PriceBookID(id))
+        else { return nil }
+        loaded.withLock { $0[id] = book }
+        return book
+    }
+
+    /// The first eight bytes of the content's SHA-256, little-endian.
+    static func id(of bytes: [UInt8]) -> PriceBookID {
+        PriceBookID(SHA256.hash(bytes).prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) })
+    }
+
+    private static func fileName(_ id: UInt64) -> String {
+        let digits = String(id, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits + ".json"
+    }
+}

@@ -1,0 +1,79 @@
+package import TallyHash
+package import TallyIO
+package import TallyModel
+package import TallyPricing
+
+/// All files of a gateway, under one lock:
+///
+/// ```
+/// DIR/lock              who owns the folder (flock)
+///     admin.sock        commands, while a gateway runs
+///     catalog.sqlite    tenants, workstations, settings, audit
+///     tls/              the authority and the server's certificate
+///     books/            price books by content, kept while a record may name them
+///     tenants/NAME/     ledger/ and views.sqlite of one tenant; NAME is random and never reused
+/// ```
+///
+/// Made with what is missing; whoever holds it is the only process that changes anything below it.
+package final class DataFolder: Sendable {
+    package let path: String
+    package let directory: Directory
+    package let catalog: Catalog
+    package let books: BookShelf
+    private let lock: FileLock
+
+    package static let socketName = "admin.sock"
+
+    package init(path: String) throws(DataFolderError) {
+        self.path = path
+        do throws(SystemError) {
+            directory = try Directory.openOrMake(path)
+        } catch {
+            throw .unusable(path: path, error)
+        }
+        do throws(FileLock.Refusal) {
+            lock = try FileLock.take(in: directory)
+        } catch {
+            switch error {
+            case .held(_, let owner): throw .owned(path: path, owner: owner)
+            case .system(let error): throw .unusable(path: path, error)
+            }
+        }
+        do throws(StorageError) { catalog = try Catalog(folder: path) } catch { throw .storage(error) }
+        do throws(SystemError) {
+            books = try BookShelf(directory: try directory.openOrMakeDirectory("books"))
+            _ = try directory.openOrMakeDirectory("tenants")
+        } catch {
+            throw .unusable(path: path, error)
+        }
+    }
+
+    /// Where a tenant's ledger and views lie. Made if it is missing: only the catalog's owner asks.
+    package func tenantDirectory(_ tenant: Tenant) throws(SystemError) -> Directory {
+        try directory.openOrMakeDirectory("tenants").openOrMakeDirectory(tenant.folder)
+    }
+
+    package func tlsDirectory() throws(SystemError) -> Directory { try directory.openOrMakeDirectory("tls") }
+
+    /// Free and total bytes, and the name, of the file system below the folder.
+    package func fileSystem() throws(SystemError) -> FileSystemFacts { try FileSystemFacts.under(directory) }
+}
+
+/// Why a data folder cannot be used.
+package enum DataFolderError: Error, Sendable, CustomStringConvertible {
+    /// Another process has it; its number where it has said so.
+    case owned(path: String, owner: Int32?)
+    case unusable(path: String, SystemError)
+    case storage(StorageError)
+
+    package var description: String {
+        switch self {
+        case .owned(let path, let owner?):
+            "the data folder \(path) is in use by process \(owner); stop that process or choose another folder"
+        case .owned(let path, nil):
+            "the data folder \(path) is in use by another process; stop it or choose another folder"
+        case .unusable(let path, let error): "the data folder \(path) cannot be used: \(error)"
+        case .storage(let error): "\(error)"
+        }
+    }
+}
