@@ -1,6 +1,8 @@
-// OpenSSL's function-like macros, made into functions that Swift can import.
+// OpenSSL's function-like macros and stack macros, made into functions that Swift can import. Everything here
+// is `static inline`, so the module has nothing to link but OpenSSL itself.
 #ifndef TALLY_COPENSSL_SHIM_H
 #define TALLY_COPENSSL_SHIM_H
+#include <string.h>
 #include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/err.h>
@@ -11,4 +13,115 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+
+// MARK: TLS
+
+/// What every context of ours has: TLS 1.3 alone, no tickets, no resumption, no early data, small idle buffers.
+static inline int tally_ctx_strict(SSL_CTX *context) {
+    if (SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1) return 0;
+    if (SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) != 1) return 0;
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
+    if (SSL_CTX_set_num_tickets(context, 0) != 1) return 0;
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_max_early_data(context, 0);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context, 1);
+    return 1;
+}
+
+/// A list with one protocol name of `count` bytes (1...255) in the form of the wire: its length, then itself.
+typedef struct {
+    unsigned int count;
+    unsigned char bytes[256];
+} tally_alpn_list;
+
+static inline int tally_alpn_select(SSL *session, const unsigned char **chosen, unsigned char *chosen_count,
+                                    const unsigned char *offered, unsigned int offered_count, void *argument) {
+    (void)session;
+    const tally_alpn_list *ours = (const tally_alpn_list *)argument;
+    unsigned char *found = NULL;
+    if (SSL_select_next_proto(&found, chosen_count, ours->bytes, ours->count, offered, offered_count) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *chosen = found;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/// Refuses a hello without ALPN, for which the selection is never asked. A hello that does not speak TLS 1.3
+/// goes on: OpenSSL refuses it with the alert that says so.
+static inline int tally_hello_requires_alpn(SSL *session, int *alert, void *argument) {
+    (void)argument;
+    const unsigned char *bytes = NULL;
+    size_t count = 0;
+    if (SSL_client_hello_get0_ext(session, TLSEXT_TYPE_supported_versions, &bytes, &count) != 1)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    if (SSL_client_hello_get0_ext(session, TLSEXT_TYPE_application_layer_protocol_negotiation, &bytes, &count) == 1)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
+/// `list` must live as long as the context.
+static inline void tally_ctx_require_alpn(SSL_CTX *context, tally_alpn_list *list) {
+    SSL_CTX_set_alpn_select_cb(context, tally_alpn_select, list);
+    SSL_CTX_set_client_hello_cb(context, tally_hello_requires_alpn, NULL);
+}
+
+static inline int tally_ctx_add_chain(SSL_CTX *context, X509 *certificate) {
+    return (int)SSL_CTX_add1_chain_cert(context, certificate);
+}
+
+static inline int tally_set_server_name(SSL *session, const char *name) {
+    return (int)SSL_set_tlsext_host_name(session, name);
+}
+
+static inline int tally_error_reason(unsigned long code) { return ERR_GET_REASON(code); }
+static inline int tally_error_is_system(unsigned long code) { return ERR_SYSTEM_ERROR(code) != 0; }
+
+// MARK: Certificates
+
+static inline EVP_PKEY *tally_make_p256_key(void) { return EVP_EC_gen("P-256"); }
+
+static inline long tally_bio_bytes(BIO *memory, char **bytes) { return BIO_get_mem_data(memory, bytes); }
+
+static inline int tally_last_pem_error_is_end(void) {
+    unsigned long code = ERR_peek_last_error();
+    return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+}
+
+/// Adds one extension in OpenSSL's configuration syntax. `issuer` may be the certificate itself.
+static inline int tally_add_extension(X509 *certificate, X509 *issuer, int nid, const char *value) {
+    X509V3_CTX context;
+    X509V3_set_ctx_nodb(&context);
+    X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
+    if (extension == NULL) return 0;
+    int added = X509_add_ext(certificate, extension, -1);
+    X509_EXTENSION_free(extension);
+    return added;
+}
+
+static inline GENERAL_NAMES *tally_alternative_names(X509 *certificate) {
+    return (GENERAL_NAMES *)X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+}
+static inline int tally_name_count(GENERAL_NAMES *names) { return sk_GENERAL_NAME_num(names); }
+/// 1 for a DNS name, 2 for an IP address, 0 for anything else; points at the bytes inside `names`.
+static inline int tally_name_at(GENERAL_NAMES *names, int index, const unsigned char **bytes, int *count) {
+    GENERAL_NAME *name = sk_GENERAL_NAME_value(names, index);
+    ASN1_STRING *text = NULL;
+    int kind = 0;
+    if (name->type == GEN_DNS) {
+        kind = 1;
+        text = name->d.dNSName;
+    } else if (name->type == GEN_IPADD) {
+        kind = 2;
+        text = name->d.iPAddress;
+    }
+    if (text == NULL) return 0;
+    *bytes = ASN1_STRING_get0_data(text);
+    *count = ASN1_STRING_length(text);
+    return kind;
+}
+static inline void tally_names_free(GENERAL_NAMES *names) { GENERAL_NAMES_free(names); }
 #endif

@@ -12,12 +12,17 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 static inline int tally_syncfs(int descriptor) {
     return (int)syscall(SYS_syncfs, descriptor);
+}
+/// accept4 with SOCK_NONBLOCK and SOCK_CLOEXEC.
+static inline int tally_accept4(int listener, struct sockaddr *address, socklen_t *size) {
+    return (int)syscall(SYS_accept4, listener, address, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 /// The file system's magic number (statfs f_type), or -1.
 static inline long tally_filesystem_type(int descriptor) {

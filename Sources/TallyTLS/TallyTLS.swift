@@ -1,1 +1,0 @@
-/// The room `TallyTLS`; its door sign stands in docs/ARCHITECTURE.md.

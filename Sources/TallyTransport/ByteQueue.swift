@@ -1,0 +1,44 @@
+import TallyIO
+
+/// Bytes in order, added at the end and taken from the front, at most `bytesMax`.
+///
+/// `bytes[start...]` is what is queued. Taking moves `start`; the front is cut off when it is the larger half,
+/// so every byte is moved at most once more. An empty queue keeps at most `idleBytesMax` of memory, because
+/// most connections are idle most of the time.
+struct ByteQueue: ~Copyable {
+    static let idleBytesMax = 1_024
+
+    let bytesMax: Int
+    private(set) var bytes: [UInt8] = []
+    private(set) var start = 0
+
+    init(bytesMax: Int) { self.bytesMax = bytesMax }
+
+    var count: Int { bytes.count - start }
+    var isEmpty: Bool { count == 0 }
+    var room: Int { bytesMax - count }
+
+    /// False, and nothing is added, if it does not fit.
+    mutating func append(_ added: Span<UInt8>) -> Bool {
+        guard added.count <= room else { return false }
+        bytes.append(copying: added)
+        return true
+    }
+
+    mutating func removeFirst(_ taken: Int) {
+        precondition(taken >= 0 && taken <= count, "only queued bytes can be taken")
+        start += taken
+        if isEmpty {
+            bytes.removeAll(keepingCapacity: bytes.capacity <= ByteQueue.idleBytesMax)
+            start = 0
+        } else if start > count {
+            bytes.removeSubrange(..<start)
+            start = 0
+        }
+    }
+
+    mutating func clear() {
+        bytes = []
+        start = 0
+    }
+}

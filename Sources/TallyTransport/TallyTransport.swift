@@ -1,1 +1,0 @@
-/// The room `TallyTransport`; its door sign stands in docs/ARCHITECTURE.md.
