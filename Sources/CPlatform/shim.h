@@ -3,9 +3,7 @@
 #ifndef TALLY_CPLATFORM_SHIM_H
 #define TALLY_CPLATFORM_SHIM_H
 #if defined(__linux__)
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
+// Without _GNU_SOURCE: the platform's Swift module is built without it, and types seen by both must be the same.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
