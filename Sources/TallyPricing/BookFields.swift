@@ -7,7 +7,7 @@ struct BookFields {
     let path: String
     private let members: [JSONMember]
 
-    /// Precondition: none. Throws unless `value` is an object with no key outside `allowed`.
+    /// Throws unless `value` is an object with no key outside `allowed`.
     init(_ value: JSONValue, row: Int?, path: String, allowed: [String]) throws(PriceBookError) {
         guard case .object(let members) = value else {
             throw .refused(row: row, field: path.isEmpty ? "row" : path, .wrongType)

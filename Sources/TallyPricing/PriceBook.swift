@@ -15,10 +15,10 @@ package struct PriceBook: Sendable {
     /// The book's own name for itself, for people.
     package let version: String
     private let prefixes: [String]
-    private let rows: [PriceRow]
-    /// Rows by exact name, and those of them that dated forms of the name match too.
-    private let exact: [String: [Int]]
-    private let dated: [String: [Int]]
+    private let table: PriceTable
+    /// Models by exact name, and by names whose dated forms match too.
+    private let exact: [String: Model]
+    private let dated: [String: Model]
 
     /// Reads a book. `id` is computed by the caller, for hashing lives on another floor.
     package init(bytes: [UInt8], id: PriceBookID) throws(PriceBookError) {
@@ -26,35 +26,47 @@ package struct PriceBook: Sendable {
         self.id = id
         version = content.version
         prefixes = content.prefixes
-        rows = content.rows
-        var exact: [String: [Int]] = [:]
-        var dated: [String: [Int]] = [:]
-        for (index, row) in rows.enumerated() {
+        var table = PriceTable()
+        var periods: [PriceTable.Period] = []
+        var exactRows: [String: [Int]] = [:]
+        var datedRows: [String: [Int]] = [:]
+        for (index, row) in content.rows.enumerated() {
+            periods.append(
+                PriceTable.Period(
+                    validFrom: row.validFrom, validTo: row.validTo, webSearch: row.webSearch,
+                    firstSlot: table.append(row)))
             for name in row.names {
-                exact[name, default: []].append(index)
-                if row.isDated { dated[name, default: []].append(index) }
+                exactRows[name, default: []].append(index)
+                if row.isDated { datedRows[name, default: []].append(index) }
             }
         }
-        self.exact = exact
-        self.dated = dated
+        // Names with the same rows are one model, so that models can be compared.
+        var models: [[Int]: Model] = [:]
+        for rows in Set(exactRows.values).union(datedRows.values) {
+            models[rows] = table.append(rows.map { periods[$0] })
+        }
+        exact = exactRows.compactMapValues { models[$0] }
+        dated = datedRows.compactMapValues { models[$0] }
+        self.table = table
     }
 
     /// The file that ships with the program.
     package static var builtInBytes: [UInt8] { PackageResources.prices_json }
 
-    /// The rows that stand for one model, found once per label.
+    /// The prices of one model, found once per label: a run of the table's periods.
     package struct Model: Hashable, Sendable {
-        let rows: [Int]
+        let first: Int
+        let count: Int
     }
 
     /// The model that `label` names, or nil: exactly, then without sellers' prefixes, then without a date.
     package func model(_ label: Label) -> Model? {
         let names = ModelName.unprefixed(label.text, prefixes: prefixes)
         for name in names {
-            if let found = exact[name] { return Model(rows: found) }
+            if let found = exact[name] { return found }
         }
         for name in names {
-            if let base = ModelName.undated(name), let found = dated[base] { return Model(rows: found) }
+            if let base = ModelName.undated(name), let found = dated[base] { return found }
         }
         return nil
     }
@@ -73,10 +85,7 @@ package struct PriceBook: Sendable {
     /// The same with the model already found.
     package func price(_ event: Event, of model: Model?, effectiveMs: Int64) -> Price {
         guard let model else { return .unpriced(.model) }
-        for index in model.rows where rows[index].validFrom <= effectiveMs && effectiveMs < rows[index].validTo {
-            return rows[index].price(event)
-        }
-        return .unpriced(.time)
+        return table.price(event, of: model, effectiveMs: effectiveMs)
     }
 }
 

@@ -1,7 +1,7 @@
 import TallyModel
 
 /// The prices of some model names for one period, with every combination of speed, tier and region worked out
-/// when the book was read: pricing only looks up.
+/// when the book was read: `PriceTable` lays them out flat and pricing only looks up.
 struct PriceRow: Sendable {
     let provider: String
     let names: [String]
@@ -12,7 +12,8 @@ struct PriceRow: Sendable {
     let validTo: Int64
     /// Femto-USD per search; nil where the vendor gives none.
     let webSearch: Int64?
-    private let schedules: [Schedule?]
+    /// In the order of `Serving.slot`; nil where there is no rate.
+    let schedules: [Schedule?]
 
     /// Nil if some combination has a rate that is no whole number of femto-USD.
     init?(
@@ -26,9 +27,9 @@ struct PriceRow: Sendable {
         self.validTo = validTo
         self.webSearch = webSearch
         var schedules: [Schedule?] = []
-        for speed in [Speed.standard, .fast] {
-            for tier in [Tier.standard, .priority, .flex, .batch] {
-                for region in [Region.global, .us, .other] {
+        for speed in Serving.speeds {
+            for tier in Serving.tiers {
+                for region in Serving.regions {
                     let parts: [Alternative?] = [
                         speed == .standard ? .times(.one) : speeds[speed],
                         tier == .standard ? .times(.one) : tiers[tier],
@@ -64,38 +65,5 @@ struct PriceRow: Sendable {
         }
         guard let result = (start ?? base).times(factor) else { return .inexact }
         return .schedule(result)
-    }
-
-    /// The rates for a way of being served, or why there are none. Unknown counts as standard.
-    func schedule(_ event: Event) -> Result<Schedule, Unpriced> {
-        let speed = event.speed == .fast ? 1 : 0
-        let tier = PriceRow.index(event.tier)
-        let region = PriceRow.index(event.region)
-        if let found = at(speed, tier, region) { return .success(found) }
-        if at(speed, 0, 0) == nil { return .failure(.speed) }
-        if at(0, tier, 0) == nil { return .failure(.tier) }
-        if at(0, 0, region) == nil { return .failure(.region) }
-        return .failure(.combination)
-    }
-
-    private func at(_ speed: Int, _ tier: Int, _ region: Int) -> Schedule? {
-        schedules[(speed * 4 + tier) * 3 + region]
-    }
-
-    private static func index(_ tier: Tier) -> Int {
-        switch tier {
-        case .unknown, .standard: 0
-        case .priority: 1
-        case .flex: 2
-        case .batch: 3
-        }
-    }
-
-    private static func index(_ region: Region) -> Int {
-        switch region {
-        case .unknown, .global: 0
-        case .us: 1
-        case .other: 2
-        }
     }
 }

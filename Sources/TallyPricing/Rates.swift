@@ -53,12 +53,6 @@ struct Schedule: Hashable, Sendable {
 
     var bands: [Band]
 
-    func rates(prompt: UInt64) -> Rates {
-        var found = bands[0].rates
-        for band in bands.dropFirst() where prompt >= band.fromTokens { found = band.rates }
-        return found
-    }
-
     func times(_ factor: Factor) -> Schedule? {
         var result = self
         for index in bands.indices {

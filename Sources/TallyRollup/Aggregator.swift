@@ -20,7 +20,7 @@ package struct Aggregator: Sendable {
     private let cellsMax: Int
     private var pricer: Pricer
     private var cells: FlatTable<CellKey, RollupCounts>
-    private var sessions: FlatTable<SessionKey, SessionDelta>
+    private var sessions: FlatTable<SessionCellKey, SessionDelta>
     private var labels: LabelTable
 
     /// `hashKey` is random and the program's own; results do not depend on it.
@@ -47,16 +47,14 @@ package struct Aggregator: Sendable {
         let room = cellsMax + Limits.batchEventsMax
         precondition(cells.count < room && sessions.count < room, "a full aggregator was not drained")
         let delta = SessionDelta(event, effectiveMs: effectiveMs)
-        let session = sessions.index(of: SessionKey(workstation: workstation, session: event.session), empty: delta)
+        let session = sessions.index(of: SessionCellKey(event.session, workstation: workstation), empty: delta)
         sessions.values[session].merge(delta)
 
         guard event.kind == .usage || event.kind == .correction, let label = event.model else { return }
         let entry = labels.entry(label, pricer: &pricer)
         let cell = cells.index(
             of: CellKey(
-                quarter: Aggregator.quarter(effectiveMs), workstation: workstation.value,
-                session: event.session.value, project: event.project?.value ?? Bytes16(high: 0, low: 0),
-                label: entry.number, agent: event.agent, origin: event.origin),
+                event, workstation: workstation, label: entry.number, quarter: Aggregator.quarter(effectiveMs)),
             empty: RollupCounts())
         let price = pricer.book.price(event, of: entry.model, effectiveMs: effectiveMs)
         cells.values[cell].fold(event, price: price, effectiveMs: effectiveMs)
@@ -77,14 +75,9 @@ package struct Aggregator: Sendable {
         found.cells.reserveCapacity(cells.count)
         found.sessions.reserveCapacity(sessions.count)
         for (key, counts) in zip(cells.keys, cells.values) {
-            guard let session = SessionID(key.session) else { preconditionFailure("a session is never zero") }
-            let rollup = RollupKey(
-                quarter: key.quarter, workstation: WorkstationID(key.workstation), agent: key.agent,
-                model: labels.label(key.label), origin: key.origin, project: ProjectID(key.project),
-                session: session)
-            found.cells.append((rollup, counts))
+            found.cells.append((key.rollup(model: labels.label(key.label)), counts))
         }
-        for (key, delta) in zip(sessions.keys, sessions.values) { found.sessions.append((key, delta)) }
+        for (key, delta) in zip(sessions.keys, sessions.values) { found.sessions.append((key.session, delta)) }
         return found
     }
 

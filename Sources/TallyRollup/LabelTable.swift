@@ -7,37 +7,48 @@ import TallyPricing
 /// Bounded by the aggregator: there are at most as many labels as cells.
 struct LabelTable: Sendable {
     struct Entry: Sendable {
-        let label: Label
         let number: UInt32
         let model: PriceBook.Model?
     }
 
-    private var entries: [Entry] = []
+    private var labels: [Label] = []
+    private var models: [PriceBook.Model?] = []
     private var numbers: [Label: UInt32] = [:]
-    /// The numbers used last, newest first.
+    /// The numbers found last by hashing, written round and round.
     private var recent: [UInt32] = []
-    private let recentMax = 4
+    private var next = 0
+    private static let recentMax = 4
 
     mutating func entry(_ label: Label, pricer: inout Pricer) -> Entry {
-        for number in recent where entries[Int(number)].label == label { return entries[Int(number)] }
-        let number: UInt32
-        if let known = numbers[label] {
-            number = known
-        } else {
-            number = UInt32(entries.count)
-            entries.append(Entry(label: label, number: number, model: pricer.model(label)))
-            numbers[label] = number
+        for index in recent.indices where labels[Int(recent[index])].text == label.text {
+            return Entry(number: recent[index], model: models[Int(recent[index])])
         }
-        if recent.count == recentMax { recent.removeLast() }
-        recent.insert(number, at: 0)
-        return entries[Int(number)]
+        let number = number(label, &pricer)
+        if recent.count < LabelTable.recentMax {
+            recent.append(number)
+        } else {
+            recent[next] = number
+            next = (next + 1) % LabelTable.recentMax
+        }
+        return Entry(number: number, model: models[Int(number)])
     }
 
-    func label(_ number: UInt32) -> Label { entries[Int(number)].label }
+    private mutating func number(_ label: Label, _ pricer: inout Pricer) -> UInt32 {
+        if let known = numbers[label] { return known }
+        let number = UInt32(labels.count)
+        labels.append(label)
+        models.append(pricer.model(label))
+        numbers[label] = number
+        return number
+    }
+
+    func label(_ number: UInt32) -> Label { labels[Int(number)] }
 
     mutating func removeAll() {
-        entries.removeAll(keepingCapacity: true)
+        labels.removeAll(keepingCapacity: true)
+        models.removeAll(keepingCapacity: true)
         numbers.removeAll(keepingCapacity: true)
         recent.removeAll(keepingCapacity: true)
+        next = 0
     }
 }

@@ -28,7 +28,8 @@ struct BookLoaderTests {
         Case(old: #"["m"]"#, new: "[]", field: "models", problem: .empty),
         Case(old: #"["m"]"#, new: #"["M"]"#, field: "models", problem: .notALabel),
         Case(old: #"["m"]"#, new: #"["m","m"]"#, field: "models", problem: .overlap(withRow: 1)),
-        Case(old: #""2026-01-01","valid_to""#, new: #""2026-02-30","valid_to""#, field: "valid_from", problem: .badDate),
+        Case(
+            old: #""2026-01-01","valid_to""#, new: #""2026-02-30","valid_to""#, field: "valid_from", problem: .badDate),
         Case(old: #""2026-01-01","valid_to""#, new: #""1.1.2026","valid_to""#, field: "valid_from", problem: .badDate),
         Case(old: #""valid_to":null"#, new: #""valid_to":"2026-01-01""#, field: "valid_to", problem: .emptyPeriod),
         Case(old: #""valid_to":null,"#, new: "", field: "valid_to", problem: .missing),
@@ -71,7 +72,8 @@ struct BookLoaderTests {
             of: #""valid_from":"2026-01-01","valid_to":null"#, with: #""valid_from":null,"valid_to":"2026-01-01""#)
         let touching = try book(Self.good + "," + until)
         #expect(touching.knows(try require(Label("m"))))
-        let over = until.replacingOccurrences(of: #""valid_to":"2026-01-01""#, with: #""valid_to":"2026-01-01T00:00:01Z""#)
+        let over = until.replacingOccurrences(
+            of: #""valid_to":"2026-01-01""#, with: #""valid_to":"2026-01-01T00:00:01Z""#)
         #expect(throws: PriceBookError.refused(row: 2, field: "models", .overlap(withRow: 1))) {
             try book(Self.good + "," + over)
         }
@@ -111,7 +113,8 @@ struct BookLoaderTests {
             ("", 0, .endedEarly), ("{", 1, .endedEarly), ("{} x", 3, .trailingBytes), (#"{"a":1.5}"#, 6, .notWhole),
             (#"{"a":1e3}"#, 6, .notWhole), (#"{"a":01}"#, 7, .unexpectedByte), (#"{"a":1,"a":2}"#, 10, .duplicateKey),
             (#"{"a":"\n"}"#, 6, .stringByte), (#"{"a":99999999999999999999}"#, 23, .numberTooLarge),
-            ("[[[[[[[[[[1]]]]]]]]]]", 8, .tooDeep), (#"{"a":tru}"#, 8, .unexpectedByte), (#"{"a":-}"#, 6, .unexpectedByte),
+            ("[[[[[[[[[[1]]]]]]]]]]", 8, .tooDeep), (#"{"a":tru}"#, 8, .unexpectedByte),
+            (#"{"a":-}"#, 6, .unexpectedByte),
             (#"{"a":1,}"#, 7, .unexpectedByte), ("[1 2]", 3, .unexpectedByte), (#"{"é":1}"#, 2, .stringByte),
         ] as [(String, Int, JSONProblem)])
     func syntax(_ text: String, _ byte: Int, _ problem: JSONProblem) {
@@ -132,14 +135,17 @@ struct BookLoaderTests {
     @Test("A book of another format or without rows, or over its size, is refused")
     func head() {
         func refused(_ text: String) -> PriceBookError? {
-            do throws(PriceBookError) { _ = try PriceBook(bytes: Array(text.utf8), id: PriceBookID(1)) } catch { return error }
+            do throws(PriceBookError) { _ = try PriceBook(bytes: Array(text.utf8), id: PriceBookID(1)) } catch {
+                return error
+            }
             return nil
         }
         #expect(
             refused(#"{"format":2,"version":"v","prefixes":[],"rows":[]}"#)
                 == .refused(row: nil, field: "format", .unknownFormat))
         #expect(
-            refused(#"{"format":1,"version":"v","prefixes":[],"rows":[]}"#) == .refused(row: nil, field: "rows", .empty))
+            refused(#"{"format":1,"version":"v","prefixes":[],"rows":[]}"#) == .refused(row: nil, field: "rows", .empty)
+        )
         #expect(refused("{}") == .refused(row: nil, field: "format", .missing))
         let large = String(repeating: " ", count: Limits.priceBookBytesMax + 1)
         #expect(refused(large) == .tooLarge(bytes: Limits.priceBookBytesMax + 1))

@@ -49,7 +49,8 @@ struct EffectiveTimeTests {
         for _ in 0..<20_000 {
             let time = Int64.random(in: Limits.timeMsMin...Limits.timeMsMax, using: &random)
             let wild = Bool.random(using: &random)
-            let offset = wild ? Int64(truncatingIfNeeded: random.next()) : Int64.random(in: -1 << 43...1 << 43, using: &random)
+            let offset =
+                wild ? Int64(truncatingIfNeeded: random.next()) : Int64.random(in: -1 << 43...1 << 43, using: &random)
             let found = EffectiveTime(timeMs: time, receivedMs: Self.received, offsetMs: offset)
             #expect(found.ms >= 1 && found.ms <= Self.received + Self.bound, "seed \(seed)")
             #expect(found.basis != .asSent || found.ms == time, "seed \(seed)")

@@ -22,15 +22,18 @@ struct PricingTests {
         Case(model: "claude-opus-5-5", rates: [4_000_000, 20_000_000, 5_000_000, 8_000_000, 200_000]),
         Case(model: "claude-opus-5-5", speed: .fast, rates: [8_000_000, 40_000_000, 10_000_000, 16_000_000, 400_000]),
         Case(model: "claude-opus-5", speed: .fast, rates: [10_000_000, 50_000_000, 12_500_000, 20_000_000, 1_000_000]),
-        Case(model: "claude-opus-4-6", speed: .fast, rates: [30_000_000, 150_000_000, 37_500_000, 60_000_000, 3_000_000]),
+        Case(
+            model: "claude-opus-4-6", speed: .fast, rates: [30_000_000, 150_000_000, 37_500_000, 60_000_000, 3_000_000]),
         Case(model: "claude-opus-4-5", rates: [5_000_000, 25_000_000, 6_250_000, 10_000_000, 500_000]),
         Case(model: "claude-opus-4-5", speed: .fast, rates: [nil, nil, nil, nil, nil]),
         Case(model: "claude-opus-4-1", rates: [15_000_000, 75_000_000, 18_750_000, 30_000_000, 1_500_000]),
-        Case(model: "claude-sonnet-4-5", context: 200_000, rates: [3_000_000, 15_000_000, 3_750_000, 6_000_000, 300_000]),
+        Case(
+            model: "claude-sonnet-4-5", context: 200_000, rates: [3_000_000, 15_000_000, 3_750_000, 6_000_000, 300_000]),
         Case(
             model: "claude-sonnet-4-5", context: 200_001,
             rates: [6_000_000, 22_500_000, 7_500_000, 12_000_000, 600_000]),
-        Case(model: "claude-sonnet-4-6", context: 900_000, rates: [3_000_000, 15_000_000, 3_750_000, 6_000_000, 300_000]),
+        Case(
+            model: "claude-sonnet-4-6", context: 900_000, rates: [3_000_000, 15_000_000, 3_750_000, 6_000_000, 300_000]),
         Case(
             model: "claude-sonnet-4-6", tier: .batch, region: .us,
             rates: [1_650_000, 8_250_000, 2_062_500, 3_300_000, 165_000]),
@@ -38,14 +41,19 @@ struct PricingTests {
         Case(model: "claude-sonnet-4-6", tier: .batch, rates: [1_500_000, 7_500_000, 1_875_000, 3_000_000, 150_000]),
         Case(model: "claude-sonnet-4-6", region: .other, rates: [nil, nil, nil, nil, nil]),
         Case(model: "claude-sonnet-4-6", tier: .priority, rates: [nil, nil, nil, nil, nil]),
-        Case(model: "claude-opus-5", speed: .fast, region: .us, rates: [11_000_000, 55_000_000, 13_750_000, 22_000_000, 1_100_000]),
+        Case(
+            model: "claude-opus-5", speed: .fast, region: .us,
+            rates: [11_000_000, 55_000_000, 13_750_000, 22_000_000, 1_100_000]),
         Case(model: "claude-opus-5", speed: .fast, tier: .batch, rates: [nil, nil, nil, nil, nil]),
         Case(
             model: "claude-sonnet-5-5", at: october7th - 1,
             rates: [2_000_000, 10_000_000, 2_500_000, 4_000_000, 200_000]),
-        Case(model: "claude-sonnet-5-5", at: october7th, rates: [2_000_000, 10_000_000, 2_500_000, 4_000_000, 100_000]),
+        Case(
+            model: "claude-sonnet-5-5", at: october7th, rates: [2_000_000, 10_000_000, 2_500_000, 4_000_000, 100_000]),
         Case(model: "claude-haiku-5-5", at: october7th - 1, rates: [nil, nil, nil, nil, nil]),
-        Case(model: "claude-haiku-5-5", at: october7th, context: 100_000, rates: [100_000, 500_000, 125_000, 200_000, 10_000]),
+        Case(
+            model: "claude-haiku-5-5", at: october7th, context: 100_000,
+            rates: [100_000, 500_000, 125_000, 200_000, 10_000]),
         Case(
             model: "claude-haiku-5-5", at: october7th, context: 100_001,
             rates: [500_000, 2_500_000, 625_000, 1_000_000, 50_000]),
@@ -198,7 +206,8 @@ struct PricingTests {
                 add(part, to: &whole)
             }
             #expect(pricer.price(whole, effectiveMs: november2026).money == sum, "seed \(seed)")
-            #expect(pricer.price(whole, effectiveMs: november2026) == pricer.book.price(whole, effectiveMs: november2026))
+            #expect(
+                pricer.price(whole, effectiveMs: november2026) == pricer.book.price(whole, effectiveMs: november2026))
         }
     }
 
