@@ -1,6 +1,6 @@
 import Synchronization
 import TallyHash
-import TallyIO
+package import TallyIO
 package import TallyPricing
 
 /// Every price book that a ledger may name, by its content's hash. A book is on stable storage before the first

@@ -1,7 +1,5 @@
-package import TallyHash
 package import TallyIO
-package import TallyModel
-package import TallyPricing
+
 
 /// All files of a gateway, under one lock:
 ///
