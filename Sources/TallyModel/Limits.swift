@@ -50,6 +50,14 @@ package enum Limits {
 
     package static let segmentBytesMax = 64 << 20
     package static let recordBytesMax = 1 << 20
+    /// How far a segment may grow beyond `segmentBytesMax` before its owner rolls it; offsets are 32-bit.
+    package static let segmentSlackBytesMax = 64 << 20
+    /// Zeros written ahead of the records, so that a sync of data alone keeps them.
+    package static let segmentPreallocationBytes = 256 << 10
+    /// Records appended and not yet handed to the kernel.
+    package static let logBufferBytesMax = 4 << 20
+    /// Unsynced bytes of one rewrite.
+    package static let rewriteDirtyBytesMax = 8 << 20
 
     // MARK: Views
 

@@ -1,1 +1,0 @@
-/// The room `TallyLog`; its door sign stands in docs/ARCHITECTURE.md.
