@@ -1,1 +1,0 @@
-/// The room `TallyHash`; its door sign stands in docs/ARCHITECTURE.md.
