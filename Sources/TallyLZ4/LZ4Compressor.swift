@@ -1,0 +1,60 @@
+import CLZ4
+
+/// Compresses blocks against a preset dictionary.
+///
+/// The dictionary is hashed once; every block starts from a copy of that state (16 KB), so that no block
+/// depends on another. One owner at a time: it keeps its states and its output buffer for the next block.
+@safe
+package struct LZ4Compressor: ~Copyable {
+    /// The longest input that the output buffer is made for.
+    package let inputBytesMax: Int
+    private let dictionary: UnsafeMutableBufferPointer<CChar>
+    private let loaded: UnsafeMutablePointer<LZ4_stream_t>
+    private let working: UnsafeMutablePointer<LZ4_stream_t>
+
+    /// `dictionary` is at most 64 KB: LZ4 offsets reach no further.
+    package init(dictionary bytes: [UInt8], inputBytesMax: Int) {
+        precondition(bytes.count <= 65_535 && inputBytesMax > 0 && inputBytesMax <= 1 << 24)
+        self.inputBytesMax = inputBytesMax
+        // Why this holds: all three are freed in deinit only, and the library's states are plain memory that
+        // loadDict initialises; it keeps the dictionary's address, which stays put as long as the states.
+        unsafe dictionary = .allocate(capacity: bytes.count)
+        unsafe loaded = .allocate(capacity: 1)
+        unsafe working = .allocate(capacity: 1)
+        for index in bytes.indices { unsafe dictionary[index] = CChar(bitPattern: bytes[index]) }
+        unsafe loaded.initialize(to: LZ4_stream_t())
+        unsafe working.initialize(to: LZ4_stream_t())
+        unsafe LZ4_initStream(loaded, MemoryLayout<LZ4_stream_t>.size)
+        let kept = unsafe LZ4_loadDict(loaded, dictionary.baseAddress, CInt(bytes.count))
+        precondition(Int(kept) == bytes.count || bytes.count < 8, "LZ4 keeps the whole dictionary")
+    }
+
+    deinit {
+        // Why this holds: the value is not copyable, so nothing else holds these addresses.
+        unsafe dictionary.deallocate()
+        unsafe loaded.deallocate()
+        unsafe working.deallocate()
+    }
+
+    /// Appends the block to `output` if it is shorter than `input`, and says so; else leaves `output` as it was.
+    package mutating func compress(_ input: Span<UInt8>, appendingTo output: inout [UInt8]) -> Bool {
+        precondition(input.count <= inputBytesMax, "the input is longer than this compressor was made for")
+        guard input.count > 1 else { return false }
+        let before = output.count
+        let room = input.count - 1
+        output.append(contentsOf: repeatElement(0, count: room))
+        // Why this holds: the copy is of plain memory; source and destination are valid for the counts
+        // given, and the library writes at most `room` bytes or answers 0.
+        let written = unsafe input.withUnsafeBytes { source in
+            unsafe output.withUnsafeMutableBytes { destination in
+                unsafe working.update(from: loaded, count: 1)
+                return unsafe LZ4_compress_fast_continue(
+                    working, source.baseAddress?.assumingMemoryBound(to: CChar.self),
+                    destination.baseAddress?.advanced(by: before).assumingMemoryBound(to: CChar.self),
+                    CInt(source.count), CInt(room), 1)
+            }
+        }
+        output.removeLast(room - max(0, Int(written)))
+        return written > 0
+    }
+}

@@ -1,0 +1,108 @@
+import TallyModel
+
+/// Turns the raw body of a BATCH into columns, or says exactly why not (SPEC.md section 4).
+///
+/// Holds its scratch space for the next batch: in steady state it allocates nothing. Checks go column by column
+/// in the order of the body; then row by row, rules of the kind before relations (TG-4-11).
+package struct BatchDecoder: Sendable {
+    var labels = LabelCache()
+    var keys: KeyTable
+    /// Zigzag values of column 13 as read, until the predictions are known.
+    var residuals: [UInt64] = []
+    /// The prompt of each session's latest usage row, by the session's index.
+    var prompts: [UInt64] = []
+    private let columns = SchemaTable.columns
+    private let rules = KindRules()
+
+    /// `hashSeed` is random and not told to peers.
+    package init(hashSeed: UInt64) { keys = KeyTable(seed: hashSeed) }
+
+    /// Decodes `count` rows. After a throw `batch` is empty.
+    package mutating func decode(
+        _ raw: Span<UInt8>, count: Int, into batch: inout Batch
+    ) throws(BatchRefusal) {
+        guard (1...Limits.batchEventsMax).contains(count), raw.count <= Limits.batchRawBytesMax else {
+            throw .whole(.size, rows: count)
+        }
+        batch.reset(rows: count)
+        do throws(BatchRefusal) {
+            try decodeColumns(raw, count, into: &batch)
+            batch.finishPresence(rows: count)
+            try rules.check(batch, rows: count)
+        } catch {
+            batch.reset(rows: 0)
+            throw error
+        }
+        batch.count = count
+    }
+
+    private mutating func decodeColumns(
+        _ raw: Span<UInt8>, _ count: Int, into batch: inout Batch
+    ) throws(BatchRefusal) {
+        var position = 0
+        var last: UInt8 = 0
+        var hasResiduals = false
+        // Ids ascend and are at most 25: at most 25 turns.
+        while position < raw.count {
+            let (column, encoding) = try head(raw, &position, after: last, rows: count)
+            let id = column.id.rawValue
+            batch.fillAbsent(after: last, before: id, rows: count)
+            last = id
+            do throws(ColumnFault) {
+                switch encoding {
+                case .constant: try constant(column, raw, &position, count, &batch)
+                case .varint: try counts(column, raw, &position, count, &batch)
+                case .packed: try enumerations(column, raw, &position, count, &batch)
+                case .delta: try times(column, raw, &position, count, &batch)
+                case .dictionary: try dictionary(column, false, raw, &position, count, &batch)
+                case .dictionaryWithAbsent: try dictionary(column, true, raw, &position, count, &batch)
+                case .residual:
+                    try readResiduals(raw, &position, count)
+                    hasResiduals = true
+                }
+            } catch {
+                throw refusal(error, id, rows: count)
+            }
+        }
+        batch.fillAbsent(after: last, before: UInt8(columns.count + 1), rows: count)
+        guard hasResiduals else { return }
+        do throws(ColumnFault) {
+            try resolveResiduals(count, &batch)
+        } catch {
+            throw refusal(error, ColumnID.cacheReadTokens.rawValue, rows: count)
+        }
+    }
+
+    private func refusal(_ fault: ColumnFault, _ field: UInt8, rows: Int) -> BatchRefusal {
+        switch fault {
+        case .malformed: .whole(.malformed, field, rows: rows)
+        case .nonCanonical: .whole(.nonCanonical, field, rows: rows)
+        case .outOfRange(let row, let run):
+            BatchRefusal(
+                reason: .fieldRange, field: field, index: UInt32(truncatingIfNeeded: row),
+                run: UInt32(truncatingIfNeeded: run))
+        }
+    }
+
+    /// Reads `encoding << 5 | id`, or `encoding << 5` and then an id of 32 or more.
+    private func head(
+        _ raw: Span<UInt8>, _ position: inout Int, after last: UInt8, rows: Int
+    ) throws(BatchRefusal) -> (Column, Encoding) {
+        let first = raw[position]
+        position += 1
+        var id = first & 31
+        if id == 0 {
+            guard position < raw.count else { throw .whole(.malformed, rows: rows) }
+            id = raw[position]
+            position += 1
+            guard id >= 32 else { throw .whole(.nonCanonical, id, rows: rows) }
+        }
+        guard !SchemaTable.contentIDs.contains(id) else { throw .whole(.contentField, id, rows: rows) }
+        guard id <= columns.count else { throw .whole(.unknownField, id, rows: rows) }
+        let column = columns[Int(id) - 1]
+        guard id > last, let encoding = Encoding(rawValue: first >> 5), column.allows(encoding) else {
+            throw .whole(.malformed, id, rows: rows)
+        }
+        return (column, encoding)
+    }
+}

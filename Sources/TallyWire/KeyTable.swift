@@ -1,0 +1,60 @@
+import TallyModel
+
+/// Finds an entry of a batch's dictionary by its value: open addressing over twice as many places as a batch
+/// has rows, emptied by counting rounds instead of by clearing.
+///
+/// The hash is keyed by `seed`, which the rim draws: entries are a peer's choice, and without a key it could
+/// make every search walk the whole table.
+struct KeyTable: Sendable {
+    private static let places = 2 * Limits.batchEventsMax
+
+    private let seed: UInt64
+    private var round: UInt32 = 0
+    /// Round above, entry below: a place of another round is free.
+    private var table = [UInt64](repeating: 0, count: places)
+
+    init(seed: UInt64) { self.seed = seed }
+
+    mutating func removeAll() {
+        if round == .max {
+            for index in table.indices { table[index] = 0 }
+            round = 0
+        }
+        round += 1
+    }
+
+    /// The index of `id` in `entries`, or `entry` after putting it into the table.
+    mutating func find(_ id: Bytes16, in entries: [Bytes16], orInsert entry: Int) -> Int {
+        var place = place(of: id.high, id.low)
+        // A table twice as large as any dictionary always has a free place.
+        for _ in 0..<Self.places {
+            guard let found = entryAt(place) else { break }
+            if entries[found] == id { return found }
+            place = (place + 1) & (Self.places - 1)
+        }
+        table[place] = UInt64(round) << 32 | UInt64(entry)
+        return entry
+    }
+
+    /// The same for a label, by the hash of its bytes.
+    mutating func find(_ hash: UInt64, in hashes: [UInt64], orInsert entry: Int) -> Int {
+        var place = place(of: hash, hash)
+        for _ in 0..<Self.places {
+            guard let found = entryAt(place) else { break }
+            if hashes[found] == hash { return found }
+            place = (place + 1) & (Self.places - 1)
+        }
+        table[place] = UInt64(round) << 32 | UInt64(entry)
+        return entry
+    }
+
+    private func entryAt(_ place: Int) -> Int? {
+        let held = table[place]
+        return held >> 32 == UInt64(round) ? Int(truncatingIfNeeded: held & 0xffff_ffff) : nil
+    }
+
+    private func place(of high: UInt64, _ low: UInt64) -> Int {
+        let product = (high ^ seed).multipliedFullWidth(by: low ^ seed.byteSwapped ^ 0x9e37_79b9_7f4a_7c15)
+        return Int(truncatingIfNeeded: (product.high ^ product.low) & UInt64(Self.places - 1))
+    }
+}
