@@ -1,19 +1,19 @@
 import Foundation
 import Logging
-import TallyModel
+package import TallyModel
 
 /// Where log events go: swift-log, one line each on standard error. It takes `LogEvent` alone, so that nothing can be
 /// logged that is not a case of it.
 package struct LogSink: Sendable {
     private let logger: Logger
 
-    package init(level: LogEvent.Level) {
+    package init(level: TallyModel.LogEvent.Level) {
         var logger = Logger(label: "tallygate") { _ in LineHandler() }
         logger.logLevel = level.logger
         self.logger = logger
     }
 
-    package func callAsFunction(_ event: LogEvent) {
+    package func callAsFunction(_ event: TallyModel.LogEvent) {
         let parts = event.parts
         let fields = parts.fields.map { "\($0.name)=\($0.value.quotedIfNeeded)" }.joined(separator: " ")
         logger.log(level: event.level.logger, "\(fields.isEmpty ? parts.message : parts.message + " " + fields)")

@@ -77,18 +77,3 @@ package actor Shard {
         }
     }
 }
-
-/// Runs an actor's jobs on a queue, and knows whether the caller is on it.
-private final class QueueExecutor: SerialExecutor {
-    let queue: DispatchQueue
-
-    init(_ queue: DispatchQueue) { self.queue = queue }
-
-    func enqueue(_ job: consuming ExecutorJob) {
-        // The job is run exactly once, by the block that takes it.
-        let job = UnownedJob(job)
-        queue.async { unsafe job.runSynchronously(on: self.asUnownedSerialExecutor()) }
-    }
-
-    func checkIsolated() { dispatchPrecondition(condition: .onQueue(queue)) }
-}

@@ -39,6 +39,17 @@ package struct LogReader: Sendable {
         }
     }
 
+    /// Begins at the first record of one segment, which is a checkpoint in a ledger.
+    package init(on disk: any LogDisk, segment: UInt32, through: UInt64? = nil) throws(LogError) {
+        self.disk = disk
+        self.through = through
+        scanner = try LogReader.scanner(disk, segment)
+        let header = scanner.header
+        position = LedgerPosition(
+            lineage: header.lineage, segment: header.segment, ordinal: header.firstOrdinal - 1,
+            checksum: header.previousChecksum)
+    }
+
     /// The next record's header, or nil at the end or behind `through`. Its content is seen with `withContent`.
     package mutating func next() throws(LogError) -> RecordHeader? {
         if let through, position.ordinal >= through { return nil }

@@ -1,0 +1,171 @@
+import TallyIO
+import TallyLog
+import TallyModel
+import TallyProtocol
+import TallyStorage
+import TallyWire
+
+/// One tenant as its one appender sees it: the ledger, the live connection of each stream, and what still waits for the
+/// barrier. Sequence, chain and generation are decided here and nowhere else.
+struct LedgerDesk: ~Copyable {
+    struct Live {
+        var connection: ShardReference<IngestConnection>
+        var generation: Generation
+        var workstation: WorkstationID
+    }
+
+    let tenant: Tenant
+    var ledger: TenantLedger
+    /// The connection that holds each stream, by the stream's number.
+    var live: [UInt32: Live] = [:]
+    /// Streams whose connection is to be told after the next barrier.
+    var advanced: Set<UInt32> = []
+    /// Connections that wait for the barrier before they are welcomed.
+    var claims: [(number: UInt32, request: StreamRequest)] = []
+    var closings: [ShardReference<IngestConnection>] = []
+    /// The last generation given to each stream. Memory suffices: no connection outlives the process.
+    private var generations: [UInt32: Generation] = [:]
+
+    init(tenant: Tenant, ledger: consuming TenantLedger) {
+        self.tenant = tenant
+        self.ledger = ledger
+    }
+
+    // MARK: Claims
+
+    enum ClaimOutcome {
+        /// Takes effect after the barrier; who held the stream until now is superseded.
+        case waits(superseded: ShardReference<IngestConnection>?)
+        case refused(GoAwayReason)
+    }
+
+    mutating func claim(_ request: StreamRequest, nowMs: Int64) throws(LedgerError) -> ClaimOutcome {
+        let stream: LedgerState.Stream
+        if let known = ledger.state.stream(request.stream) {
+            guard known.workstation == request.workstation else { return .refused(.streamOwned) }
+            guard !known.isClosed else { return .refused(.streamFork) }
+            stream = known
+        } else {
+            stream = try ledger.openStream(request.stream, workstation: request.workstation, nowMs: nowMs)
+        }
+        let before = live[stream.number]?.connection
+        let generation = Generation(max(generations[stream.number]?.value ?? 0, stream.generation.value) + 1)
+        generations[stream.number] = generation
+        live[stream.number] = Live(
+            connection: request.connection, generation: generation, workstation: request.workstation)
+        claims.removeAll { $0.number == stream.number }
+        claims.append((stream.number, request))
+        return .waits(superseded: before == request.connection ? nil : before)
+    }
+
+    func holds(_ ticket: StreamTicket, _ connection: ShardReference<IngestConnection>? = nil) -> Bool {
+        guard let live = live[ticket.number], live.generation == ticket.generation else { return false }
+        return connection.map { $0 == live.connection } ?? true
+    }
+
+    mutating func release(_ ticket: StreamTicket) {
+        guard holds(ticket) else { return }
+        live[ticket.number] = nil
+        claims.removeAll { $0.number == ticket.number }
+    }
+
+    /// What a claimed stream's connection is welcomed with. The barrier has covered everything appended.
+    func claim(of number: UInt32, oldestTimeMs: Int64, nowMs: Int64) -> (StreamClaim, StreamTicket)? {
+        guard let live = live[number], let stream = ledger.state.streams[number] else { return nil }
+        let cursor = StreamCursor(sequence: stream.sequence, chain: stream.chain, totals: stream.totals)
+        let claim = StreamClaim(
+            committed: cursor, generation: live.generation, storeEpoch: ledger.epoch,
+            credit: Credit(events: Limits.creditEvents, bytes: Limits.creditBytes),
+            backedUpThrough: stream.backedUpThrough, clockMs: nowMs, oldestTimeMs: oldestTimeMs,
+            allowsAdoption: false, tenantKey: tenant.projectKey)
+        return (claim, StreamTicket(tenant: tenant.id, number: number, generation: live.generation))
+    }
+
+    // MARK: Appends
+
+    /// Appends a valid batch, or says why not. A stale generation is silence: its connection is superseded.
+    mutating func append(_ batch: BatchAppend, nowMs: Int64) throws(LedgerError) -> RunRefusal? {
+        guard holds(batch.ticket), let stream = ledger.state.streams[batch.ticket.number] else { return nil }
+        let header = batch.header
+        guard header.first.value == stream.sequence.value + 1, batch.chainBefore == stream.chain else {
+            // An earlier batch of this connection was refused after this one had been handed over.
+            return RunRefusal(reason: .sequenceGap, run: header.count)
+        }
+        let totals = RunningTotals(
+            tokens: UInt128(header.controlTokens), reportedNanoUSD: UInt128(header.reportedNanoUSD))
+        guard fits(totals) else { return RunRefusal(reason: .overflow, run: header.count) }
+        var draft = RecordDraft(.batch, receivedAtMs: nowMs)
+        draft.schema = 1
+        draft.stream = batch.ticket.number
+        draft.count = header.count
+        draft.firstSequence = header.first
+        draft.lowestTimeMs = batch.lowestTimeMs
+        draft.highestTimeMs = batch.highestTimeMs
+        draft.clockOffsetMs = batch.clockOffsetMs
+        draft.chainBefore = batch.chainBefore
+        draft.chainAfter = header.chainAfter
+        draft.generation = batch.ticket.generation
+        try ledger.append(batch: draft, body: batch.rawBody, totals: totals)
+        advanced.insert(batch.ticket.number)
+        return nil
+    }
+
+    mutating func append(_ append: SkipAppend, nowMs: Int64) throws(LedgerError) -> RunRefusal? {
+        guard holds(append.ticket), let stream = ledger.state.streams[append.ticket.number] else { return nil }
+        let skip = append.skip
+        let events = UInt32(clamping: skip.last.value - skip.first.value + 1)
+        guard skip.first.value == stream.sequence.value + 1, append.chainBefore == stream.chain else {
+            return RunRefusal(reason: .sequenceGap, run: events)
+        }
+        guard let totals = skip.totals, fits(totals) else { return RunRefusal(reason: .overflow, run: events) }
+        let record = GapRecord(
+            reason: skip.reason.rawValue, first: skip.first, last: skip.last, chainAfter: skip.chainAfter,
+            totals: totals, groups: skip.groups.map(\.recorded))
+        var draft = RecordDraft(.gap, receivedAtMs: nowMs)
+        draft.stream = append.ticket.number
+        draft.count = events
+        draft.firstSequence = skip.first
+        draft.chainBefore = append.chainBefore
+        draft.chainAfter = skip.chainAfter
+        draft.generation = append.ticket.generation
+        try ledger.append(draft, body: record.encode())
+        advanced.insert(append.ticket.number)
+        return nil
+    }
+
+    /// No sum of any view can overflow below `Limits.tenantTotalMax`; the check comes before the append.
+    private func fits(_ added: RunningTotals) -> Bool {
+        guard let sum = ledger.state.totals.adding(added) else { return false }
+        return sum.tokens <= UInt128(Limits.tenantTotalMax) && sum.reportedNanoUSD <= UInt128(Limits.tenantTotalMax)
+    }
+}
+
+extension Skip {
+    /// Control totals over all groups; nil where they overflow.
+    var totals: RunningTotals? {
+        var sum = RunningTotals.zero
+        for group in groups {
+            // Columns 12 to 17; reasoning, the seventh, is part of the output.
+            let tokens = group.tokenClasses.prefix(6).reduce(UInt128(0)) { $0 + UInt128($1) }
+            let part = RunningTotals(tokens: tokens, reportedNanoUSD: group.reportedNanoUSD)
+            guard let next = sum.adding(part) else { return nil }
+            sum = next
+        }
+        return sum
+    }
+}
+
+extension SkipGroup {
+    var recorded: GapRecord.Group {
+        var counts = GapRecord.TokenCounts()
+        func column(_ index: Int) -> UInt64 { index < tokenClasses.count ? tokenClasses[index] : 0 }
+        counts.input = column(0)
+        counts.cacheRead = column(1)
+        counts.cacheWrite5m = column(2)
+        counts.cacheWrite1h = column(3)
+        counts.cacheWriteUnknown = column(4)
+        counts.output = column(5)
+        counts.reasoning = column(6)
+        return GapRecord.Group(model: model, events: events, counts: counts, reportedNanoUSD: reportedNanoUSD)
+    }
+}

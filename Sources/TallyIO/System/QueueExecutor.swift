@@ -1,0 +1,16 @@
+package import Dispatch
+
+/// Runs an actor's jobs on a queue, and knows whether the caller is on it.
+package final class QueueExecutor: SerialExecutor {
+    package let queue: DispatchQueue
+
+    package init(_ queue: DispatchQueue) { self.queue = queue }
+
+    package func enqueue(_ job: consuming ExecutorJob) {
+        // The job is run exactly once, by the block that takes it.
+        let job = UnownedJob(job)
+        queue.async { unsafe job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+    }
+
+    package func checkIsolated() { dispatchPrecondition(condition: .onQueue(queue)) }
+}

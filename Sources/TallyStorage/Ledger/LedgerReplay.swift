@@ -1,0 +1,88 @@
+package import TallyIO
+package import TallyLog
+package import TallyModel
+import TallyHash
+package import TallyWire
+
+/// Reads a tenant's ledger record by record: recovery, views, reports and `verify` all go through here.
+///
+/// Replay is not a second admission: it checks checksums, the canonical form, contiguity, chain and totals, and never
+/// time, caps, plans or revocations.
+package struct LedgerReplay: ~Copyable {
+    private var reader: LogReader
+    private var decoder = BatchDecoder(hashSeed: Random.uint64())
+    /// The rows of the batch that `next` returned last.
+    package private(set) var batch = Batch()
+    package private(set) var header: RecordHeader?
+
+    /// Behind `from`, or from the oldest record; every record up to `through` must be there.
+    package init(disk: Directory, from: LedgerPosition?, through: UInt64?) throws(LedgerError) {
+        do throws(LogError) {
+            reader = try LogReader(on: disk, from: from, through: through)
+        } catch {
+            throw .log(error)
+        }
+    }
+
+    /// The last segment alone: its checkpoint and what follows.
+    package init(disk: Directory, segment: UInt32) throws(LedgerError) {
+        do throws(LogError) { reader = try LogReader(on: disk, segment: segment) } catch { throw .log(error) }
+    }
+
+    package var position: LedgerPosition { reader.position }
+
+    /// The next record with its body, decoded into `batch` if it is one; nil at the end.
+    package mutating func next() throws(LedgerError) -> (draft: RecordDraft, body: [UInt8])? {
+        let next: RecordHeader?
+        do throws(LogError) { next = try reader.next() } catch { throw .log(error) }
+        guard let header = next else { return nil }
+        self.header = header
+        guard header.kind == .batch else { return (header.draft, reader.content().body) }
+        var rows = Batch()
+        swap(&rows, &batch)
+        defer { swap(&rows, &batch) }
+        var isDecoded = false
+        var taken = decoder
+        reader.withContent { body, _ in
+            do throws(BatchRefusal) {
+                try taken.decode(body, count: Int(header.draft.count), into: &rows)
+                isDecoded = true
+            } catch {
+                isDecoded = false
+            }
+        }
+        decoder = taken
+        guard isDecoded else { throw .fault(.undecodable(ordinal: header.ordinal)) }
+        return (header.draft, [])
+    }
+
+    /// The control totals of the decoded batch.
+    package var batchTotals: RunningTotals {
+        RunningTotals(tokens: UInt128(batch.controlTokens), reportedNanoUSD: UInt128(batch.reportedNanoUSD))
+    }
+
+    /// Folds everything that is left into `state`.
+    package mutating func fold(into state: inout LedgerState) throws(LedgerError) {
+        while let record = try next() {
+            do throws(LedgerFault) {
+                let totals = record.draft.kind == .batch ? batchTotals : nil
+                try state.apply(record.draft, body: record.body, batchTotals: totals)
+            } catch {
+                throw .fault(error)
+            }
+        }
+    }
+}
+
+/// Why a ledger cannot be used.
+package enum LedgerError: Error, Hashable, Sendable, CustomStringConvertible {
+    case log(LogError)
+    case fault(LedgerFault)
+
+    package var description: String {
+        switch self {
+        case .log(let error): "\(error)"
+        case .fault(let fault): "\(fault); nothing was changed: restore the tenant from a backup or set it aside"
+        }
+    }
+}
