@@ -58,7 +58,11 @@ package enum Limits {
     /// A workstation that has batches in flight gives up a connection on which nothing is committed so long.
     package static let ackStallMax: Duration = .seconds(120)
     package static let welcomeTimeout: Duration = .seconds(60)
+    /// What a gateway asks a workstation to wait, with each of these answers.
     package static let busyRetry: Duration = .seconds(2)
+    package static let supersededReconnect: Duration = .seconds(5)
+    package static let revokedReconnect: Duration = .seconds(300)
+    package static let shutdownReconnect: Duration = .seconds(1)
     /// The longest wait that a peer's `retry_ms` or `reconnect_ms` can ask for.
     package static let askedDelayMax: Duration = .seconds(3_600)
     /// Retryable REJECTs in a row, without any progress, after which the connection is made anew.

@@ -148,4 +148,8 @@ package struct GatewayTick: Hashable, Sendable {
     package var goaway: GoAway?
     /// When to call `tick` again at the latest; nil where the session has ended.
     package var deadline: MonotonicInstant?
+    package init(goaway: GoAway?, deadline: MonotonicInstant?) {
+        self.goaway = goaway
+        self.deadline = deadline
+    }
 }

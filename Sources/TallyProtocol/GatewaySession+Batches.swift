@@ -82,7 +82,7 @@ extension GatewaySession {
         flight.release(through: cursor.sequence)
         let answer = ack()
         guard phase == .draining, accepted.sequence == committed.sequence else { return .ack(answer) }
-        return .ackThenGoAway(answer, end(.shutdown, reconnectMs: 1_000))
+        return .ackThenGoAway(answer, end(.shutdown, after: Limits.shutdownReconnect))
     }
 
     package func checkInvariants() {

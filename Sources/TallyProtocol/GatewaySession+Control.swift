@@ -74,7 +74,7 @@ extension GatewaySession {
     package mutating func shutdown(now: MonotonicInstant) -> ShutdownDecision {
         guard !isOver else { return .silent }
         guard phase == .open, accepted.sequence > committed.sequence else {
-            return .goaway(end(.shutdown, reconnectMs: 1_000))
+            return .goaway(end(.shutdown, after: Limits.shutdownReconnect))
         }
         phase = .draining
         phaseDeadline = now + Limits.drainTimeout
@@ -93,7 +93,7 @@ extension GatewaySession {
             case .open: .idle
             case .draining, .closed: .shutdown
             }
-        return GatewayTick(goaway: end(reason, reconnectMs: 1_000), deadline: nil)
+        return GatewayTick(goaway: end(reason, after: Limits.shutdownReconnect), deadline: nil)
     }
 
     /// When something must have happened.

@@ -80,7 +80,7 @@ package struct GatewaySession: Sendable {
         }
         guard hello.versions.overlaps(offer.versions) else { return .goaway(end(.version)) }
         guard hello.schemas.overlaps(offer.schemas) else { return .goaway(end(.schema)) }
-        guard hello.lowestHeld <= hello.highestHeld, hello.highestHeld.value <= Limits.sequenceMax,
+        guard hello.lowestHeld <= hello.highestHeld, (hello.lowestHeld == .zero) == (hello.highestHeld == .zero), hello.highestHeld.value <= Limits.sequenceMax,
             hello.acknowledged.sequence.value <= Limits.sequenceMax,
             hello.highestHeld == .zero || hello.acknowledged.sequence <= hello.highestHeld
         else { return .goaway(end(.protocol)) }
@@ -125,19 +125,19 @@ package struct GatewaySession: Sendable {
     // MARK: Ending
 
     /// Ends the session for `reason`: a credential refused, a storage failure, an overload.
-    package mutating func end(_ reason: GoAwayReason, reconnectMs: UInt32 = 0) -> GoAway {
+    package mutating func end(_ reason: GoAwayReason, after: Duration = .zero) -> GoAway {
         phase = .closed
         greeting = nil
         flight = FlightLedger()
         accepted = committed
-        return GoAway(reason: reason, reconnectMs: reconnectMs, committed: committed.sequence)
+        return GoAway(reason: reason, reconnectMs: after.wholeMilliseconds, committed: committed.sequence)
     }
 
     /// A newer HELLO has taken the stream over. Nil where the session had ended already.
-    package mutating func supersede() -> GoAway? { phase == .closed ? nil : end(.superseded, reconnectMs: 5_000) }
+    package mutating func supersede() -> GoAway? { phase == .closed ? nil : end(.superseded, after: Limits.supersededReconnect) }
 
     /// The credential was revoked.
-    package mutating func revoke() -> GoAway? { phase == .closed ? nil : end(.revoked, reconnectMs: 300_000) }
+    package mutating func revoke() -> GoAway? { phase == .closed ? nil : end(.revoked, after: Limits.revokedReconnect) }
 
     /// The connection is gone; nothing is sent any more.
     package mutating func disconnected() { _ = end(.idle) }

@@ -108,6 +108,10 @@ package struct WorkstationTick: Hashable, Sendable {
     package var action: WorkstationAction
     /// When to call `tick` again, and then `nextSend`, at the latest; nil where the connection is over.
     package var deadline: MonotonicInstant?
+    package init(action: WorkstationAction, deadline: MonotonicInstant?) {
+        self.action = action
+        self.deadline = deadline
+    }
 }
 
 extension RejectReason {

@@ -57,7 +57,7 @@ extension WorkstationSession {
         let isWhole =
             credit == .paused
             || (credit.events >= welcome.batchEventsMax && credit.bytes >= welcome.batchBodyBytesMax)
-        return welcome.version == 1 && welcome.schema == 1 && isWhole && welcome.batchEventsMax > 0
+        return versions.contains(welcome.version) && schemas.contains(welcome.schema) && isWhole && welcome.batchEventsMax > 0
             && welcome.batchBodyBytesMax >= Limits.sendRoomBytesMin
             && welcome.committed.sequence.value <= Limits.sequenceMax && welcome.tenantKey.count == 32
     }
@@ -81,7 +81,9 @@ extension WorkstationSession {
         let committed = welcome.committed.sequence
         guard committed <= view.highest else {
             _ = end(.diverged)
-            return .openNewStream(after: view.highest, cause: .rolledBack)
+            // Where the gateway no longer tells, what was never acknowledged is offered again; adoption cuts it.
+            let after = isProven ? view.highest : max(view.acknowledged.sequence, floor)
+            return .openNewStream(after: after, cause: .rolledBack)
         }
         phase = .open
         acknowledged = committed
@@ -102,11 +104,13 @@ extension WorkstationSession {
     }
 
     private mutating func differs() -> WorkstationAction {
-        let floor = Sequence64(view.lowestHeld.value > 0 ? view.lowestHeld.value - 1 : 0)
         search = ForkSearch(floor: min(floor, asked), differing: asked)
         phase = .probing
         return probeNext()
     }
+
+    /// What stands before the first event held.
+    private var floor: Sequence64 { Sequence64(view.lowestHeld.value > 0 ? view.lowestHeld.value - 1 : 0) }
 
     private mutating func step(isEqual: Bool?) -> WorkstationAction {
         search?.answered(isEqual: isEqual)

@@ -28,6 +28,9 @@ package struct WorkstationSession: Sendable {
 
     var view: SpoolView
     var welcome: Welcome?
+    /// As offered in the HELLO.
+    var versions: ClosedRange<UInt16> = 1...1
+    var schemas: ClosedRange<UInt16> = 1...1
     var isProven = true
     var search: ForkSearch?
     /// The sequence that a PROBE or `needChain` asked for, and what one side has said so far.
@@ -72,6 +75,8 @@ package struct WorkstationSession: Sendable {
         var hello = Hello(
             stream: view.stream, highestChain: view.highestChain, acknowledged: view.acknowledged, clockMs: clockMs,
             credential: credential)
+        versions = hello.versions
+        schemas = hello.schemas
         if view.lowestHeld <= view.highest {
             hello.lowestHeld = view.lowestHeld
             hello.highestHeld = view.highest
