@@ -24,6 +24,14 @@ extension GatewaySession {
         }
     }
 
+    /// A PONG counts as heard and as nothing else, asked for or not.
+    package mutating func pong() -> GoAway? {
+        switch phase {
+        case .awaitingHello, .authenticating: end(.protocol)
+        case .claiming, .open, .draining, .closed: nil
+        }
+    }
+
     package mutating func adopt(sessions: Int) -> AdoptDecision {
         guard phase == .open else { return isOver ? .silent : .goaway(end(.protocol)) }
         guard adoptionsLeft > 0, sessions > 0 else { return .goaway(end(.protocol)) }

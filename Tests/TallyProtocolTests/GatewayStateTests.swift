@@ -6,7 +6,7 @@ import Testing
 /// Every phase of the gateway's session against every frame.
 @Suite("Gateway: state × frame")
 struct GatewayStateTests {
-    enum Kind: CaseIterable { case hello, batch, skip, probe, ping, close, adopt, other }
+    enum Kind: CaseIterable { case hello, batch, skip, probe, ping, pong, close, adopt, other }
 
     /// What happens, told in one word.
     enum Answer { case served, silent, protocolError }
@@ -62,6 +62,7 @@ struct GatewayStateTests {
             case .silent: return .silent
             case .pong: return .served
             }
+        case .pong: return session.pong().map(answer) ?? .silent
         case .close:
             switch session.close(final: .zero) {
             case .goaway(let goaway): return answer(goaway)
@@ -84,6 +85,7 @@ struct GatewayStateTests {
         case (_, .other): .protocolError
         case (.awaitingHello, .hello), (.authenticating, .ping), (.claiming, .ping), (.draining, .ping): .served
         case (.draining, _): .silent
+        case (.claiming, .pong), (.open, .pong): .silent
         case (.awaitingHello, _), (.authenticating, _), (.claiming, _), (.open, .hello): .protocolError
         case (.open, _): .served
         }
