@@ -35,6 +35,43 @@ package enum Limits {
     package static let creditBytes: UInt32 = 1 << 20
     package static let connectionsMax = 19_000
 
+    // MARK: Sessions
+
+    /// From HELLO to WELCOME, at the gateway: the credential looked up, the barrier of a takeover waited for.
+    package static let claimTimeout: Duration = .seconds(30)
+    /// How long a gateway that shuts down waits for what it has accepted to be committed.
+    package static let drainTimeout: Duration = .seconds(10)
+    package static let pingBurst = 5
+    /// A workstation that has heard nothing for so long asks, …
+    package static let pingIdle: Duration = .seconds(30)
+    /// … and gives the connection up after so long without any frame.
+    package static let silenceMax: Duration = .seconds(90)
+    /// PROBEs a connection; finding a common prefix takes at most one per bit of a sequence.
+    package static let probesMax = 128
+    package static let adoptionRequestsMax = 64
+    /// SKIPs that are not yet committed; they spend no credit, so they have a bound of their own.
+    package static let skipsInFlightMax = 64
+    /// BATCHes that a workstation sends ahead of their ACK.
+    package static let batchesInFlightMax = 1_024
+    /// A workstation sends no further batch into less room than this while others are in flight.
+    package static let sendRoomBytesMin: UInt32 = 4_096
+    /// A workstation that has batches in flight gives up a connection on which nothing is committed so long.
+    package static let ackStallMax: Duration = .seconds(120)
+    package static let welcomeTimeout: Duration = .seconds(60)
+    /// What a gateway asks a workstation to wait, with each of these answers.
+    package static let busyRetry: Duration = .seconds(2)
+    package static let supersededReconnect: Duration = .seconds(5)
+    package static let revokedReconnect: Duration = .seconds(300)
+    package static let shutdownReconnect: Duration = .seconds(1)
+    /// The longest wait that a peer's `retry_ms` or `reconnect_ms` can ask for.
+    package static let askedDelayMax: Duration = .seconds(3_600)
+    /// Retryable REJECTs in a row, without any progress, after which the connection is made anew.
+    package static let retriesPerConnectionMax = 16
+    /// How far the two clocks may differ for a workstation to obey TOO_OLD.
+    package static let clockAgreementMs: Int64 = 120_000
+    /// Two takeovers within this time say that two copies of a spool may run.
+    package static let supersededWindow: Duration = .seconds(600)
+
     // MARK: Time
 
     /// An event further ahead of the gateway's clock counts at its receive time, flagged.

@@ -1,1 +1,0 @@
-/// The room `TallyProtocol`; its door sign stands in docs/ARCHITECTURE.md.

@@ -1,0 +1,273 @@
+import TallyModel
+import TallyProtocol
+import TallyWire
+import Testing
+
+@Suite("Gateway: rules")
+struct GatewayRulesTests {
+    @Test("TG-6-1 Only the event after accepted is taken, and accepted runs ahead of committed")
+    func twoCursors() {
+        var session = Samples.gateway()
+        #expect(session.take(1, 10) == .decode)
+        #expect(session.take(11, 20) == .decode)
+        #expect(session.accepted.sequence == Sequence64(20) && session.committed.sequence == .zero)
+        #expect(session.chainBefore == Samples.chain(20))
+        #expect(session.commit(10) == .ack(Samples.ack(10)))
+        #expect(session.accepted.sequence == Sequence64(20) && session.inFlightBytes == 200)
+    }
+
+    @Test("TG-6-2 Duplicates, overlaps and gaps are answered each in its way")
+    func places() {
+        var session = Samples.gateway()
+        _ = session.take(1, 10)
+        _ = session.take(11, 20)
+        _ = session.commit(10)
+        #expect(session.take(1, 10) == .duplicate(Samples.ack(10)))
+        #expect(session.take(5, 15) == .silent)
+        #expect(session.take(11, 20) == .silent)
+        #expect(session.take(11, 21) == .reject(Samples.reject(11, .sequenceOverlap, run: 11)))
+        session = Samples.gateway()
+        #expect(session.take(2, 3) == .reject(Samples.reject(2, .sequenceGap, run: 2)))
+        #expect(session.take(4, 5) == .silent)
+        #expect(session.take(1, 3) == .decode)
+        #expect(session.take(5, 6) == .reject(Samples.reject(5, .sequenceGap, run: 2)))
+    }
+
+    @Test("TG-6-2 After a REJECT what lies beyond is dropped until the expected event or a SKIP comes")
+    func droppingAfterReject() {
+        var session = Samples.gateway()
+        let refusal = RunRefusal(reason: .fieldRange, index: 2, run: 1, field: 12)
+        let reject = session.refused(first: Sequence64(1), refusal)
+        #expect(reject == Reject(first: Sequence64(1), index: 2, run: 1, reason: .fieldRange, field: 12, retryMs: 0))
+        #expect(session.take(11, 20) == .silent)
+        #expect(session.take(1, 2) == .decode)
+        #expect(session.skip(Samples.skip(3, 3)) == .append)
+        session.accepted(Samples.skip(3, 3))
+        #expect(session.take(4, 20) == .decode)
+        #expect(session.commit(20) == .ack(Samples.ack(20)))
+    }
+
+    @Test("A batch that the appender refuses after all is taken back with everything behind it")
+    func lateRefusal() {
+        var session = Samples.gateway()
+        _ = session.take(1, 5)
+        _ = session.take(6, 9)
+        _ = session.take(10, 12)
+        #expect(session.refused(first: Sequence64(6), RunRefusal(reason: .sessionLimit, run: 4))?.first == Sequence64(6))
+        session.checkInvariants()
+        #expect(session.accepted == GatewaySession.Cursor(sequence: Sequence64(5), chain: Samples.chain(5)))
+        #expect(session.take(13, 14) == .silent)
+        #expect(session.take(6, 9) == .decode)
+    }
+
+    @Test("A duplicate with another chain value is a fork, not a success")
+    func forkedDuplicate() {
+        var session = Samples.gateway(committed: 10)
+        var header = Samples.header(5, 10)
+        header.chainAfter = ChainValue(99)
+        guard case .goaway(let goaway) = session.batch(header, bodyBytes: 120) else {
+            Issue.record("acknowledged")
+            return
+        }
+        #expect(goaway.reason == .streamFork && goaway.committed == Sequence64(10))
+    }
+
+    @Test("TG-6-4 A frame beyond the credit granted ends the connection")
+    func credit() {
+        var session = Samples.gateway()
+        #expect(session.take(1, 4_096) == .reject(Samples.reject(1, .size, run: 4_096)))
+        for first in stride(from: UInt64(1), to: 6_000, by: 3_000) {
+            #expect(session.take(first, first + 2_999) == .decode)
+        }
+        #expect(session.inFlightBytes == 120_000)
+        guard case .goaway(let bytes) = session.take(6_001, 7_000) else {
+            Issue.record("more bytes than granted were taken")
+            return
+        }
+        #expect(bytes.reason == .credit)
+
+        session = Samples.gateway()
+        var wide = Samples.header(1, 4_000)
+        wide.rawBytes = 100
+        for first in stride(from: UInt64(1), through: 8_001, by: 4_000) {
+            var header = Samples.header(first, first + 3_999)
+            header.rawBytes = 100
+            let decision = session.batch(header, bodyBytes: 100)
+            if first < 8_001 { session.accepted(header, bodyBytes: 100) } else {
+                #expect(decision == .goaway(GoAway(reason: .credit, reconnectMs: 0, committed: .zero)))
+            }
+        }
+    }
+
+    @Test("TG-6-4 TG-6-5 A pause answers BUSY and its end is told by an ACK with the same sequence")
+    func pause() {
+        var session = Samples.gateway()
+        _ = session.take(1, 10)
+        #expect(session.pause() == Samples.ack(0, credit: .paused))
+        #expect(session.pause() == nil)
+        #expect(session.take(11, 12) == .reject(Samples.reject(11, .busy, run: 2, retryMs: 2_000)))
+        #expect(session.take(13, 14) == .silent)
+        #expect(session.commit(10) == .ack(Samples.ack(10, credit: .paused)))
+        #expect(session.take(1, 10) == .duplicate(Samples.ack(10, credit: .paused)))
+        #expect(session.resume(Samples.credit) == Samples.ack(10))
+        #expect(session.take(11, 12) == .decode)
+    }
+
+    @Test("TG-6-6 Sequence comes before sizes, sizes before the body")
+    func sizes() {
+        let cases: [(raw: UInt32, body: Int, isLZ4: Bool, isGood: Bool)] = [
+            (40, 40, false, true), (40, 41, false, false), (0, 0, false, false), (65_537, 65_537, false, false),
+            (65_536, 300, true, true), (65_536, 256, true, false), (319, 1, true, true), (320, 1, true, false),
+        ]
+        for one in cases {
+            var session = Samples.gateway()
+            var header = Samples.header(1, 2)
+            header.rawBytes = one.raw
+            header.isLZ4 = one.isLZ4
+            let expected: BatchDecision = one.isGood ? .decode : .reject(Samples.reject(1, .size, run: 2))
+            #expect(session.batch(header, bodyBytes: one.body) == expected, "\(one)")
+            // A wrong size does not matter where the sequence already answers.
+            session = Samples.gateway(committed: 2)
+            #expect(session.batch(header, bodyBytes: one.body) == .duplicate(Samples.ack(2)), "\(one)")
+        }
+    }
+
+    @Test("TG-2-5 A sequence beyond 2⁵⁶ is a protocol error and never a trap")
+    func hugeSequences() {
+        for (first, count) in [(UInt64.max, UInt32(1)), (UInt64.max, 4_096), (1 << 56, 1), (0, 1), (1, 0)] {
+            var session = Samples.gateway()
+            var header = Samples.header(1, 1)
+            header.first = Sequence64(first)
+            header.count = count
+            #expect(
+                session.batch(header, bodyBytes: 20)
+                    == .goaway(GoAway(reason: .protocol, reconnectMs: 0, committed: .zero)), "\(first)+\(count)")
+        }
+        for (first, last) in [(UInt64(0), UInt64(1)), (2, 1), (1, .max)] {
+            var session = Samples.gateway()
+            #expect(
+                session.skip(Samples.skip(first, last))
+                    == .goaway(GoAway(reason: .protocol, reconnectMs: 0, committed: .zero)), "\(first)…\(last)")
+        }
+    }
+
+    @Test("TG-6-7 A burst of five PINGs and one a second is answered, more is not")
+    func pings() {
+        var session = Samples.gateway()
+        _ = session.pause()
+        for opaque in UInt64(0)..<5 {
+            #expect(session.ping(opaque: opaque, now: Samples.start) == .pong(opaque: opaque))
+        }
+        #expect(session.ping(opaque: 9, now: Samples.after(.seconds(1))) == .pong(opaque: 9))
+        let goaway = GoAway(reason: .protocol, reconnectMs: 0, committed: .zero)
+        #expect(session.ping(opaque: 10, now: Samples.after(.milliseconds(1_900))) == .goaway(goaway))
+    }
+
+    @Test("TG-6-8 CLOSE is acknowledged only where everything is committed")
+    func close() {
+        var session = Samples.gateway(committed: 5)
+        #expect(session.close(final: Sequence64(5)) == .close(Samples.ack(5)))
+        session = Samples.gateway(committed: 5)
+        #expect(session.close(final: Sequence64(6)) == .goaway(
+            GoAway(reason: .protocol, reconnectMs: 0, committed: Sequence64(5))))
+        session = Samples.gateway(committed: 5)
+        _ = session.take(6, 6)
+        #expect(session.close(final: Sequence64(5)) == .goaway(
+            GoAway(reason: .protocol, reconnectMs: 0, committed: Sequence64(5))))
+    }
+
+    @Test("A superseded session takes nothing more and acknowledges nothing more")
+    func superseded() {
+        var session = Samples.gateway()
+        _ = session.take(1, 2)
+        #expect(session.supersede()?.reason == .superseded)
+        #expect(session.take(3, 4) == .silent)
+        #expect(session.commit(2) == .silent)
+        #expect(session.supersede() == nil && session.revoke() == nil)
+        #expect(session.tick(now: Samples.after(.seconds(9_999))) == GatewayTick(goaway: nil, deadline: nil))
+    }
+
+    @Test("Shutting down acknowledges what was accepted before it says GOAWAY")
+    func draining() {
+        var session = Samples.gateway()
+        #expect(session.shutdown(now: Samples.start) == .goaway(
+            GoAway(reason: .shutdown, reconnectMs: 1_000, committed: .zero)))
+        session = Samples.gateway()
+        _ = session.take(1, 4)
+        #expect(session.shutdown(now: Samples.start) == .draining(until: Samples.after(.seconds(10))))
+        #expect(session.take(5, 6) == .silent)
+        #expect(session.commit(2) == .ack(Samples.ack(2)))
+        let goaway = GoAway(reason: .shutdown, reconnectMs: 1_000, committed: Sequence64(4))
+        #expect(session.commit(4) == .ackThenGoAway(Samples.ack(4), goaway))
+    }
+
+    @Test("Every wait of the gateway ends", arguments: [
+        (GatewaySession.Phase.awaitingHello, Duration.seconds(5), GoAwayReason.timeout),
+        (.authenticating, .seconds(30), .overloaded), (.claiming, .seconds(30), .overloaded),
+        (.open, .seconds(120), .idle), (.draining, .seconds(10), .shutdown),
+    ])
+    func deadlines(_ phase: GatewaySession.Phase, _ wait: Duration, _ reason: GoAwayReason) {
+        var session = GatewayStateTests.session(in: phase)
+        let early = session.tick(now: Samples.after(wait - .nanoseconds(1)))
+        #expect(early == GatewayTick(goaway: nil, deadline: Samples.after(wait)))
+        #expect(session.tick(now: Samples.after(wait)).goaway?.reason == reason)
+        #expect(session.phase == .closed)
+    }
+
+    @Test("TG-2-6 TG-2-4 Versions and schemas must meet, and unknown options are named")
+    func hello() {
+        var session = GatewaySession(offer: GatewayOffer(), now: Samples.start)
+        var hello = Samples.hello()
+        hello.versions = 2...3
+        #expect(session.receive(hello, now: Samples.start) == .goaway(
+            GoAway(reason: .version, reconnectMs: 0, committed: .zero)))
+        session = GatewaySession(offer: GatewayOffer(), now: Samples.start)
+        hello.versions = 1...3
+        hello.schemas = 2...2
+        #expect(session.receive(hello, now: Samples.start) == .goaway(
+            GoAway(reason: .schema, reconnectMs: 0, committed: .zero)))
+        session = GatewaySession(offer: GatewayOffer(), now: Samples.start)
+        hello.schemas = 1...2
+        hello.options = [HelloOption(id: 0x1A1A, value: [])]
+        #expect(session.receive(hello, now: Samples.start) == .authenticate(.token([9])))
+        let isClaiming = session.authenticated()
+        #expect(isClaiming)
+        guard case .welcome(let welcome) = session.claimed(Samples.claim(), now: Samples.start) else {
+            Issue.record("no welcome")
+            return
+        }
+        #expect(welcome.version == 1 && welcome.schema == 1 && welcome.ignoredOptions == [0x1A1A])
+    }
+
+    @Test("Acknowledged data that is gone within an epoch raises the epoch before the WELCOME")
+    func lostData() {
+        var session = GatewaySession(offer: GatewayOffer(), now: Samples.start)
+        _ = session.receive(Samples.hello(highest: 20, acknowledged: 15, epoch: 4), now: Samples.start)
+        _ = session.authenticated()
+        let decision = session.claimed(Samples.claim(committed: 10, epoch: 4), now: Samples.start)
+        #expect(decision == .raiseEpoch(lost: Sequence64(11)...Sequence64(15)))
+        guard case .welcome = session.claimed(Samples.claim(committed: 10, epoch: 5), now: Samples.start) else {
+            Issue.record("no welcome")
+            return
+        }
+    }
+
+    @Test("A workstation whose last event differs from the committed one is welcomed to probe and nothing else")
+    func forkedHello() {
+        var session = GatewaySession(offer: GatewayOffer(), now: Samples.start)
+        var hello = Samples.hello(highest: 10)
+        hello.highestChain = ChainValue(1)
+        _ = session.receive(hello, now: Samples.start)
+        _ = session.authenticated()
+        guard case .welcome(let welcome) = session.claimed(Samples.claim(committed: 10), now: Samples.start) else {
+            Issue.record("no welcome")
+            return
+        }
+        #expect(welcome.credit == .paused)
+        #expect(session.probe(Sequence64(5)) == .lookUp(Sequence64(5)))
+        #expect(session.probe(Sequence64(10)) == .answer(sequence: Sequence64(10), value: Samples.chain(10)))
+        #expect(session.probe(Sequence64(11)) == .answer(sequence: Sequence64(11), value: nil))
+        #expect(session.take(11, 12) == .goaway(
+            GoAway(reason: .streamFork, reconnectMs: 0, committed: Sequence64(10))))
+    }
+}
