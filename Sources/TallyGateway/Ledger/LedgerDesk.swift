@@ -87,10 +87,9 @@ struct LedgerDesk: ~Copyable {
     mutating func append(_ batch: BatchAppend, nowMs: Int64) throws(LedgerError) -> RunRefusal? {
         guard holds(batch.ticket), let stream = ledger.state.streams[batch.ticket.number] else { return nil }
         let header = batch.header
-        guard header.first.value == stream.sequence.value + 1, batch.chainBefore == stream.chain else {
-            // An earlier batch of this connection was refused after this one had been handed over.
-            return RunRefusal(reason: .sequenceGap, run: header.count)
-        }
+        // Otherwise an earlier batch of this connection was refused after this one had been handed over: its REJECT
+        // has made the session forget this one too.
+        guard header.first.value == stream.sequence.value + 1, batch.chainBefore == stream.chain else { return nil }
         let totals = RunningTotals(
             tokens: UInt128(header.controlTokens), reportedNanoUSD: UInt128(header.reportedNanoUSD))
         guard fits(totals) else { return RunRefusal(reason: .overflow, run: header.count) }
@@ -114,9 +113,7 @@ struct LedgerDesk: ~Copyable {
         guard holds(append.ticket), let stream = ledger.state.streams[append.ticket.number] else { return nil }
         let skip = append.skip
         let events = UInt32(clamping: skip.last.value - skip.first.value + 1)
-        guard skip.first.value == stream.sequence.value + 1, append.chainBefore == stream.chain else {
-            return RunRefusal(reason: .sequenceGap, run: events)
-        }
+        guard skip.first.value == stream.sequence.value + 1, append.chainBefore == stream.chain else { return nil }
         guard let totals = skip.totals, fits(totals) else { return RunRefusal(reason: .overflow, run: events) }
         let record = GapRecord(
             reason: skip.reason.rawValue, first: skip.first, last: skip.last, chainAfter: skip.chainAfter,

@@ -1,0 +1,349 @@
+import Dispatch
+import Synchronization
+import TallyHash
+import TallyIO
+import TallyLog
+import TallyModel
+import TallyProtocol
+import TallyStorage
+import TallyTransport
+import TallyWire
+
+/// The one appender of all ledgers of a data folder, on a queue of its own.
+///
+/// A *round*: take every command that has come, append, run one barrier for all tenants that were written, tell the
+/// connections, group by group and shard by shard. While a barrier runs the next round gathers in the mailbox, so the
+/// group grows with the load and nothing waits for a timer. What may gather is bounded by the credit granted.
+///
+/// A barrier that fails ends the process (`onFatal`): nothing is acknowledged, nothing is retried, and the next start
+/// recovers. A ledger that contradicts itself quarantines its tenant; all others go on.
+actor LedgerKeeper {
+    private struct Mailbox {
+        var commands: [LedgerCommand] = []
+        var isScheduled = false
+    }
+
+    private nonisolated let executor = QueueExecutor(DispatchQueue(label: "tallygate.ledger", qos: .userInitiated))
+    private nonisolated let mailbox = Mutex(Mailbox())
+    private nonisolated let services: Services
+    private nonisolated let board: TenantBoard
+    /// Told, on this queue, which tenants have more that is durable.
+    private nonisolated let onDurable: @Sendable ([TenantID]) -> Void
+
+    private var desks: [TenantID: DeskBox] = [:]
+    private var policy: CommitPolicy
+    private var fileSystem: FileSystemBarrier?
+    private var outbox: [ObjectIdentifier: (shard: Shard, news: [Delivery])] = [:]
+    private var dirty: Set<TenantID> = []
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    init(services: Services, board: TenantBoard, onDurable: @escaping @Sendable ([TenantID]) -> Void) {
+        self.services = services
+        self.board = board
+        self.onDurable = onDurable
+        let facts = try? services.folder.fileSystem()
+        let mayFlush = facts?.flushesDriveOnSyncfs ?? false
+        fileSystem = mayFlush ? try? FileSystemBarrier.open(on: services.folder.directory) : nil
+        policy = CommitPolicy(mayUseFileSystem: fileSystem != nil)
+    }
+
+    // MARK: From other queues
+
+    /// Hands commands over; order among one caller's commands is kept.
+    nonisolated func submit(_ commands: [LedgerCommand]) {
+        let mustWake = mailbox.withLock { mailbox in
+            mailbox.commands.append(contentsOf: commands)
+            guard !mailbox.isScheduled else { return false }
+            mailbox.isScheduled = true
+            return true
+        }
+        if mustWake { executor.queue.async { self.assumeIsolated { $0.round() } } }
+    }
+
+    /// Runs `body` between two rounds and waits for it. Never from this queue or a shard's.
+    nonisolated func sync<Result: Sendable>(_ body: @Sendable (isolated LedgerKeeper) -> Result) -> Result {
+        executor.queue.sync { self.assumeIsolated { body($0) } }
+    }
+
+    // MARK: Tenants
+
+    /// Opens, and recovers if need be, a tenant's ledger. Says what is wrong where it cannot be opened.
+    func open(_ tenant: Tenant, viewsThrough: UInt64) -> String? {
+        guard desks[tenant.id] == nil else { return nil }
+        do {
+            let folder = try services.folder.tenantDirectory(tenant)
+            let ledger = try TenantLedger(
+                tenant: tenant, folder: folder, book: services.folder.books.current.id.value,
+                viewsThrough: viewsThrough, nowMs: services.clock.wallMs())
+            board.set(tenant.id, .open(durable: ledger.durable))
+            desks[tenant.id] = DeskBox(LedgerDesk(tenant: tenant, ledger: ledger))
+            services.metrics.set(.tenants, desks.count)
+            return nil
+        } catch {
+            let reason = "\(error)"
+            board.set(tenant.id, .quarantined(reason))
+            services.log(.tenantQuarantined(tenant: tenant.name.text, reason: reason))
+            return reason
+        }
+    }
+
+    /// Appends nothing more, makes everything durable and marks a clean stop.
+    func close() {
+        round()
+        for (_, box) in desks {
+            do { try box.desk.ledger.close() } catch { services.log(.commitFailed(reason: "\(error)")) }
+        }
+        desks = [:]
+    }
+
+    // MARK: A round
+
+    private func round() {
+        let commands = mailbox.withLock { mailbox in
+            var taken: [LedgerCommand] = []
+            swap(&taken, &mailbox.commands)
+            return taken
+        }
+        for command in commands { take(command) }
+        commit()
+        deliver()
+        let hasMore = mailbox.withLock { mailbox in
+            mailbox.isScheduled = !mailbox.commands.isEmpty
+            return mailbox.isScheduled
+        }
+        // Through the queue again, so that `sync` gets its turn.
+        if hasMore { executor.queue.async { self.assumeIsolated { $0.round() } } }
+    }
+
+    private func take(_ command: LedgerCommand) {
+        switch command {
+        case .claim(let request): claim(request)
+        case .append(let batch):
+            run(batch.ticket.tenant, batch.connection) { desk, nowMs throws(LedgerError) in
+                try desk.append(batch, nowMs: nowMs)
+            } refused: { .refused(first: batch.header.first, $0) }
+        case .skip(let append):
+            run(append.ticket.tenant, append.connection) { desk, nowMs throws(LedgerError) in
+                try desk.append(append, nowMs: nowMs)
+            } refused: { .refused(first: append.skip.first, $0) }
+        case .close(let ticket, let connection): close(ticket, connection)
+        case .release(let ticket): desks[ticket.tenant]?.desk.release(ticket)
+        case .probe(let ticket, let sequence, let connection):
+            let value = desks[ticket.tenant].flatMap { chain(of: ticket, at: sequence, in: $0) }
+            post(.chain(sequence: sequence, value: value), to: connection)
+        case .raiseEpoch(let request): raiseEpoch(request)
+        case .revoke(let workstation): revoke(workstation)
+        case .perform(let body): body(self)
+        }
+    }
+
+    /// Runs one append; a refusal goes to the connection, a fault quarantines the tenant.
+    private func run(
+        _ tenant: TenantID, _ connection: ShardReference<IngestConnection>,
+        _ body: (inout LedgerDesk, Int64) throws(LedgerError) -> RunRefusal?, refused: (RunRefusal) -> LedgerNews
+    ) {
+        guard let box = desks[tenant] else {
+            post(.claimFailed(.tenantUnavailable, reconnectMs: 60_000), to: connection)
+            return
+        }
+        do throws(LedgerError) {
+            try makeRoom(box)
+            if let refusal = try body(&box.desk, services.clock.wallMs()) {
+                post(refused(refusal), to: connection)
+            } else {
+                dirty.insert(tenant)
+            }
+        } catch {
+            fail(tenant, error, connection)
+        }
+    }
+
+    /// Seals a full segment. A full disk leaves it as it is: the append then finds no room and says BUSY.
+    private func makeRoom(_ box: DeskBox) throws(LedgerError) {
+        do throws(LogError) {
+            try box.desk.ledger.rollIfDue(nowMs: services.clock.wallMs())
+        } catch {
+            throw .log(error)
+        }
+    }
+
+    private func fail(_ tenant: TenantID, _ error: LedgerError, _ connection: ShardReference<IngestConnection>) {
+        switch error {
+        case .log(.poisoned(let cause)): services.onFatal("\(cause)")
+        case .log(.system), .log(.segmentFull), .log(.bufferFull):
+            // No room: the batch stays with the workstation, which comes again.
+            post(.claimFailed(.storage, reconnectMs: 5_000), to: connection)
+        default: quarantine(tenant, "\(error)")
+        }
+    }
+
+    private func quarantine(_ tenant: TenantID, _ reason: String) {
+        guard let box = desks.removeValue(forKey: tenant) else { return }
+        board.set(tenant, .quarantined(reason))
+        services.log(.tenantQuarantined(tenant: box.desk.tenant.name.text, reason: reason))
+        for live in box.desk.live.values { post(.claimFailed(.storage, reconnectMs: 60_000), to: live.connection) }
+        dirty.remove(tenant)
+    }
+
+    // MARK: Streams
+
+    private func claim(_ request: StreamRequest) {
+        guard let box = desks[request.tenant] else {
+            post(.claimFailed(.tenantUnavailable, reconnectMs: 60_000), to: request.connection)
+            return
+        }
+        do throws(LedgerError) {
+            try makeRoom(box)
+            switch try box.desk.claim(request, nowMs: services.clock.wallMs()) {
+            case .refused(let reason): post(.claimFailed(reason, reconnectMs: 0), to: request.connection)
+            case .waits(let superseded):
+                if let superseded { post(.superseded, to: superseded) }
+                // A claim waits for a barrier even where nothing is new: what it says must be durable.
+                dirty.insert(request.tenant)
+            }
+        } catch {
+            fail(request.tenant, error, request.connection)
+        }
+    }
+
+    private func close(_ ticket: StreamTicket, _ connection: ShardReference<IngestConnection>) {
+        guard let box = desks[ticket.tenant], box.desk.holds(ticket, connection) else { return }
+        do throws(LedgerError) {
+            try box.desk.ledger.changeStream(
+                ticket.number, .closed, isClosed: true, nowMs: services.clock.wallMs())
+            box.desk.closings.append(connection)
+            dirty.insert(ticket.tenant)
+        } catch {
+            fail(ticket.tenant, error, connection)
+        }
+    }
+
+    private func raiseEpoch(_ request: StreamRequest) {
+        guard let box = desks[request.tenant] else { return claim(request) }
+        let epoch = StoreEpoch(Random.uint64())
+        do {
+            try services.folder.catalog.renewEpoch(of: request.tenant, to: epoch, by: services.stamp())
+            try box.desk.ledger.raiseEpoch(to: epoch, nowMs: services.clock.wallMs())
+            services.log(.epochRaised(tenant: box.desk.tenant.name.text))
+        } catch {
+            quarantine(request.tenant, "\(error)")
+        }
+        claim(request)
+    }
+
+    private func revoke(_ workstation: WorkstationID) {
+        for (_, box) in desks {
+            for (number, live) in box.desk.live where live.workstation == workstation {
+                box.desk.live[number] = nil
+                post(.revoked, to: live.connection)
+            }
+        }
+    }
+
+    /// The chain value after `sequence`, looked up in the ledger; nil where it no longer tells.
+    private func chain(of ticket: StreamTicket, at sequence: Sequence64, in box: DeskBox) -> ChainValue? {
+        guard box.desk.holds(ticket) else { return nil }
+        return try? ChainLookup.find(in: box.desk.ledger, stream: ticket.number, at: sequence)
+    }
+
+    // MARK: The barrier
+
+    private func commit() {
+        guard !dirty.isEmpty else { return }
+        let started = services.clock.now()
+        var written: [TenantID] = []
+        for tenant in dirty {
+            guard let box = desks[tenant], box.desk.ledger.isDirty else { continue }
+            written.append(tenant)
+        }
+        do throws(LogError) {
+            try makeDurable(written)
+        } catch {
+            if case .system(let cause) = error, cause.isNoSpace {
+                // The records stay in memory; nothing was promised. The next round tries again.
+                services.log(.diskPaused(freeBytes: (try? services.folder.fileSystem().freeBytes) ?? 0))
+                retryLater()
+                return
+            }
+            services.onFatal("\(error)")
+            return
+        }
+        if !written.isEmpty {
+            services.metrics.add(.commits)
+            services.metrics.add(.commitNanoseconds, Int(clamping: services.clock.now().since(started).wholeNanoseconds))
+        }
+        for tenant in dirty { settle(tenant) }
+        dirty.removeAll(keepingCapacity: true)
+        if !written.isEmpty { onDurable(written) }
+    }
+
+    private func makeDurable(_ tenants: [TenantID]) throws(LogError) {
+        switch policy.barrier(dirtyTenants: tenants.count) {
+        case .eachSegment:
+            for tenant in tenants { try desks[tenant]?.desk.ledger.sync() }
+            services.metrics.add(.tenantSyncs, tenants.count)
+        case .fileSystem:
+            for tenant in tenants { try desks[tenant]?.desk.ledger.flush() }
+            let started = services.clock.now()
+            do throws(SystemError) { try fileSystem?.sync() } catch { throw .poisoned(error) }
+            policy.observed(nanoseconds: services.clock.now().since(started).wholeNanoseconds)
+            for tenant in tenants { desks[tenant]?.desk.ledger.markSynced() }
+            services.metrics.add(.fileSystemSyncs)
+        }
+    }
+
+    private func retryLater() {
+        executor.queue.asyncAfter(deadline: .now() + .seconds(1)) { self.assumeIsolated { $0.round() } }
+    }
+
+    /// A tenant's appends are durable: acknowledge them, welcome who waits.
+    private func settle(_ tenant: TenantID) {
+        guard let box = desks[tenant] else { return }
+        board.set(tenant, .open(durable: box.desk.ledger.durable))
+        for number in box.desk.advanced {
+            guard let live = box.desk.live[number], let stream = box.desk.ledger.state.streams[number] else { continue }
+            post(
+                .committed(GatewaySession.Cursor(sequence: stream.sequence, chain: stream.chain)), to: live.connection)
+        }
+        box.desk.advanced.removeAll(keepingCapacity: true)
+        let now = services.clock.wallMs()
+        let oldest = box.desk.tenant.retention.cutoffMs(nowMs: now) + 1
+        for (number, request) in box.desk.claims {
+            guard let (claim, ticket) = box.desk.claim(of: number, oldestTimeMs: oldest, nowMs: now) else { continue }
+            post(.claimed(claim, ticket), to: request.connection)
+        }
+        box.desk.claims.removeAll()
+        for connection in box.desk.closings { post(.closed, to: connection) }
+        box.desk.closings.removeAll()
+    }
+
+    // MARK: Answers
+
+    private struct Delivery: Sendable {
+        var connection: ShardReference<IngestConnection>
+        var news: LedgerNews
+    }
+
+    private func post(_ news: LedgerNews, to connection: ShardReference<IngestConnection>) {
+        let shard = ObjectIdentifier(connection.shard)
+        outbox[shard, default: (connection.shard, [])].news.append(Delivery(connection: connection, news: news))
+    }
+
+    /// One hop a shard, however many connections have news.
+    private func deliver() {
+        for (_, entry) in outbox {
+            let news = entry.news
+            entry.shard.async { loop in
+                for delivery in news { loop.resident(delivery.connection)?.hear(delivery.news) }
+            }
+        }
+        outbox.removeAll(keepingCapacity: true)
+    }
+}
+
+/// Holds a desk where it stands: desks are not copied.
+final class DeskBox {
+    var desk: LedgerDesk
+    init(_ desk: consuming LedgerDesk) { self.desk = desk }
+}
