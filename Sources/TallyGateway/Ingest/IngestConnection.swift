@@ -1,0 +1,399 @@
+import TallyHash
+import TallyIO
+import TallyModel
+import TallyProtocol
+import TallyStorage
+import TallyTransport
+import TallyWire
+
+/// The conductor of one workstation's connection: reads whole frames, asks the session what to do, decodes batches,
+/// hands them to the keeper of the ledgers, and sends what the session answers.
+///
+/// It decides nothing itself. Confined to its shard; the keeper's news come back through `hear`. A frame becomes a batch
+/// in `take(_:header:body:)`; when it is acknowledged is `GatewaySession.committed(through:)`'s decision.
+final class IngestConnection: ChannelHandler, ShardResident {
+    private let context: IngestContext
+    private let lane: IngestLane
+    private let loop: ShardLoop
+    private var channel: SecureChannel?
+    private var reference: ShardReference<IngestConnection>?
+    private var reader = FrameReader(side: .gateway)
+    private var session: GatewaySession
+    private var timer: TimerID?
+    private var request: StreamRequest?
+    private var ticket: StreamTicket?
+    private var oldestTimeMs: Int64 = 0
+    private var clockOffsetMs: Int32 = 0
+    private var tenantName = ""
+    private var workstationName = ""
+    private var tooManyRefusalsLeft = Limits.refusedBatchesMax
+
+    private var services: Services { context.services }
+
+    init(context: IngestContext, lane: IngestLane, loop: ShardLoop) {
+        self.context = context
+        self.lane = lane
+        self.loop = loop
+        session = GatewaySession(offer: GatewayOffer(), now: context.services.clock.now())
+        reference = loop.reside(self)
+    }
+
+    // MARK: The channel
+
+    func opened(_ channel: SecureChannel) {
+        self.channel = channel
+        services.metrics.add(.connectionsAccepted)
+        services.metrics.add(.connections, 1)
+        arm()
+    }
+
+    func received(_ bytes: Span<UInt8>, on channel: SecureChannel) -> Int {
+        var consumed = 0
+        while channel.isOpen, session.phase != .closed {
+            guard case .frame(let slice) = reader.next(in: bytes, from: consumed) else {
+                if case .refused = reader.next(in: bytes, from: consumed) { violation() }
+                break
+            }
+            session.heard(now: services.clock.now())
+            take(slice, bytes)
+            consumed = slice.body.upperBound
+        }
+        services.metrics.add(.bytesReceived, consumed)
+        return session.phase == .closed ? bytes.count : consumed
+    }
+
+    func closed(_ channel: SecureChannel, _ reason: CloseReason) {
+        if self.channel == nil {
+            if case .handshakeFailed = reason {
+                services.metrics.add(.handshakesFailed)
+                services.log(.handshakeFailed(peer: channel.peer.description, reason: reason.word))
+            }
+        } else {
+            services.metrics.add(.connections, -1)
+            if ticket != nil {
+                services.log(
+                    .connectionClosed(tenant: tenantName, workstation: workstationName, reason: reason.word))
+            }
+        }
+        session.disconnected()
+        if let ticket {
+            services.metrics.add(.streams, -1)
+            lane.submit(.release(ticket))
+        }
+        if let timer { loop.cancel(timer) }
+        if let reference { loop.leave(reference) }
+        self.channel = nil
+    }
+
+    // MARK: Frames
+
+    private func take(_ slice: FrameSlice, _ bytes: Span<UInt8>) {
+        do throws(FrameRefusal) {
+            if slice.type == .batch {
+                let (header, body) = try FrameCodec.batchHeader(slice, in: bytes)
+                return take(header, bytes.extracting(body))
+            }
+            switch try FrameCodec.decode(slice, in: bytes) {
+            case .hello(let hello): take(hello)
+            case .skip(let skip): take(skip)
+            case .probe(let sequence): probe(sequence)
+            case .ping(let opaque): ping(opaque)
+            case .pong: break
+            case .close(let final): close(final)
+            case .adopt(let sessions): adopt(sessions.count)
+            case .batch, .welcome, .ack, .reject, .chain, .goaway, .adopted: violation()
+            }
+        } catch {
+            violation()
+        }
+    }
+
+    private func take(_ hello: Hello) {
+        let now = services.clock.now()
+        switch session.receive(hello, now: now) {
+        case .silent: break
+        case .goaway(let goaway): end(goaway)
+        case .authenticate(let credential):
+            guard let holder = holder(of: credential), let tenant = context.directory.tenant(holder.tenant),
+                let reference
+            else { return end(session.end(.unauthenticated, reconnectMs: 60_000)) }
+            guard session.authenticated() else { return }
+            let offset = services.clock.wallMs().subtractingReportingOverflow(hello.clockMs)
+            clockOffsetMs = offset.overflow ? 0 : Int32(clamping: offset.partialValue)
+            tenantName = tenant.name.text
+            workstationName = context.directory.name(of: holder.workstation)
+            let request = StreamRequest(
+                tenant: holder.tenant, workstation: holder.workstation, stream: hello.stream, connection: reference)
+            self.request = request
+            lane.submit(.claim(request))
+            arm()
+        }
+    }
+
+    private func holder(of credential: TallyWire.Credential) -> TokenHolder? {
+        guard case .token(let bytes) = credential,
+            let input = Token.hashInput(presented: String(decoding: bytes, as: UTF8.self))
+        else { return nil }
+        return context.directory.holder(of: TokenHash(sha256: SHA256.hash(input)))
+    }
+
+    /// Where a frame becomes a batch: the session's checks first, then the body.
+    private func take(_ header: BatchHeader, _ body: Span<UInt8>) {
+        services.metrics.add(.batchesReceived)
+        services.metrics.add(.bodyBytesReceived, body.count)
+        switch session.batch(header, bodyBytes: body.count) {
+        case .decode: break
+        case .duplicate(let ack):
+            services.metrics.add(.batchesDuplicate)
+            return send(.ack(ack))
+        case .silent: return
+        case .reject(let reject): return self.reject(reject)
+        case .goaway(let goaway): return end(goaway)
+        }
+        guard let ticket, let reference else { return violation() }
+        let chainBefore = session.chainBefore
+        do throws(BatchRefusal) {
+            try lane.opener.open(header, body: body)
+            try lane.opener.decode(header, with: &lane.decoder, into: &lane.batch)
+            try lane.batch.checkAge(oldestTimeMs: oldestTimeMs)
+            try lane.batch.verify(header, after: chainBefore)
+        } catch {
+            return refuse(header.first, error)
+        }
+        let raw = lane.opener.raw
+        let times = lane.batch.timeBounds
+        session.accepted(header, bodyBytes: body.count)
+        lane.submit(
+            .append(
+                BatchAppend(
+                    ticket: ticket, connection: reference, header: header, chainBefore: chainBefore,
+                    rawBody: Array(lane.opener.buffer[raw]), lowestTimeMs: times.lowest, highestTimeMs: times.highest,
+                    clockOffsetMs: clockOffsetMs)))
+    }
+
+    private func take(_ skip: Skip) {
+        switch session.skip(skip) {
+        case .duplicate(let ack): send(.ack(ack))
+        case .silent: break
+        case .reject(let reject): self.reject(reject)
+        case .goaway(let goaway): end(goaway)
+        case .append:
+            guard let ticket, let reference else { return violation() }
+            let chainBefore = session.chainBefore
+            session.accepted(skip)
+            services.metrics.add(.gapsRecorded)
+            services.log(
+                .gapRecorded(
+                    tenant: tenantName, workstation: workstationName, first: skip.first.value, last: skip.last.value,
+                    reason: "\(skip.reason)"))
+            lane.submit(
+                .skip(SkipAppend(ticket: ticket, connection: reference, skip: skip, chainBefore: chainBefore)))
+        }
+    }
+
+    private func probe(_ sequence: Sequence64) {
+        switch session.probe(sequence) {
+        case .answer(let sequence, let value): send(.chain(sequence: sequence, value: value))
+        case .silent: break
+        case .goaway(let goaway): end(goaway)
+        case .lookUp(let sequence):
+            guard let ticket, let reference else { return violation() }
+            lane.submit(.probe(ticket, sequence: sequence, connection: reference))
+        }
+    }
+
+    private func ping(_ opaque: UInt64) {
+        switch session.ping(opaque: opaque, now: services.clock.now()) {
+        case .pong(let opaque): send(.pong(opaque: opaque))
+        case .silent: break
+        case .goaway(let goaway): end(goaway)
+        }
+    }
+
+    private func close(_ final: Sequence64) {
+        switch session.close(final: final) {
+        case .silent: break
+        case .goaway(let goaway): end(goaway)
+        case .close(let ack):
+            guard let ticket, let reference else { return violation() }
+            lane.submit(.close(ticket, connection: reference))
+            send(.ack(ack))
+        }
+    }
+
+    /// Adoption is never granted (`StreamClaim.allowsAdoption`), so asking for it breaks the protocol.
+    private func adopt(_ sessions: Int) {
+        switch session.adopt(sessions: sessions) {
+        case .lookUp: violation()
+        case .silent: break
+        case .goaway(let goaway): end(goaway)
+        }
+    }
+
+    // MARK: News from the keeper of the ledgers
+
+    func hear(_ news: LedgerNews) {
+        guard channel != nil else { return }
+        switch news {
+        case .claimed(let claim, let ticket): claimed(claim, ticket)
+        case .claimFailed(let reason, let reconnectMs):
+            if session.phase != .closed { end(session.end(reason, reconnectMs: reconnectMs)) }
+        case .committed(let cursor): committed(cursor)
+        case .refused(let first, let refusal):
+            if let reject = session.refused(first: first, refusal) { self.reject(reject) }
+        case .superseded:
+            ticket = forget(ticket)
+            if let goaway = session.supersede() { end(goaway) }
+        case .revoked:
+            ticket = forget(ticket)
+            if let goaway = session.revoke() { end(goaway) }
+        case .chain(let sequence, let value): send(.chain(sequence: sequence, value: value))
+        case .closed: channel?.close(.requested)
+        }
+    }
+
+    private func claimed(_ claim: StreamClaim, _ ticket: StreamTicket) {
+        switch session.claimed(claim, now: services.clock.now()) {
+        case .silent: lane.submit(.release(ticket))
+        case .raiseEpoch:
+            if let request { lane.submit(.raiseEpoch(request)) }
+        case .welcome(let welcome):
+            self.ticket = ticket
+            reader.phase = .open
+            oldestTimeMs = claim.oldestTimeMs
+            services.metrics.add(.streams, 1)
+            services.log(
+                .streamOpened(
+                    tenant: tenantName, workstation: workstationName, committed: welcome.committed.sequence.value,
+                    generation: welcome.generation.value))
+            send(.welcome(welcome))
+            arm()
+        }
+    }
+
+    private func committed(_ cursor: GatewaySession.Cursor) {
+        let before = session.committed.sequence.value
+        switch session.committed(through: cursor) {
+        case .silent: return
+        case .ack(let ack): send(.ack(ack))
+        case .ackThenGoAway(let ack, let goaway):
+            send(.ack(ack))
+            end(goaway)
+        }
+        services.metrics.add(.eventsCommitted, Int(clamping: cursor.sequence.value - before))
+    }
+
+    // MARK: Answers
+
+    private func refuse(_ first: Sequence64, _ refusal: BatchRefusal) {
+        let run = RunRefusal(
+            reason: refusal.reason, index: refusal.index, run: refusal.run, field: refusal.field)
+        if let reject = session.refused(first: first, run) { self.reject(reject) }
+    }
+
+    private func reject(_ reject: Reject) {
+        services.metrics.add(.batchesRejected)
+        if reject.reason == .contentField { services.metrics.add(.contentRejected) }
+        services.log(
+            .batchRejected(
+                tenant: tenantName, workstation: workstationName, reason: "\(reject.reason)",
+                column: ColumnID(rawValue: reject.field)?.name ?? "\(reject.field)", first: reject.first.value))
+        send(.reject(reject))
+        tooManyRefusalsLeft -= 1
+        if tooManyRefusalsLeft <= 0, session.phase != .closed {
+            end(session.end(.protocol, reconnectMs: 60_000))
+        }
+    }
+
+    private func violation() {
+        if let goaway = session.violation() { end(goaway) }
+    }
+
+    private func send(_ frame: Frame) {
+        guard let channel, channel.isOpen else { return }
+        _ = channel.send(FrameCodec.encode(frame))
+    }
+
+    private func end(_ goaway: GoAway) {
+        if ticket == nil {
+            services.metrics.add(.hellosRefused)
+            services.log(.helloRefused(peer: channel?.peer.description ?? "", reason: "\(goaway.reason)"))
+        }
+        send(.goaway(goaway))
+        channel?.close(.refused)
+    }
+
+    private func forget(_ ticket: StreamTicket?) -> StreamTicket? {
+        if ticket != nil { services.metrics.add(.streams, -1) }
+        return nil
+    }
+
+    // MARK: Time and the end
+
+    /// Commits what was received, acknowledges it, says GOAWAY.
+    func shutdown() {
+        switch session.shutdown(now: services.clock.now()) {
+        case .goaway(let goaway): end(goaway)
+        case .draining: arm()
+        case .silent: break
+        }
+    }
+
+    private func arm() {
+        if let timer { loop.cancel(timer) }
+        timer = nil
+        guard let deadline = session.deadline else { return }
+        let now = services.clock.now()
+        timer = loop.after(max(deadline.since(now), .milliseconds(1))) { [weak self] in self?.tick() }
+    }
+
+    private func tick() {
+        timer = nil
+        let tick = session.tick(now: services.clock.now())
+        if let goaway = tick.goaway { end(goaway) } else { arm() }
+    }
+}
+
+extension Batch {
+    /// TOO_OLD for the first run of rows that retention would remove at once (SPEC.md TG-8-2).
+    fileprivate func checkAge(oldestTimeMs: Int64) throws(BatchRefusal) {
+        guard timeBounds.lowest < oldestTimeMs else { return }
+        guard let first = (0..<count).first(where: { timeMs($0) < oldestTimeMs }) else { return }
+        let run = (first..<count).prefix { timeMs($0) < oldestTimeMs }.count
+        throw BatchRefusal(
+            reason: .tooOld, field: ColumnID.timeMs.rawValue, index: UInt32(first), run: UInt32(run))
+    }
+
+    /// The lowest and highest time of the rows.
+    fileprivate var timeBounds: (lowest: Int64, highest: Int64) {
+        var lowest = Int64.max
+        var highest = Int64.min
+        for row in 0..<count {
+            let time = timeMs(row)
+            lowest = min(lowest, time)
+            highest = max(highest, time)
+        }
+        return (lowest, highest)
+    }
+}
+
+extension CloseReason {
+    /// For the log: our words, nothing of the peer's.
+    var word: StaticString {
+        switch self {
+        case .requested: "requested"
+        case .drained: "drained"
+        case .peerFinished: "peer finished"
+        case .reset: "reset"
+        case .idle: "idle"
+        case .refused: "refused"
+        case .handshakeTimeout: "handshake timeout"
+        case .handshakeFailed: "handshake failed"
+        case .sendQueueFull: "peer does not read"
+        case .receiveBufferFull: "receive buffer full"
+        case .flushTimeout: "flush timeout"
+        case .failed: "TLS failed"
+        case .system: "system error"
+        }
+    }
+}
