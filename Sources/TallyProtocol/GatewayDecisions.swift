@@ -99,6 +99,12 @@ package struct RunRefusal: Hashable, Sendable {
         self.field = field
         self.retryMs = retryMs
     }
+
+    /// What the decoder found.
+    package init(_ refusal: BatchRefusal, retryMs: UInt32 = 0) {
+        self.init(
+            reason: refusal.reason, index: refusal.index, run: refusal.run, field: refusal.field, retryMs: retryMs)
+    }
 }
 
 package enum CommitDecision: Hashable, Sendable {
