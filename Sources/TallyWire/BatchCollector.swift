@@ -17,6 +17,7 @@ struct BatchCollector: Sendable {
         keys.removeAll()
         sessionKeys.removeAll()
         modelPlaces.removeAll(keepingCapacity: true)
+        for column in columns { batch.beginVarying(column.id) }
         for row in 0..<count { put(events[row], row, into: &batch) }
         do throws(BatchRefusal) {
             for column in columns { try settle(column, count, &batch) }
@@ -94,7 +95,6 @@ struct BatchCollector: Sendable {
             if value == 0 { hasDefaults = true }
             if isNumber, value > column.encodedMax { throw .row(row, .fieldRange, column.id) }
         }
-        batch.filledRows[Int(column.id.rawValue)] = 0
         if differences != 0 {
             batch.finishVarying(column.id, hasDefaults: hasDefaults, rows: rows)
         } else if first != 0 {

@@ -21,6 +21,7 @@ package struct BatchDecoder: Sendable {
     package mutating func decode(
         _ raw: Span<UInt8>, count: Int, into batch: inout Batch
     ) throws(BatchRefusal) {
+        batch.reset(rows: 0)
         guard (1...Limits.batchEventsMax).contains(count), raw.count <= Limits.batchRawBytesMax else {
             throw .whole(.size, rows: count)
         }
@@ -48,6 +49,7 @@ package struct BatchDecoder: Sendable {
             let id = column.id.rawValue
             batch.fillAbsent(after: last, before: id, rows: count)
             last = id
+            if encoding != .constant { batch.beginVarying(column.id) }
             do throws(ColumnFault) {
                 switch encoding {
                 case .constant: try constant(column, raw, &position, count, &batch)

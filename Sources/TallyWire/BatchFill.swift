@@ -16,11 +16,13 @@ extension Batch {
         }
     }
 
+    /// The column is about to be written row by row: what it held is gone, even if the writing is given up.
+    mutating func beginVarying(_ column: ColumnID) { filledRows[Int(column.rawValue)] = 0 }
+
     /// The column was written row by row. `hasDefaults`: some row holds the default.
     mutating func finishVarying(_ column: ColumnID, hasDefaults: Bool, rows: Int) {
         present |= Batch.bit(column)
         varying |= Batch.bit(column)
-        filledRows[Int(column.rawValue)] = 0
         if hasDefaults { sparse |= Batch.bit(column) }
     }
 

@@ -16,16 +16,22 @@ package enum Chain {
     /// The value after row `rows.upperBound - 1`, from the one before row `rows.lowerBound`.
     ///
     /// Every column that some row holds is stored for every row, and the place moves on only by the bytes of
-    /// those that the row does hold: the next store overwrites the rest.
+    /// those that the row does hold: the next store overwrites the rest. So the branches are the batch's, not
+    /// the row's, and the processor foresees them.
     package static func advance(
         _ chain: ChainValue, over batch: borrowing Batch, rows: Range<Int>
     ) -> ChainValue {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= batch.count, "rows outside the batch")
-        var message = HashMessage()
+        let longs = batch.longs.span
+        var message = ChainMessage(present: batch.present, capacity: batch.capacity)
         var value = chain.value
         for row in rows {
-            let length = write(row, of: batch, after: value, into: &message)
-            value = message.hash64(length: length)
+            message.begin(after: value, held: longs[row])
+            message.addIdentity(
+                row, batch.bytes.span, batch.shorts.span, longs, batch.sessions.span, batch.projects.span,
+                batch.modelHashes.span)
+            message.addNumbers(row, batch.bytes.span, batch.words.span, longs)
+            value = message.hash64()
         }
         return ChainValue(value)
     }
@@ -33,89 +39,99 @@ package enum Chain {
     package static func advance(_ chain: ChainValue, over batch: borrowing Batch) -> ChainValue {
         advance(chain, over: batch, rows: 0..<batch.count)
     }
+}
 
-    @inline(__always)
-    private static func write(
-        _ row: Int, of batch: borrowing Batch, after value: UInt64, into message: inout HashMessage
-    ) -> Int {
-        let held = batch.longs[row]
-        let present = batch.present
-        let capacity = batch.capacity
-        message.put(value, at: 0)
-        message.put(held, at: 8)
-        var place = 16
-        put8(.kind, batch.bytes[row], held, present, &message, &place)
-        put64(.timeMs, batch.longs[capacity + row], held, present, &message, &place)
-        put128(.session, batch.sessions[batch.sessionIndex(row)], held, present, &message, &place)
-        put128(.project, batch.projects[batch.projectIndex(row)], held, present, &message, &place)
-        put8(.agent, batch.bytes[capacity + row], held, present, &message, &place)
-        put64(.model, batch.modelHashes[batch.modelIndex(row)], held, present, &message, &place)
-        put8(.origin, batch.bytes[2 * capacity + row], held, present, &message, &place)
-        put8(.speed, batch.bytes[3 * capacity + row], held, present, &message, &place)
-        put8(.tier, batch.bytes[4 * capacity + row], held, present, &message, &place)
-        put8(.region, batch.bytes[5 * capacity + row], held, present, &message, &place)
-        put8(.outcome, batch.bytes[6 * capacity + row], held, present, &message, &place)
-        put32(.inputTokens, batch.words[row], held, present, &message, &place)
-        put32(.cacheReadTokens, batch.words[capacity + row], held, present, &message, &place)
-        put32(.cacheWrite5mTokens, batch.words[2 * capacity + row], held, present, &message, &place)
-        put32(.cacheWrite1hTokens, batch.words[3 * capacity + row], held, present, &message, &place)
-        put32(.cacheWriteUnknownTokens, batch.words[4 * capacity + row], held, present, &message, &place)
-        put32(.outputTokens, batch.words[5 * capacity + row], held, present, &message, &place)
-        put32(.reasoningTokens, batch.words[6 * capacity + row], held, present, &message, &place)
-        put32(.webSearches, batch.words[7 * capacity + row], held, present, &message, &place, width: 2)
-        put32(.toolCalls, batch.words[8 * capacity + row], held, present, &message, &place, width: 2)
-        put32(.durationMs, batch.words[9 * capacity + row], held, present, &message, &place)
-        put64(.reportedCostNanoUSD, batch.longs[2 * capacity + row], held, present, &message, &place)
-        put8(.state, batch.bytes[7 * capacity + row], held, present, &message, &place)
-        put32(.contextTokens, batch.words[10 * capacity + row], held, present, &message, &place)
-        put8(.billing, batch.bytes[8 * capacity + row], held, present, &message, &place)
-        return place
+/// One row's message while it is put together.
+private struct ChainMessage {
+    private let present: UInt64
+    private let capacity: Int
+    private var bytes = HashMessage()
+    private var held: UInt64 = 0
+    private var place = 0
+
+    init(present: UInt64, capacity: Int) {
+        self.present = present
+        self.capacity = capacity
     }
 
     @inline(__always)
-    private static func width(_ column: ColumnID, _ held: UInt64, _ bytes: Int) -> Int {
-        Int(truncatingIfNeeded: held >> UInt64(column.rawValue) & 1) &* bytes
+    mutating func begin(after value: UInt64, held: UInt64) {
+        self.held = held
+        bytes.put(value, at: 0)
+        bytes.put(held, at: 8)
+        place = 16
     }
 
+    func hash64() -> UInt64 { bytes.hash64(length: place) }
+
+    /// Columns 1 to 11.
     @inline(__always)
-    private static func put8(
-        _ column: ColumnID, _ value: @autoclosure () -> UInt8, _ held: UInt64, _ present: UInt64,
-        _ message: inout HashMessage, _ place: inout Int
+    mutating func addIdentity(
+        _ row: Int, _ small: Span<UInt8>, _ indices: Span<UInt16>, _ longs: Span<UInt64>,
+        _ sessions: Span<Bytes16>, _ projects: Span<Bytes16>, _ models: Span<UInt64>
     ) {
-        guard present & Batch.bit(column) != 0 else { return }
-        message.put(value(), at: place)
-        place &+= width(column, held, 1)
+        if has(1) { add(small[row], 1) }
+        if has(2) { add(longs[capacity + row], 2) }
+        if has(3) { add(sessions[Int(indices[row])], 3) }
+        if has(4) { add(projects[Int(indices[capacity + row])], 4) }
+        if has(5) { add(small[capacity + row], 5) }
+        if has(6) { add(models[Int(indices[2 * capacity + row])], 6) }
+        if has(7) { add(small[2 * capacity + row], 7) }
+        if has(8) { add(small[3 * capacity + row], 8) }
+        if has(9) { add(small[4 * capacity + row], 9) }
+        if has(10) { add(small[5 * capacity + row], 10) }
+        if has(11) { add(small[6 * capacity + row], 11) }
+    }
+
+    /// Columns 12 to 25.
+    @inline(__always)
+    mutating func addNumbers(_ row: Int, _ small: Span<UInt8>, _ words: Span<UInt32>, _ longs: Span<UInt64>) {
+        if has(12) { add(words[row], 12) }
+        if has(13) { add(words[capacity + row], 13) }
+        if has(14) { add(words[2 * capacity + row], 14) }
+        if has(15) { add(words[3 * capacity + row], 15) }
+        if has(16) { add(words[4 * capacity + row], 16) }
+        if has(17) { add(words[5 * capacity + row], 17) }
+        if has(18) { add(words[6 * capacity + row], 18) }
+        if has(19) { add(words[7 * capacity + row], 19, width: 2) }
+        if has(20) { add(words[8 * capacity + row], 20, width: 2) }
+        if has(21) { add(words[9 * capacity + row], 21) }
+        if has(22) { add(longs[2 * capacity + row], 22) }
+        if has(23) { add(small[7 * capacity + row], 23) }
+        if has(24) { add(words[10 * capacity + row], 24) }
+        if has(25) { add(small[8 * capacity + row], 25) }
     }
 
     @inline(__always)
-    private static func put32(
-        _ column: ColumnID, _ value: @autoclosure () -> UInt32, _ held: UInt64, _ present: UInt64,
-        _ message: inout HashMessage, _ place: inout Int, width bytes: Int = 4
-    ) {
-        guard present & Batch.bit(column) != 0 else { return }
-        message.put(value(), at: place)
-        place &+= width(column, held, bytes)
+    private func has(_ id: UInt64) -> Bool { present & (1 &<< id) != 0 }
+
+    @inline(__always)
+    private mutating func advance(_ id: UInt64, _ width: Int) {
+        place &+= Int(truncatingIfNeeded: (held &>> id) & 1) &* width
     }
 
     @inline(__always)
-    private static func put64(
-        _ column: ColumnID, _ value: @autoclosure () -> UInt64, _ held: UInt64, _ present: UInt64,
-        _ message: inout HashMessage, _ place: inout Int
-    ) {
-        guard present & Batch.bit(column) != 0 else { return }
-        message.put(value(), at: place)
-        place &+= width(column, held, 8)
+    private mutating func add(_ value: UInt8, _ id: UInt64) {
+        bytes.put(value, at: place)
+        advance(id, 1)
     }
 
     @inline(__always)
-    private static func put128(
-        _ column: ColumnID, _ value: @autoclosure () -> Bytes16, _ held: UInt64, _ present: UInt64,
-        _ message: inout HashMessage, _ place: inout Int
-    ) {
-        guard present & Batch.bit(column) != 0 else { return }
-        let bytes = value()
-        message.put(bytes.high.byteSwapped, at: place)
-        message.put(bytes.low.byteSwapped, at: place + 8)
-        place &+= width(column, held, 16)
+    private mutating func add(_ value: UInt32, _ id: UInt64, width: Int = 4) {
+        bytes.put(value, at: place)
+        advance(id, width)
+    }
+
+    @inline(__always)
+    private mutating func add(_ value: UInt64, _ id: UInt64) {
+        bytes.put(value, at: place)
+        advance(id, 8)
+    }
+
+    @inline(__always)
+    private mutating func add(_ value: Bytes16, _ id: UInt64) {
+        bytes.put(value.high.byteSwapped, at: place)
+        bytes.put(value.low.byteSwapped, at: place &+ 8)
+        advance(id, 16)
     }
 }

@@ -1,0 +1,85 @@
+import TallyModel
+
+/// The frames of a few fields.
+extension FrameCodec {
+    static func ack(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> Ack {
+        let committed = try fields.sequence(bytes)
+        let chain = try fields.chain(bytes)
+        let credit = try fields.credit(bytes)
+        return Ack(committed: committed, chain: chain, credit: credit, backedUpThrough: try fields.sequence(bytes))
+    }
+
+    static func reject(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> Reject {
+        let first = try fields.sequence(bytes)
+        let index = try fields.u32(bytes)
+        let run = try fields.u32(bytes)
+        guard let reason = RejectReason(rawValue: try fields.u16(bytes)) else { throw .badValue }
+        let field = try fields.u8(bytes)
+        guard try fields.u8(bytes) == (reason.isPermanent ? 1 : 0) else { throw .badValue }
+        return Reject(
+            first: first, index: index, run: run, reason: reason, field: field, retryMs: try fields.u32(bytes))
+    }
+
+    static func skip(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> Skip {
+        let first = try fields.sequence(bytes)
+        let last = try fields.sequence(bytes)
+        let chain = try fields.chain(bytes)
+        guard let reason = SkipReason(rawValue: try fields.u16(bytes)) else { throw .badValue }
+        let count = Int(try fields.u8(bytes))
+        guard first > .zero, first <= last, count <= Limits.skipGroupsMax else { throw .badValue }
+        var groups: [SkipGroup] = []
+        for _ in 0..<count {
+            let model = try fields.label(bytes)
+            let events = try fields.u64(bytes)
+            var classes: [UInt64] = []
+            for _ in 0..<7 { classes.append(try fields.u64(bytes)) }
+            groups.append(
+                SkipGroup(
+                    model: model, events: events, tokenClasses: classes, reportedNanoUSD: try fields.u128(bytes)))
+        }
+        return Skip(first: first, last: last, chainAfter: chain, reason: reason, groups: groups)
+    }
+
+    static func chain(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> Frame {
+        let sequence = try fields.sequence(bytes)
+        let known = try fields.u8(bytes)
+        let value = try fields.chain(bytes)
+        switch known {
+        case 0 where value.value == 0: return .chain(sequence: sequence, value: nil)
+        case 1: return .chain(sequence: sequence, value: value)
+        default: throw .badValue
+        }
+    }
+
+    static func goaway(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> GoAway {
+        guard let reason = GoAwayReason(rawValue: try fields.u16(bytes)) else { throw .badValue }
+        try fields.reserved(bytes)
+        let reconnect = try fields.u32(bytes)
+        return GoAway(reason: reason, reconnectMs: reconnect, committed: try fields.sequence(bytes))
+    }
+
+    static func adopt(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> [SessionID] {
+        let count = Int(try fields.u16(bytes))
+        guard count <= adoptSessionsMax else { throw .badValue }
+        var sessions: [SessionID] = []
+        for _ in 0..<count { sessions.append(try fields.session(bytes)) }
+        return sessions
+    }
+
+    /// The count is bounded by the frame's length: an entry has 65 bytes at least.
+    static func adopted(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> [AdoptedEntry] {
+        let count = Int(try fields.u16(bytes))
+        var entries: [AdoptedEntry] = []
+        for _ in 0..<count {
+            let session = try fields.session(bytes)
+            let model = try fields.label(bytes)
+            let last = try fields.i64(bytes)
+            let events = try fields.u64(bytes)
+            entries.append(
+                AdoptedEntry(
+                    session: session, model: model, lastTimeMs: last, events: events,
+                    totals: try fields.totals(bytes)))
+        }
+        return entries
+    }
+}
