@@ -6,6 +6,12 @@ import TallyTLS
 import TallyTransport
 import Testing
 
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
 @Suite("Channels", .serialized) struct ChannelTests {
     @Test("What is sent comes back, through either poller", arguments: PollerKind.allCases)
     func echo(kind: PollerKind) throws {
@@ -158,10 +164,42 @@ import Testing
             }
             return handler
         }
-        // Close lingers until the server has closed too: the answer is discarded, not reset.
-        let log = try rig.dial { handler, _ in handler.onOpened = { $0.close() } }
-        #expect(log.wait(for: 2) == [.opened, .closed(.requested)])
+        let socket = try Plain(to: rig.listener.address)
+        var session = try rig.trust.client().session(on: socket.raw, host: "127.0.0.1")
+        var isShaking = true
+        while isShaking {
+            switch session.handshake() {
+            case .done: isShaking = false
+            case .wantRead: socket.waitUntil(POLLIN)
+            case .wantWrite: socket.waitUntil(POLLOUT)
+            case .failed(let failure): throw failure
+            }
+        }
+        #expect(session.finishWriting() == .done)
+        socket.waitUntil(POLLIN)
+        var heard = [UInt8](repeating: 0, count: 100)
+        let moved = session.read(into: &heard, from: 0, upTo: heard.count)
+        #expect(moved == .moved(4))
+        #expect(Array(heard.prefix(4)) == Array("last".utf8))
         #expect(rig.serverLog.wait(for: 3) == [.opened, .peerFinished, .closed(.peerFinished)])
+    }
+
+    @Test("A peer that is cut off while reading is paused ends the channel instead of spinning")
+    func resetWhilePaused() throws {
+        #if os(Linux)
+        let rig = try Rig(.epoll) { log in
+            let handler = Scripted(log)
+            handler.onOpened = { $0.pauseReading() }
+            return handler
+        }
+        let socket = try Plain(to: rig.listener.address)
+        var session = try rig.trust.client().session(on: socket.raw, host: "127.0.0.1")
+        while session.handshake() != .done { socket.waitUntil(POLLIN) }
+        #expect(rig.serverLog.wait() == [.opened])
+        socket.resetOnClose()
+        _ = consume socket
+        #expect(rig.serverLog.wait(for: 2) == [.opened, .closed(.reset)])
+        #endif
     }
 
     @Test("Last words reach a peer that was still sending when it was refused")

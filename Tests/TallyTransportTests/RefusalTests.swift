@@ -12,11 +12,59 @@ import Darwin
 #endif
 
 @Suite("Refusals", .serialized) struct RefusalTests {
+    struct Server: Sendable, CustomTestStringConvertible {
+        let name: String
+        let arguments: [String]
+        let failure: TLSFailure
+        var testDescription: String { name }
+    }
+
+    static let servers: [Server] = [
+        Server(name: "no ALPN", arguments: ["-tls1_3"], failure: .applicationProtocol),
+        Server(name: "another ALPN", arguments: ["-tls1_3", "-alpn", "h2"], failure: .applicationProtocol),
+        Server(name: "TLS 1.2", arguments: ["-tls1_2", "-alpn", "tallygate/1"], failure: .protocolVersion),
+    ]
+
+    @Test("A server that speaks something else is left, with the reason", arguments: servers)
+    func wrongServer(_ server: Server) throws {
+        guard let program = RefusalTests.openssl else { return }
+        let rig = try Rig()
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).pem")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data(rig.trust.server.certificate + rig.trust.server.key).write(to: file)
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = ["s_server", "-accept", "127.0.0.1:0", "-cert", file.path, "-key", file.path]
+            + server.arguments
+        let output = Pipe()
+        process.standardInput = Pipe()
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        defer {
+            // The child inherits the signal mask of this thread, which may hold back a gentler signal.
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        }
+        // It prints "ACCEPT 127.0.0.1:PORT" once it listens.
+        var text = ""
+        while !text.contains("ACCEPT") || !text.hasSuffix("\n") {
+            let piece = output.fileHandleForReading.availableData
+            if piece.isEmpty { break }
+            text += String(decoding: piece, as: UTF8.self)
+        }
+        let line = try #require(text.split(separator: "\n").last { $0.hasPrefix("ACCEPT") })
+        let port = try #require(UInt16(line.split(separator: ":").last ?? ""))
+        let log = try rig.dial(HostPort(host: "127.0.0.1", port: port))
+        #expect(log.wait() == [.failed(.tls(server.failure, .v4(0x7F00_0001, port: port)))])
+    }
+
+    static let openssl = ["/usr/bin/openssl", "/usr/local/bin/openssl"].first(
+        where: FileManager.default.isExecutableFile)
+
     /// Runs `openssl s_client` against `port`; nil if there is no openssl program.
     private func client(_ arguments: [String], port: UInt16) throws -> (status: Int32, output: String)? {
-        guard let program = ["/usr/bin/openssl", "/usr/local/bin/openssl"].first(
-            where: FileManager.default.isExecutableFile)
-        else { return nil }
+        guard let program = RefusalTests.openssl else { return nil }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = ["s_client", "-connect", "127.0.0.1:\(port)"] + arguments
@@ -218,47 +266,5 @@ import Darwin
         #expect(try rig.dial().wait() == [.failed(.refused(rig.listener.address))])
         held.wait().first?.async { $0.channel?.send([1]) }
         #expect(log.wait(for: 2) == [.opened, .closed(.requested)])
-    }
-}
-
-/// A plain TCP connection, blocking but never longer than five seconds.
-final class Plain {
-    private let raw: CInt
-
-    init(to address: SocketAddress) throws {
-        raw = try Sockets.connect(to: address).release()
-        waitUntil(POLLOUT)
-    }
-
-    private init(raw: CInt) { self.raw = raw }
-
-    static func accept(from listener: CInt) -> Plain? {
-        for _ in 0..<5_000 {
-            switch Sockets.accept(from: listener) {
-            case .connection(let descriptor, _): return Plain(raw: descriptor.release())
-            case .none: usleep(1_000)
-            case .exhausted: return nil
-            case .failed: return nil
-            }
-        }
-        return nil
-    }
-
-    deinit { close(raw) }
-
-    func send(_ bytes: [UInt8]) {
-        _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.send(raw, $0.baseAddress, $0.count, 0) }
-    }
-
-    /// Waits for the end of the stream.
-    var isClosedByPeer: Bool {
-        waitUntil(POLLIN)
-        var byte: UInt8 = 0
-        return unsafe recv(raw, &byte, 1, 0) <= 0
-    }
-
-    private func waitUntil(_ event: CInt) {
-        var entry = pollfd(fd: raw, events: CShort(event), revents: 0)
-        _ = unsafe poll(&entry, 1, 5_000)
     }
 }
