@@ -91,6 +91,16 @@ package struct CertificateAuthority: Sendable {
         return CertificatePair(certificate: try PEM.text(of: certificate), key: try PEM.text(of: key))
     }
 
+    /// Whether the first certificate of `pem` was signed by this authority: not so once the authority has been
+    /// made anew, and then its servers' certificates must be too.
+    package func hasIssued(_ pem: [UInt8], name: String = "certificate") throws(CertificateError) -> Bool {
+        let authority = try PEM.firstCertificate(in: pair.certificate, file: "ca.pem")
+        let certificate = try PEM.firstCertificate(in: pem, file: name)
+        defer { ERR_clear_error() }
+        // The key that the getter returns belongs to the authority's certificate, which outlives the call.
+        return unsafe X509_verify(certificate.raw, X509_get0_pubkey(authority.raw)) == 1
+    }
+
     // MARK: Steps
 
     private static func newKey() throws(CertificateError) -> KeyHandle {

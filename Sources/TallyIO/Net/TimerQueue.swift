@@ -9,8 +9,8 @@ package struct TimerID: Hashable, Sendable {
 /// such leftovers it is rebuilt, so `heap.count <= 2 * callbacks.count + 64` after every operation. A
 /// connection should keep one timer and look at its last activity when it fires, not reset it at each message.
 struct TimerQueue {
-    /// Three timers for each connection that the gateway may hold, on one shard in the worst case.
-    static let timersMax = 65_536
+    /// Six timers for each connection that the gateway may hold, were all of them on one shard.
+    static let timersMax = 1 << 17
 
     private struct Entry {
         let atNanoseconds: UInt64
@@ -34,7 +34,7 @@ struct TimerQueue {
     }
 
     mutating func add(atNanoseconds: UInt64, _ callback: @escaping () -> Void) -> TimerID {
-        precondition(callbacks.count < TimerQueue.timersMax, "a shard holds at most 65,536 timers")
+        precondition(callbacks.count < TimerQueue.timersMax, "a shard holds at most 131,072 timers")
         lastNumber += 1
         let id = TimerID(number: lastNumber)
         callbacks[id] = callback
