@@ -36,6 +36,10 @@ package enum StorageError: Error, Hashable, Sendable {
 
     /// The report would have more rows than `Limits.reportRowsMax`.
     case reportTooLarge
+    /// Words of the operator, not of a peer.
+    case dimensionUnknown(String)
+    case dimensionTwice(UsageDimension)
+    case timeZoneUnknown(String)
 }
 
 extension StorageError: CustomStringConvertible {
@@ -69,6 +73,11 @@ extension StorageError: CustomStringConvertible {
         case .reportTooLarge:
             "the report would have more than \(Limits.reportRowsMax) rows; narrow it with --since, --until or fewer "
                 + "dimensions"
+        case .dimensionUnknown(let word):
+            "no dimension '\(word)'; there are "
+                + UsageDimension.allCases.map(\.rawValue).joined(separator: ", ")
+        case .dimensionTwice(let dimension): "the dimension \(dimension.rawValue) is given twice"
+        case .timeZoneUnknown(let name): "no time zone '\(name)'; use a name such as Europe/Berlin or UTC"
         }
     }
 }

@@ -146,7 +146,7 @@ struct DatabaseFile: Sendable {
 
     // MARK: Errors
 
-    private static func guarded<T>(_ path: String, _ body: () throws -> T) throws(StorageError) -> T {
+    static func guarded<T>(_ path: String, _ body: () throws -> T) throws(StorageError) -> T {
         do {
             return try body()
         } catch let error as StorageError {
