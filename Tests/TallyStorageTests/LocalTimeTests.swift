@@ -14,7 +14,7 @@ struct LocalTimeTests {
     func runs(name: String) throws {
         let zone = try UsageQuery.timeZone(named: name)
         // 2011 (Samoa leaves out a day) and 2026, both whole, with odd ends.
-        for start in [Int64(1_293_840_000 / 900) - 7, 1_767_225_600 / 900 + 5] {
+        for start: Int64 in [1_293_840_000 / 900 - 7, 1_767_225_600 / 900 + 5] {
             let quarters = start..<start + 366 * 96 + 11
             let runs = ZoneRuns(zone, quarters: quarters).runs
             var next = start

@@ -61,10 +61,11 @@ package struct UsageQuery: Sendable {
     /// cut ones, for which only the ledger knows which events are inside.
     package func plan() -> UsagePlan {
         let lower = max(0, sinceMs ?? 0)
-        let upper = max(lower, min(untilMs ?? Quarter.endMs, Quarter.endMs))
+        let upper = min(untilMs ?? Quarter.endMs, Quarter.endMs)
+        // From here on both are small, whatever was asked for.
+        guard lower < upper else { return UsagePlan(whole: 0..<0, edges: []) }
         let first = (lower + Quarter.ms - 1) / Quarter.ms
         let end = upper / Quarter.ms
-        guard lower < upper else { return UsagePlan(whole: 0..<0, edges: []) }
         // Both ends cut the same quarter-hour.
         if first > end { return UsagePlan(whole: 0..<0, edges: [lower..<upper]) }
         var edges: [Range<Int64>] = []
