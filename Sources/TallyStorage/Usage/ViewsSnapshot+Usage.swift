@@ -27,16 +27,14 @@ extension ViewsSnapshot {
         try guarded {
             let select = try UsageSelect(fold.query, database)
             guard let select else { return }
-            let runs: [ZoneRuns.Run]
-            if fold.query.by.contains(.day) || fold.query.by.contains(.hour) {
-                guard let held = try select.quartersHeld(whole, database) else { return }
-                runs = ZoneRuns(fold.query.timeZone, quarters: held).runs
-            } else {
-                runs = [ZoneRuns.Run(quarters: whole, offset: 0)]
-            }
+            guard let held = try select.quartersHeld(whole, database) else { return }
+            let isByTime = fold.query.by.contains(.day) || fold.query.by.contains(.hour)
+            let runs =
+                isByTime
+                ? ZoneRuns(fold.query.timeZone, quarters: held).runs : [ZoneRuns.Run(quarters: held, offset: 0)]
             let statement = try database.makeStatement(sql: select.sql)
             var names = ViewsNames()
-            for run in runs {
+            for run in runs.flatMap(UsageSelect.pieces) {
                 let rows = try Row.fetchCursor(
                     statement, arguments: [run.quarters.lowerBound, run.quarters.upperBound, run.offset])
                 while let row = try rows.next() {
@@ -54,6 +52,17 @@ extension ViewsSnapshot {
 private struct UsageSelect {
     let sql: String
     private let table: String
+
+    /// SQLite sorts a piece in order to group it: a few days are sorted in memory, a year would go through a
+    /// temporary file.
+    private static let pieceQuarters: Int64 = 4 * 96
+
+    static func pieces(_ run: ZoneRuns.Run) -> [ZoneRuns.Run] {
+        stride(from: run.quarters.lowerBound, to: run.quarters.upperBound, by: Int(pieceQuarters)).map { start in
+            ZoneRuns.Run(
+                quarters: start..<min(start + pieceQuarters, run.quarters.upperBound), offset: run.offset)
+        }
+    }
 
     /// Nil if the filters let nothing through.
     init?(_ query: UsageQuery, _ database: Database) throws {
