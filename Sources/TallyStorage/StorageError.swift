@@ -65,8 +65,8 @@ extension StorageError: CustomStringConvertible {
         case .tenantsTooMany: "a data folder holds at most \(Limits.tenantsMax) tenants"
         case .retention(let error): error.description
         case .workstationExists(let label, let tenant):
-            "workstation '\(label)' of \(tenant) is enrolled already; to replace its token, first run "
-                + "'tallygate workstation revoke --tenant \(tenant) --workstation \"\(label)\"', or choose another label"
+            "workstation '\(label)' of \(tenant) is enrolled already; choose another label, or to replace its token "
+                + "first run 'tallygate workstation revoke --tenant \(tenant) --workstation \"\(label)\"'"
         case .workstationUnknown(let label, let tenant):
             "no enrolled workstation '\(label)' in \(tenant); see 'tallygate workstation list --tenant \(tenant)'"
         case .tokenExists: "this token is enrolled already; the source of randomness is broken"

@@ -53,6 +53,20 @@ struct DatabaseFileTests {
         #expect(try Views(folder: folder.path).position() == nil)
     }
 
+    @Test("A log that is left beside discarded views does not come back to life")
+    func leftoverLog() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/views.sqlite"
+        let views = try Views(folder: folder.path)
+        #expect(try views.apply(ViewsDelta(after: nil, through: Sample.position(1))))
+        let log = try Data(contentsOf: URL(fileURLWithPath: path + "-wal"))
+        #expect(!log.isEmpty)
+        try FileManager.default.createDirectory(atPath: "\(folder.path)/other", withIntermediateDirectories: false)
+        try log.write(to: URL(fileURLWithPath: "\(folder.path)/other/views.sqlite-wal"))
+        #expect(try Views(folder: "\(folder.path)/other").position() == nil)
+        #expect(try views.position() == Sample.position(1))
+    }
+
     @Test("Pages that were overwritten are found")
     func damagedPages() throws {
         let folder = try TemporaryFolder()
@@ -113,5 +127,15 @@ struct DatabaseFileTests {
         for file in [views, catalog] {
             #expect(try file.read { try String.fetchOne($0, sql: "PRAGMA journal_mode") } == "wal")
         }
+    }
+
+    @Test("The library's version is what the library says, and the known-bad ones are known")
+    func library() throws {
+        let said = try DatabaseQueue().read { try String.fetchOne($0, sql: "SELECT sqlite_version()") }
+        #expect(SQLiteLibrary.version == said)
+        #expect(SQLiteLibrary.isNewEnough)
+        #expect(SQLiteLibrary.corruptsWithTwoWriters(number: 3_040_001))
+        #expect(SQLiteLibrary.corruptsWithTwoWriters(number: 3_051_002))
+        #expect(!SQLiteLibrary.corruptsWithTwoWriters(number: 3_051_003))
     }
 }

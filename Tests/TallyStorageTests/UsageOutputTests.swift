@@ -6,7 +6,9 @@ import Testing
 
 @Suite("Reports as text")
 struct UsageOutputTests {
-    static func report(by: [UsageDimension], _ rows: [([String?], UsageSums)], gaps: GapTotals = GapTotals()) throws -> UsageReport {
+    static func report(
+        by: [UsageDimension], _ rows: [([String?], UsageSums)], gaps: GapTotals = GapTotals()
+    ) throws -> UsageReport {
         var totals = UsageSums()
         for row in rows { try totals.add(row.1) }
         return UsageReport(

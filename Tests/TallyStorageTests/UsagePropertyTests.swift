@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import TallyModel
 import Testing
 
@@ -20,7 +21,9 @@ struct UsagePropertyTests {
     /// Around clock changes: Berlin, New York, Lord Howe and Samoa's missing day.
     static let instants: [Int64] = [1_774_746_000, 1_792_890_000, 1_793_512_800, 1_775_314_800, 1_325_239_200]
 
-    @Test("A report over views and tail equals the sum of the events themselves", arguments: 1...40 as ClosedRange<UInt64>)
+    @Test(
+        "A report over views and tail equals the sum of the events themselves",
+        arguments: 1...40 as ClosedRange<UInt64>)
     func reportsAreExact(seed: UInt64) throws {
         print("UsagePropertyTests seed \(seed)")
         var random = SeededGenerator(seed: seed)
@@ -53,6 +56,30 @@ struct UsagePropertyTests {
             let json = try JSONSerialization.jsonObject(with: Data(report.json.utf8)) as? [String: Any]
             #expect((json?["rows"] as? [Any])?.count == report.rows.count)
         }
+    }
+
+    @Test("The views give back every cell as it was folded", arguments: 1...10 as ClosedRange<UInt64>)
+    func cellsComeBack(seed: UInt64) throws {
+        print("UsagePropertyTests cells seed \(seed)")
+        var random = SeededGenerator(seed: seed)
+        let events = try Self.events(count: 200, &random)
+        let folder = try TemporaryFolder()
+        let views = try Views(folder: folder.path)
+        try Self.apply(events[...], to: views, &random)
+        var expected: [RollupKey: RollupCounts] = [:]
+        for event in events where !event.counts.isEmpty { expected[event.key, default: RollupCounts()] += event.counts }
+        let reader = try ViewsReader(folder: folder.path)
+        var held: [RollupKey: RollupCounts] = [:]
+        let agree = try reader.read { snapshot in
+            try snapshot.forEachCell { key, counts in held[key] = counts }
+            return try snapshot.tablesAgree()
+        }
+        #expect(held == expected)
+        #expect(agree)
+        try DatabaseFile(writing: Views.path(in: folder.path), schema: .views).write { database in
+            try database.execute(sql: "UPDATE rollup SET cost_femto = cost_femto + 1 WHERE quarter % 2 = 0")
+        }
+        #expect(try !reader.read { try $0.tablesAgree() })
     }
 
     @Test("A period's plan takes every instant exactly once", arguments: 1...200 as ClosedRange<UInt64>)
@@ -129,7 +156,8 @@ struct UsagePropertyTests {
         counts.reportedCostNanoUSD = number()
         counts.unpricedEvents = Int64.random(in: 0...1, using: &random)
         let femto = Int128(random.next()) << 40 | Int128(random.next() >> 24)
-        counts.cost = Money(femtoUSD: femto >> Int128.random(in: 0...104, using: &random) * (random.next() % 8 == 0 ? -1 : 1))
+        let size = femto >> Int128.random(in: 0...104, using: &random)
+        counts.cost = Money(femtoUSD: random.next() % 8 == 0 ? -size : size)
         counts.firstMs = timeMs
         counts.lastMs = timeMs
         return counts

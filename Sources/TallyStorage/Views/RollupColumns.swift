@@ -55,6 +55,31 @@ enum RollupColumns {
         return (try checked(usd), Int64(femto))
     }
 
+    /// The columns of a cell as `counts` reads them.
+    static let plainExpressions = all
+
+    /// One cell, whose columns begin at `start` of `row`.
+    static func counts(_ row: Row, from start: Int) throws -> RollupCounts {
+        let values = try (start..<start + all.count).map { try row.int($0) }
+        var counts = RollupCounts()
+        counts.events = values[0]
+        counts.inputTokens = values[1]
+        counts.cacheReadTokens = values[2]
+        counts.cacheWrite5mTokens = values[3]
+        counts.cacheWrite1hTokens = values[4]
+        counts.cacheWriteUnknownTokens = values[5]
+        counts.outputTokens = values[6]
+        counts.reasoningTokens = values[7]
+        counts.webSearches = values[8]
+        counts.toolCalls = values[9]
+        counts.unpricedEvents = values[10]
+        counts.reportedCostNanoUSD = values[11]
+        counts.cost = Money(femtoUSD: Int128(values[12]) * femtoPerUSD + Int128(values[13]))
+        counts.firstMs = values[14]
+        counts.lastMs = values[15]
+        return counts
+    }
+
     // MARK: Adding up in SQL
 
     /// What a report selects for each group; `sums` reads it. Money is cut into halves whose sums cannot

@@ -24,8 +24,9 @@ package final class Views: Sendable {
 
     /// Removes the views of a tenant whose file is damaged. Nobody may have them open.
     package static func discard(folder: String) throws(StorageError) {
-        // The log goes first: alone with a new database it would be taken for that one's.
-        for suffix in ["-wal", "-shm", ""] {
+        // The database goes first: without its log it might pass for a sound one of wrong numbers, while a
+        // log beside an empty database is thrown away by SQLite.
+        for suffix in ["", "-wal", "-shm"] {
             let path = path(in: folder) + suffix
             guard FileManager.default.fileExists(atPath: path) else { continue }
             do { try FileManager.default.removeItem(atPath: path) } catch { throw .damaged(file: path) }

@@ -3,7 +3,7 @@ package import TallyModel
 
 /// A read-only connection to one tenant's views, from this process or another. It never writes and never
 /// checkpoints; a read should be short, since the writer's log grows while it lasts. Reads of one
-/// `ViewsReader` follow one another.
+/// `ViewsReader` follow one another, and are never nested.
 package final class ViewsReader: Sendable {
     private let file: DatabaseFile
 
