@@ -36,6 +36,10 @@ package enum StorageError: Error, Hashable, Sendable {
 
     /// The report would have more rows than `Limits.reportRowsMax`.
     case reportTooLarge
+    /// Words of the operator, not of a peer.
+    case dimensionUnknown(String)
+    case dimensionTwice(UsageDimension)
+    case timeZoneUnknown(String)
 }
 
 extension StorageError: CustomStringConvertible {
@@ -61,14 +65,19 @@ extension StorageError: CustomStringConvertible {
         case .tenantsTooMany: "a data folder holds at most \(Limits.tenantsMax) tenants"
         case .retention(let error): error.description
         case .workstationExists(let label, let tenant):
-            "workstation '\(label)' of \(tenant) is enrolled already; to replace its token, first run "
-                + "'tallygate workstation revoke --tenant \(tenant) --workstation \"\(label)\"', or choose another label"
+            "workstation '\(label)' of \(tenant) is enrolled already; choose another label, or to replace its token "
+                + "first run 'tallygate workstation revoke --tenant \(tenant) --workstation \"\(label)\"'"
         case .workstationUnknown(let label, let tenant):
             "no enrolled workstation '\(label)' in \(tenant); see 'tallygate workstation list --tenant \(tenant)'"
         case .tokenExists: "this token is enrolled already; the source of randomness is broken"
         case .reportTooLarge:
             "the report would have more than \(Limits.reportRowsMax) rows; narrow it with --since, --until or fewer "
                 + "dimensions"
+        case .dimensionUnknown(let word):
+            "no dimension '\(word)'; there are "
+                + UsageDimension.allCases.map(\.rawValue).joined(separator: ", ")
+        case .dimensionTwice(let dimension): "the dimension \(dimension.rawValue) is given twice"
+        case .timeZoneUnknown(let name): "no time zone '\(name)'; use a name such as Europe/Berlin or UTC"
         }
     }
 }

@@ -102,6 +102,24 @@ struct CatalogTests {
         #expect(try catalog.workstations(of: tenant.id).map(\.id) == [first.id, second.id])
     }
 
+    @Test("A catalog opened for reading shows what the owner commits, and changes nothing")
+    func reading() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/\(Catalog.fileName)"
+        #expect(throws: StorageError.absent(file: path)) { try Catalog(reading: folder.path) }
+        let owner = try Catalog(folder: folder.path)
+        let reader = try Catalog(reading: folder.path)
+        let name = try Self.name("demo")
+        let tenant = try owner.createTenant(name, plan: .pro, draws: Self.draws(1), by: Self.stamp)
+        let id = try owner.enroll(
+            tenant: name, label: Self.label("a"), tokenHash: Self.hash(1), by: Self.stamp
+        ).id
+        #expect(try reader.tenant(named: name) == tenant)
+        #expect(try reader.labels(of: tenant.id) == [id: Self.label("a")])
+        #expect(throws: StorageError.self) { try reader.revoke(tenant: name, label: Self.label("a"), by: Self.stamp) }
+        #expect(try owner.credentials().count == 1)
+    }
+
     @Test("When a workstation was last seen never goes back")
     func lastSeen() throws {
         let folder = try TemporaryFolder()
@@ -137,7 +155,8 @@ struct CatalogTests {
         #expect(
             rows.last
                 == AuditRow(stamp: Self.stamp, tenant: tenant.id, action: .tenantCreated, first: 1, second: 30))
-        #expect(try catalog.auditRows(tenant: tenant.id, limit: 2).map(\.action) == [.epochRenewed, .workstationRevoked])
+        let ofTenant = try catalog.auditRows(tenant: tenant.id, limit: 2)
+        #expect(ofTenant.map(\.action) == [.epochRenewed, .workstationRevoked])
         #expect(try catalog.setting(.listenAddress) == "127.0.0.1:7443")
         #expect(try catalog.setting(.publicAddress) == nil)
         #expect(try catalog.tenant(named: name).epoch.value == .max)

@@ -45,6 +45,11 @@ extension Catalog {
         }
     }
 
+    /// What reports call the workstations of a tenant.
+    package func labels(of tenant: TenantID) throws(StorageError) -> [WorkstationID: WorkstationLabel] {
+        Dictionary(uniqueKeysWithValues: try workstations(of: tenant).map { ($0.id, $0.label) })
+    }
+
     /// Takes a live workstation's token away. Its numbers stay.
     package func revoke(
         tenant name: TenantName, label: WorkstationLabel, by stamp: Stamp

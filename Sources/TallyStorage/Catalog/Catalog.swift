@@ -17,6 +17,12 @@ package struct Catalog: Sendable {
         try file.checkPages()
     }
 
+    /// Opens an existing catalog for reading alone, as a command does while a gateway owns the folder. Verbs
+    /// that write fail.
+    package init(reading folder: String) throws(StorageError) {
+        file = try DatabaseFile(reading: "\(folder)/\(Catalog.fileName)", schema: .catalog)
+    }
+
     /// Whether a commit survives a power loss.
     package func isDurable() throws(StorageError) -> Bool { try file.synchronous() >= 2 }
 

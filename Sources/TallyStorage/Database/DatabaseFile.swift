@@ -66,9 +66,14 @@ struct DatabaseFile: Sendable {
     }
 
     /// Moves the write-ahead log into the database as far as readers allow, and empties the log if they do.
+    /// Never waits for a reader: what one still needs is left for the next time.
     func checkpoint() throws(StorageError) {
         try DatabaseFile.guarded(path) {
-            try queue.inDatabase { database in _ = try database.number("PRAGMA wal_checkpoint(TRUNCATE)") }
+            try queue.inDatabase { database in
+                try database.execute(sql: "PRAGMA busy_timeout = 0")
+                defer { try? database.execute(sql: "PRAGMA busy_timeout = \(DatabaseFile.busyMs)") }
+                _ = try database.number("PRAGMA wal_checkpoint(TRUNCATE)")
+            }
         }
     }
 
@@ -91,9 +96,11 @@ struct DatabaseFile: Sendable {
 
     // MARK: Opening
 
+    private static var busyMs: Int64 { Limits.databaseBusyTimeout.components.seconds * 1_000 }
+
     private static func configuration() -> Configuration {
         var configuration = Configuration()
-        configuration.busyMode = .timeout(Double(Limits.databaseBusyTimeout.components.seconds))
+        configuration.busyMode = .timeout(Double(busyMs) / 1_000)
         configuration.foreignKeysEnabled = true
         return configuration
     }
@@ -146,7 +153,7 @@ struct DatabaseFile: Sendable {
 
     // MARK: Errors
 
-    private static func guarded<T>(_ path: String, _ body: () throws -> T) throws(StorageError) -> T {
+    static func guarded<T>(_ path: String, _ body: () throws -> T) throws(StorageError) -> T {
         do {
             return try body()
         } catch let error as StorageError {
@@ -165,7 +172,9 @@ struct DatabaseFile: Sendable {
         case .SQLITE_FULL: .diskFull(file: path)
         case .SQLITE_BUSY, .SQLITE_LOCKED: .busy(file: path)
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: .damaged(file: path)
-        default: isOverflow(error) ? .amountTooLarge(file: path) : .database(file: path, code: error.extendedResultCode.rawValue)
+        default:
+            isOverflow(error)
+                ? .amountTooLarge(file: path) : .database(file: path, code: error.extendedResultCode.rawValue)
         }
     }
 

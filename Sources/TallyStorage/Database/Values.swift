@@ -29,6 +29,8 @@ extension Row {
         }
     }
 
+    func isNull(_ column: Int) -> Bool { (self[column] as DatabaseValue).isNull }
+
     func text(_ column: Int) throws -> String {
         guard case .string(let value) = (self[column] as DatabaseValue).storage else { throw UnreadableValue.type }
         return value

@@ -1,0 +1,54 @@
+/// Builds JSON text with the keys in the order they are written and integers of any size written out; the
+/// library's encoder does neither. Knows only what a report needs.
+struct JSONText {
+    private(set) var text = ""
+    /// Whether a comma must stand before the next element, one entry for each open bracket.
+    private var needsComma: [Bool] = [false]
+
+    mutating func object(_ key: String? = nil, _ body: (inout JSONText) -> Void) { nest(key, "{", "}", body) }
+    mutating func array(_ key: String? = nil, _ body: (inout JSONText) -> Void) { nest(key, "[", "]", body) }
+
+    mutating func string(_ key: String? = nil, _ value: String?) {
+        begin(key)
+        guard let value else {
+            text += "null"
+            return
+        }
+        text += JSONText.quoted(value)
+    }
+
+    mutating func integer(_ key: String? = nil, _ value: Int128?) {
+        begin(key)
+        text += value.map { String($0) } ?? "null"
+    }
+
+    private mutating func nest(_ key: String?, _ open: String, _ close: String, _ body: (inout JSONText) -> Void) {
+        begin(key)
+        text += open
+        needsComma.append(false)
+        body(&self)
+        needsComma.removeLast()
+        text += close
+    }
+
+    private mutating func begin(_ key: String?) {
+        if needsComma[needsComma.count - 1] { text += ", " }
+        needsComma[needsComma.count - 1] = true
+        if let key { text += JSONText.quoted(key) + ": " }
+    }
+
+    private static func quoted(_ value: String) -> String {
+        var quoted = "\""
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\"": quoted += "\\\""
+            case "\\": quoted += "\\\\"
+            case "\u{0}"..."\u{1f}", "\u{7f}", "\u{2028}", "\u{2029}":
+                let digits = String(scalar.value, radix: 16)
+                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
+    }
+}

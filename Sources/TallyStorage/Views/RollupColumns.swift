@@ -1,0 +1,121 @@
+import GRDB
+import TallyModel
+
+/// The sums of a rollup cell as columns: their names, how two rows are added, and the values of a cell.
+enum RollupColumns {
+    /// Columns that are simply added, in the order of `values`.
+    private static let added = [
+        "events", "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens",
+        "cache_write_unknown_tokens", "output_tokens", "reasoning_tokens", "web_searches", "tool_calls",
+        "unpriced_events", "reported_nano",
+    ]
+    private static let all = added + ["cost_usd", "cost_femto", "first_ms", "last_ms"]
+
+    private static let femtoPerUSD: Int128 = 1_000_000_000_000_000
+
+    static var declarations: String {
+        all.map { "\($0) INTEGER NOT NULL" }.joined(separator: ",\n    ")
+    }
+
+    /// Adds one cell to `table`, whose key has the columns `key`.
+    static func upsert(_ table: String, key: [String]) -> String {
+        let additions = added.map { "\($0) = \($0) + excluded.\($0)" }
+        // Two remainders below 10¹⁵ carry at most one dollar.
+        let others = [
+            "cost_usd = cost_usd + excluded.cost_usd + (cost_femto + excluded.cost_femto) / \(femtoPerUSD)",
+            "cost_femto = (cost_femto + excluded.cost_femto) % \(femtoPerUSD)",
+            "first_ms = min(first_ms, excluded.first_ms)",
+            "last_ms = max(last_ms, excluded.last_ms)",
+        ]
+        let columns = key + all
+        let marks = columns.map { _ in "?" }.joined(separator: ", ")
+        return """
+            INSERT INTO \(table) (\(columns.joined(separator: ", "))) VALUES (\(marks))
+            ON CONFLICT DO UPDATE SET \((additions + others).joined(separator: ", "))
+            """
+    }
+
+    /// A cell's values in the order of the columns.
+    static func values(_ counts: RollupCounts) throws -> [Int64] {
+        let (usd, femto) = try split(counts.cost)
+        return [
+            counts.events, counts.inputTokens, counts.cacheReadTokens, counts.cacheWrite5mTokens,
+            counts.cacheWrite1hTokens, counts.cacheWriteUnknownTokens, counts.outputTokens,
+            counts.reasoningTokens, counts.webSearches, counts.toolCalls, counts.unpricedEvents,
+            counts.reportedCostNanoUSD, usd, femto, counts.firstMs, counts.lastMs,
+        ]
+    }
+
+    private static func split(_ money: Money) throws -> (usd: Int64, femto: Int64) {
+        var (usd, femto) = money.femtoUSD.quotientAndRemainder(dividingBy: femtoPerUSD)
+        if femto < 0 {
+            usd -= 1
+            femto += femtoPerUSD
+        }
+        return (try checked(usd), Int64(femto))
+    }
+
+    /// The columns of a cell as `counts` reads them.
+    static let plainExpressions = all
+
+    /// One cell, whose columns begin at `start` of `row`.
+    static func counts(_ row: Row, from start: Int) throws -> RollupCounts {
+        let values = try (start..<start + all.count).map { try row.int($0) }
+        var counts = RollupCounts()
+        counts.events = values[0]
+        counts.inputTokens = values[1]
+        counts.cacheReadTokens = values[2]
+        counts.cacheWrite5mTokens = values[3]
+        counts.cacheWrite1hTokens = values[4]
+        counts.cacheWriteUnknownTokens = values[5]
+        counts.outputTokens = values[6]
+        counts.reasoningTokens = values[7]
+        counts.webSearches = values[8]
+        counts.toolCalls = values[9]
+        counts.unpricedEvents = values[10]
+        counts.reportedCostNanoUSD = values[11]
+        counts.cost = Money(femtoUSD: Int128(values[12]) * femtoPerUSD + Int128(values[13]))
+        counts.firstMs = values[14]
+        counts.lastMs = values[15]
+        return counts
+    }
+
+    // MARK: Adding up in SQL
+
+    /// What a report selects for each group; `sums` reads it. Money is cut into halves whose sums cannot
+    /// overflow for any number of rows below 2³¹. Tokens need no cutting: a tenant's total is capped far
+    /// below 2⁶³ (`Limits.tenantTotalMax`), and `SUM` throws rather than wraps.
+    static let sumExpressions: [String] =
+        added.dropLast().map { "SUM(\($0))" } + [
+            "SUM(reported_nano >> 32)", "SUM(reported_nano & 4294967295)",
+            "SUM(cost_usd >> 32)", "SUM(cost_usd & 4294967295)",
+            "SUM(cost_femto / 1000000)", "SUM(cost_femto % 1000000)",
+            "MIN(first_ms)", "MAX(last_ms)",
+        ]
+
+    /// The sums of one group, which begin at column `start` of `row`.
+    static func sums(_ row: Row, from start: Int) throws -> UsageSums {
+        let values = try (start..<start + sumExpressions.count).map { Int128(try row.int($0)) }
+        var sums = UsageSums()
+        sums.events = values[0]
+        sums.inputTokens = values[1]
+        sums.cacheReadTokens = values[2]
+        sums.cacheWrite5mTokens = values[3]
+        sums.cacheWrite1hTokens = values[4]
+        sums.cacheWriteUnknownTokens = values[5]
+        sums.outputTokens = values[6]
+        sums.reasoningTokens = values[7]
+        sums.webSearches = values[8]
+        sums.toolCalls = values[9]
+        sums.unpricedEvents = values[10]
+        sums.reportedNanoUSD = values[11] << 32 + values[12]
+        let usd = values[13] << 32 + values[14]
+        let (whole, isOver) = usd.multipliedReportingOverflow(by: femtoPerUSD)
+        let (cost, isOverToo) = whole.addingReportingOverflow(values[15] * 1_000_000 + values[16])
+        guard !isOver, !isOverToo else { throw UnreadableValue.overflow }
+        sums.cost = Money(femtoUSD: cost)
+        sums.firstMs = Int64(values[17])
+        sums.lastMs = Int64(values[18])
+        return sums
+    }
+}

@@ -1,0 +1,98 @@
+/// The tables of `views.sqlite`: one tenant's numbers, all of which can be made again from its ledger.
+///
+/// Money is two integers: whole US dollars and the femto-dollars above them, 0 ≤ `cost_femto` < 10¹⁵, for
+/// negative amounts too (the whole part is rounded down). Added up with a carry, neither can overflow below
+/// 9 × 10¹⁸ dollars; and a sum that no longer fits 63 bits is refused by the STRICT column, never bent.
+///
+/// Quarter-hours come first in the keys, so that a report reads one stretch of the table. Models, projects
+/// and sessions are small numbers from dictionaries; project 0 stands for "none".
+extension DatabaseSchema {
+    static let views = DatabaseSchema(
+        // "TGvw"
+        applicationID: 0x5447_7677,
+        version: 1,
+        synchronous: .normal,
+        statements: """
+            -- The last ledger record that these numbers contain; no row before the first.
+            CREATE TABLE meta (
+                id INTEGER PRIMARY KEY CHECK (id = 1),
+                lineage BLOB NOT NULL,
+                segment INTEGER NOT NULL,
+                ordinal INTEGER NOT NULL,
+                checksum INTEGER NOT NULL
+            ) STRICT;
+
+            -- The books that priced something in here, by the hash of their content.
+            CREATE TABLE price_books (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+
+            CREATE TABLE models (id INTEGER PRIMARY KEY, value TEXT NOT NULL UNIQUE) STRICT;
+            CREATE TABLE projects (id INTEGER PRIMARY KEY, value BLOB NOT NULL UNIQUE) STRICT;
+            CREATE TABLE session_ids (id INTEGER PRIMARY KEY, value BLOB NOT NULL UNIQUE) STRICT;
+
+            CREATE TABLE rollup (
+                quarter INTEGER NOT NULL,
+                workstation INTEGER NOT NULL,
+                agent INTEGER NOT NULL,
+                model INTEGER NOT NULL,
+                origin INTEGER NOT NULL,
+                project INTEGER NOT NULL,
+                \(RollupColumns.declarations),
+                PRIMARY KEY (quarter, workstation, agent, model, origin, project)
+            ) STRICT, WITHOUT ROWID;
+
+            CREATE TABLE session_rollup (
+                quarter INTEGER NOT NULL,
+                workstation INTEGER NOT NULL,
+                agent INTEGER NOT NULL,
+                model INTEGER NOT NULL,
+                origin INTEGER NOT NULL,
+                project INTEGER NOT NULL,
+                session INTEGER NOT NULL,
+                \(RollupColumns.declarations),
+                PRIMARY KEY (quarter, session, workstation, agent, model, origin, project)
+            ) STRICT, WITHOUT ROWID;
+
+            CREATE TABLE sessions (
+                id INTEGER PRIMARY KEY REFERENCES session_ids (id),
+                workstation INTEGER NOT NULL,
+                agent INTEGER NOT NULL,
+                project INTEGER NOT NULL,
+                first_ms INTEGER NOT NULL,
+                last_ms INTEGER NOT NULL,
+                started_ms INTEGER,
+                ended_ms INTEGER,
+                state INTEGER,
+                state_ms INTEGER
+            ) STRICT;
+            CREATE INDEX sessions_last ON sessions (last_ms);
+
+            CREATE TABLE gaps (
+                stream BLOB NOT NULL CHECK (length(stream) = 16),
+                first INTEGER NOT NULL,
+                last INTEGER NOT NULL,
+                workstation INTEGER NOT NULL,
+                reason INTEGER NOT NULL,
+                events INTEGER NOT NULL,
+                reported_nano INTEGER NOT NULL,
+                received_ms INTEGER NOT NULL,
+                PRIMARY KEY (stream, first)
+            ) STRICT, WITHOUT ROWID;
+
+            CREATE TABLE streams (
+                stream BLOB PRIMARY KEY CHECK (length(stream) = 16),
+                workstation INTEGER NOT NULL,
+                generation INTEGER NOT NULL,
+                committed INTEGER NOT NULL,
+                chain INTEGER NOT NULL,
+                tokens INTEGER NOT NULL,
+                reported_nano INTEGER NOT NULL,
+                is_closed INTEGER NOT NULL
+            ) STRICT, WITHOUT ROWID;
+            """)
+
+    /// Every table, dependants first.
+    static let viewsTables = [
+        "meta", "price_books", "rollup", "session_rollup", "sessions", "gaps", "streams", "models", "projects",
+        "session_ids",
+    ]
+}
