@@ -51,3 +51,8 @@ package struct TailFile: ~Copyable, Sendable {
         return bytes
     }
 }
+
+extension SystemError {
+    /// The kernel's number for a path that leads to something other than a file.
+    package static var notAFile: CInt { EINVAL }
+}

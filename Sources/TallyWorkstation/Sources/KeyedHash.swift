@@ -16,13 +16,22 @@ extension KeyedHash {
     func word(_ domain: HashDomain, _ bytes: Span<UInt8>) -> UInt64 { max(digest(domain, bytes).high, 1) }
 
     /// A UUID as it is; any other text as a UUID of version 8 (RFC 9562, 5.8) made of its hash.
-    package func sessionID(_ bytes: Span<UInt8>) -> SessionID? {
+    package func sessionID(_ bytes: Span<UInt8>) -> SessionID {
+        if let session = uuidSession(bytes) { return session }
+        guard let session = SessionID(asVersion8(digest(.session, bytes))) else {
+            preconditionFailure("the version bits are never all zero")
+        }
+        return session
+    }
+
+    /// A session whose id is a UUID, nil for any other text.
+    package func uuidSession(_ bytes: Span<UInt8>) -> SessionID? {
         if bytes.count == 36 {
             var copy: [UInt8] = []
             for index in 0..<36 { copy.append(bytes[index]) }
-            if let value = Bytes16(uuid: copy), let session = SessionID(value) { return session }
+            if let value = Bytes16(uuid: copy) { return SessionID(value) }
         }
-        return SessionID(asVersion8(digest(.session, bytes)))
+        return nil
     }
 
     package func projectID(_ bytes: Span<UInt8>) -> ProjectID? {
