@@ -9,9 +9,9 @@ package import TallyModel
 /// Requests (Claude): lines of one message id are merged field by field to the maximum and held until final; a
 /// copy in another session, a sidechain or a later scan finds its row in the table; growth becomes a correction.
 /// Rows (Codex): a row is a copy while all rows of its file before it were, and a related session has the same
-/// pair of last and total usage. Whichever file is read first counts the shared part, so the total does not
-/// depend on the order, provided that the links of all files are told before their rows. A missing parent's
-/// part is counted once, in the first of its descendants: nothing else tells of that spend.
+/// pair of last and total usage. Whichever file is read first counts the shared part, provided that links are
+/// told before rows and that a file's new rows precede those of its new forks (`RolloutOrder`). A missing
+/// parent's part is counted once, in the first of its descendants: nothing else tells of that spend.
 ///
 /// Invariants: `events.count <= eventsMax`; a row is in the table if and only if its first event was made; a
 /// file has at most one held request; everything in `changed…` differs from what the last delta said.

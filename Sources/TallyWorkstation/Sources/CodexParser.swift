@@ -167,6 +167,7 @@ package struct CodexParser<Hash: KeyedHash>: Sendable {
         guard let parent = payload.ancestor.flatMap({ session($0, bytes) }), parent != state.session else {
             return .nothing
         }
+        state.ancestor = parent
         return .fact(.lineage(session: state.session.lineageWord, ancestor: parent.lineageWord))
     }
 

@@ -50,6 +50,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     private var codex: CodexParser<Hash>
     private var queue: [FoundFile] = []
     private var heads: [FoundFile] = []
+    private var order = RolloutOrder()
 
     package init(hash: Hash, homes: SourceHomes, folders: Folders) where Folders: ProjectFiles {
         self.hash = hash
@@ -77,6 +78,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         }
         // Taken from the end.
         queue = fresh.reversed()
+        order = RolloutOrder()
         heads = queue.filter { $0.source == .codex && counter.files[$0.identity] == nil }
     }
 
@@ -87,6 +89,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
             if counter.isFull { return .full }
             heads.removeLast()
             readHead(file, &counter)
+            if heads.isEmpty { queue = order.sorted(queue.reversed()).reversed() }
         }
         var budget = Self.sliceBytes
         while let file = queue.last {
@@ -158,6 +161,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         } catch {
             // The reading of the whole file meets the same and counts it.
         }
+        order.note(file.identity, session: state.session, ancestor: state.ancestor)
     }
 
     /// The session that the name of a file stands for: the UUID at its end, or a hash of its stem.
