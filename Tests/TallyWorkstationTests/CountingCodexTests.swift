@@ -134,4 +134,25 @@ struct CountingCodexTests {
         #expect(bench.sums.tokens == [110, 40, 0, 0, 0, 14, 3])
         _ = scratch
     }
+
+    @Test("Without total_token_usage every row counts, and a fork's copies do not")
+    func lastsAlone() throws {
+        let strip = { (text: String) in text.replacingOccurrences(of: "total_token_usage", with: "nothing") }
+        var (bench, scratch) = try bench([
+            "sessions/a.jsonl": strip(codexMeta("a") + Self.history + codexRow([50, 0, 5, 0], [0, 0, 0, 0])),
+            "sessions/b.jsonl": strip(codexMeta("b", parent: "a") + Self.history + codexRow([1, 0, 1, 0], [0, 0, 0, 0])),
+        ])
+        bench.sync()
+        #expect(bench.sums.tokens == [161, 40, 0, 0, 0, 20, 3])
+        _ = scratch
+    }
+
+    @Test("A rollout that is rewritten counts its new rows alone")
+    func rewritten() throws {
+        var (bench, scratch) = try bench(["sessions/a.jsonl": codexMeta("a") + Self.history])
+        bench.sync()
+        try scratch.write("sessions/a.jsonl", codexMeta("a") + codexRow([1, 0, 0, 0], [1, 0, 0, 0]) + Self.history)
+        bench.sync()
+        #expect(bench.sums.tokens == [111, 40, 0, 0, 0, 14, 3])
+    }
 }

@@ -28,6 +28,11 @@ extension Counter {
     }
 
     mutating func takeRow(_ fact: RequestFact, _ file: inout FileState) {
+        // Totals only rise, so the same session never stands at the same place twice: an archived copy, or a
+        // file that was rewritten.
+        if table.find(fact.key.message, { $0.request == fact.key.request }) != nil {
+            return skip(.duplicate, file.source)
+        }
         if file.isReplaying {
             let related = table.find(fact.key.message) { lineage.areRelated($0.request, fact.key.request) }
             if related != nil { return skip(.duplicate, file.source) }
@@ -35,11 +40,9 @@ extension Counter {
         }
         let event = fact.usage()
         guard EventRules.violation(event) == nil else { return skip(.badNumber, file.source) }
-        if table.find(fact.key.message, { $0.request == fact.key.request }) == nil {
-            append(
-                RequestTable.Row(
-                    message: fact.key.message, request: fact.key.request, isSidechain: false, sent: fact.counts))
-        }
+        append(
+            RequestTable.Row(
+                message: fact.key.message, request: fact.key.request, isSidechain: false, sent: fact.counts))
         emit(event, from: file.source)
     }
 

@@ -185,10 +185,13 @@ package struct CodexParser<Hash: KeyedHash>: Sendable {
         let last = payload.last ?? total.map { $0.since(earlier ?? CodexTotals()) ?? $0 }
         guard let last, !last.isZero else { return last == nil ? .nothing : .skipped(.empty) }
         guard let counts = last.counts() else { return .skipped(.badNumber) }
+        // A row without a total gets the sum so far, so that each row of a session has a place of its own.
+        let place = total ?? (earlier ?? CodexTotals()).adding(last)
+        state.totals = place
         guard state.timeMs >= Limits.timeMsMin else { return .skipped(.noTime) }
         let model = payload.model.flatMap { label($0, bytes) } ?? state.model ?? .unlisted
         var fact = RequestFact(
-            key: RequestKey(message: rowWord(last, total), request: state.session.lineageWord),
+            key: RequestKey(message: rowWord(last, place), request: state.session.lineageWord),
             timeMs: state.timeMs, session: state.session, project: state.project, agent: .codex, model: model,
             counts: counts)
         fact.origin = state.isSubagent ? .subagent : state.isNamed ? .main : .unknown
@@ -198,10 +201,10 @@ package struct CodexParser<Hash: KeyedHash>: Sendable {
     }
 
     /// The row's numbers as a hash: what a copied row shares with its original, whatever its time.
-    private func rowWord(_ last: CodexTotals, _ total: CodexTotals?) -> UInt64 {
+    private func rowWord(_ last: CodexTotals, _ total: CodexTotals) -> UInt64 {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(64)
-        for part in [last, total ?? CodexTotals()] {
+        for part in [last, total] {
             for value in [part.input, part.cached, part.output, part.reasoning] {
                 for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
             }

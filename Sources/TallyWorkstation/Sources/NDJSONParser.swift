@@ -139,9 +139,9 @@ package struct NDJSONParser<Hash: KeyedHash>: Sendable {
         default:
             guard first >= 0x30 && first <= 0x39 else { throw .wrongType(column) }
             let number: JSONDecimal = try json { () throws(JSONError) in try cursor.decimal(bytes) }
-            guard number.scale == 0 else { throw .wrongType(column) }
-            guard !number.isInexact else { throw .outOfRange(column) }
-            try putNumber(column, number.digits, &draft.event)
+            guard number.scale <= 0 else { throw .wrongType(column) }
+            guard !number.isInexact, let value = number.scaled(places: 0) else { throw .outOfRange(column) }
+            try putNumber(column, value, &draft.event)
         }
     }
 

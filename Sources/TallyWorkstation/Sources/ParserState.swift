@@ -46,6 +46,15 @@ package struct CodexTotals: Hashable, Sendable {
         return added
     }
 
+    func adding(_ last: CodexTotals) -> CodexTotals {
+        var sum = CodexTotals()
+        sum.input = input &+ last.input
+        sum.cached = cached &+ last.cached
+        sum.output = output &+ last.output
+        sum.reasoning = reasoning &+ last.reasoning
+        return sum
+    }
+
     func counts() -> RequestCounts? {
         let most = UInt64(Limits.tokensMax)
         guard input <= most, output <= most else { return nil }

@@ -51,6 +51,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     private var queue: [FoundFile] = []
     private var heads: [FoundFile] = []
     private var order = RolloutOrder()
+    private var gone: [FileID] = []
 
     package init(hash: Hash, homes: SourceHomes, folders: Folders) where Folders: ProjectFiles {
         self.hash = hash
@@ -70,12 +71,16 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         bytesToRead = 0
         bytesRead = 0
         var fresh: [FoundFile] = []
+        var lost = Set(counter.files.keys)
         for file in found.files {
+            lost.remove(file.identity)
             let offset = counter.files[file.identity]?.checkpoint.offset ?? 0
             guard file.bytes != offset else { continue }
             bytesToRead += file.bytes > offset ? file.bytes - offset : file.bytes
             fresh.append(file)
         }
+        // Only a search that saw everything can say that a file is gone.
+        gone = found.unreadableFolders == 0 && found.beyondBounds == 0 ? lost.sorted() : []
         // Taken from the end.
         queue = fresh.reversed()
         order = RolloutOrder()
@@ -84,6 +89,11 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
 
     /// Reads on until the counter is full, a slice is done, or all is read.
     package mutating func advance(_ counter: inout Counter, nowMs: Int64) -> Progress {
+        while let file = gone.last {
+            if counter.isFull { return .full }
+            gone.removeLast()
+            counter.forget(file)
+        }
         // All links first: a copied row is known by the family of its session.
         while let file = heads.last {
             if counter.isFull { return .full }
@@ -119,17 +129,26 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         if file.source == .claude, file.path.contains("/subagents/") { state.parser.isSubagent = true }
         let from = tail.checkpoint.offset
         var isMore = true
+        var failure: SystemError?
         while isMore && !counter.isFull && tail.checkpoint.offset - from < budget {
-            isMore = try tail.advance { line in
-                take(line, file.source, &state, &counter, nowMs)
-                return !counter.isFull
+            do throws(SystemError) {
+                isMore = try tail.advance { line in
+                    take(line, file.source, &state, &counter, nowMs)
+                    return !counter.isFull
+                }
+            } catch {
+                failure = error
+                isMore = false
             }
         }
         let read = tail.checkpoint.offset - from
         bytesRead += read
         budget -= min(read, budget)
-        state.checkpoint = try tail.sealedCheckpoint()
+        // What was taken is remembered even if the disk fails now: without its seal the file counts as rewritten,
+        // and the keys tell what was counted of it.
+        state.checkpoint = (try? tail.sealedCheckpoint()) ?? tail.checkpoint
         counter.checkIn(tail.identity, state)
+        if let failure { throw failure }
         return !isMore
     }
 

@@ -12,8 +12,8 @@ package import TallyIO
 package struct TranscriptTail: ~Copyable {
     package static let lineBytesMax = 16 << 20
     private static let chunkBytes = 256 << 10
-    static let headBytesMax = 256
-    static let tailBytesMax = 64
+    static let headBytesMax = 1_024
+    static let tailBytesMax = 2_048
 
     package let identity: FileID
     package private(set) var checkpoint: FileCheckpoint
