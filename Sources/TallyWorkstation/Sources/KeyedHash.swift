@@ -1,0 +1,44 @@
+package import TallyModel
+
+/// What a keyed hash is of; part of the hashed bytes, so that equal texts of two kinds never meet.
+package enum HashDomain: UInt8, Hashable, Sendable {
+    case message = 1, request, line, session, project, sentID, row
+}
+
+/// A hash under a key that never leaves this workstation (or, for a project, the tenant's machines): whoever
+/// sees the result can neither guess the text from it nor test a guess.
+package protocol KeyedHash: Sendable {
+    func digest(_ domain: HashDomain, _ bytes: Span<UInt8>) -> Bytes16
+}
+
+extension KeyedHash {
+    /// Eight bytes, never zero: zero means "absent" in the tables of the counter.
+    func word(_ domain: HashDomain, _ bytes: Span<UInt8>) -> UInt64 { max(digest(domain, bytes).high, 1) }
+
+    /// A UUID as it is; any other text as a UUID of version 8 (RFC 9562, 5.8) made of its hash.
+    package func sessionID(_ bytes: Span<UInt8>) -> SessionID {
+        if let session = uuidSession(bytes) { return session }
+        guard let session = SessionID(asVersion8(digest(.session, bytes))) else {
+            preconditionFailure("the version bits are never all zero")
+        }
+        return session
+    }
+
+    /// A session whose id is a UUID, nil for any other text.
+    package func uuidSession(_ bytes: Span<UInt8>) -> SessionID? {
+        if bytes.count == 36 {
+            var copy: [UInt8] = []
+            for index in 0..<36 { copy.append(bytes[index]) }
+            if let value = Bytes16(uuid: copy) { return SessionID(value) }
+        }
+        return nil
+    }
+
+    package func projectID(_ bytes: Span<UInt8>) -> ProjectID? {
+        ProjectID(asVersion8(digest(.project, bytes)))
+    }
+
+    private func asVersion8(_ value: Bytes16) -> Bytes16 {
+        Bytes16(high: value.high & ~0xF000 | 0x8000, low: value.low & ~(0b11 << 62) | 0b10 << 62)
+    }
+}

@@ -1,0 +1,128 @@
+package import TallyIO
+
+/// What the search needs of the disk; tests give another.
+package protocol FolderSource: Sendable {
+    func names(in path: String, namesMax: Int) throws(SystemError) -> (names: [String], isWhole: Bool)
+    func facts(_ path: String) -> WalkFacts?
+}
+
+/// The disk as it is.
+package struct DiskFolders: FolderSource, ProjectFiles {
+    private static let headBytesMax = 64 << 10
+
+    package init() {}
+
+    package func names(in path: String, namesMax: Int) throws(SystemError) -> (names: [String], isWhole: Bool) {
+        try WalkFolder.names(in: path, namesMax: namesMax)
+    }
+
+    package func facts(_ path: String) -> WalkFacts? { WalkFolder.facts(path) }
+
+    package func kind(_ path: String) -> ProjectEntry {
+        guard let facts = WalkFolder.facts(path) else { return .nothing }
+        return facts.kind == .folder ? .folder : .file
+    }
+
+    package func head(_ path: String) -> [UInt8]? { TailFile.head(of: path, bytesMax: Self.headBytesMax) }
+}
+
+/// A transcript on the disk. Its path stays on this machine.
+package struct FoundFile: Hashable, Sendable {
+    package let path: String
+    package let source: SourceKind
+    package let identity: FileID
+    package let bytes: UInt64
+    package let changedMs: Int64
+}
+
+/// Everything that one search came upon.
+package struct FoundFiles: Sendable {
+    /// Oldest change first, then by path: an original before its copies wherever that can be told.
+    package var files: [FoundFile] = []
+    /// Folders that exist and could not be read.
+    package var unreadableFolders = 0
+    /// The same file or folder met again, by a link or a second name.
+    package var duplicates = 0
+    /// Folders too deep or too full, or more files than `TranscriptFinder.filesMax`.
+    package var beyondBounds = 0
+    /// The first few folders of `unreadableFolders`, for a message to the person at this machine.
+    package var unreadablePaths: [String] = []
+}
+
+/// Finds every `.jsonl` below the agents' folders, nested sub-agent folders included, each file once.
+///
+/// Follows links, but enters a folder and lists a file once by device and inode, so that a loop ends. Keeps its
+/// own stack; depth, names in a folder, folders and files are bounded, and what lies beyond is told.
+package struct TranscriptFinder<Folders: FolderSource>: Sendable {
+    package static var filesMax: Int { 200_000 }
+    static var foldersMax: Int { 100_000 }
+    static var namesMax: Int { 100_000 }
+    static var depthMax: Int { 16 }
+    static var pathsToldMax: Int { 8 }
+
+    private let homes: SourceHomes
+    private let folders: Folders
+
+    package init(homes: SourceHomes, folders: Folders) {
+        self.homes = homes
+        self.folders = folders
+    }
+
+    package func find() -> FoundFiles {
+        var found = FoundFiles()
+        var seen: Set<FileID> = []
+        for root in homes.claude { walk(root, .claude, &found, &seen) }
+        for root in homes.codex { walk(root, .codex, &found, &seen) }
+        found.files.sort { ($0.changedMs, $0.path) < ($1.changedMs, $1.path) }
+        return found
+    }
+
+    private func walk(_ root: String, _ source: SourceKind, _ found: inout FoundFiles, _ seen: inout Set<FileID>) {
+        var stack = [(path: root, depth: 0)]
+        while let (path, depth) = stack.popLast() {
+            guard let facts = folders.facts(path) else { continue }
+            let identity = FileID(device: facts.device, inode: facts.inode)
+            switch facts.kind {
+            case .other: continue
+            case .file:
+                guard isTranscript(path), depth > 0 else { continue }
+                guard seen.insert(identity).inserted else {
+                    found.duplicates += 1
+                    continue
+                }
+                guard found.files.count < Self.filesMax else {
+                    found.beyondBounds += 1
+                    continue
+                }
+                found.files.append(
+                    FoundFile(
+                        path: path, source: source, identity: identity, bytes: facts.bytes, changedMs: facts.changedMs))
+            case .folder:
+                guard depth < Self.depthMax, seen.count < Self.filesMax + Self.foldersMax else {
+                    found.beyondBounds += 1
+                    continue
+                }
+                guard seen.insert(identity).inserted else {
+                    found.duplicates += 1
+                    continue
+                }
+                enter(path, depth, &stack, &found)
+            }
+        }
+    }
+
+    private func enter(
+        _ path: String, _ depth: Int, _ stack: inout [(path: String, depth: Int)], _ found: inout FoundFiles
+    ) {
+        do throws(SystemError) {
+            let (names, isWhole) = try folders.names(in: path, namesMax: Self.namesMax)
+            if !isWhole { found.beyondBounds += 1 }
+            for name in names.sorted(by: >) { stack.append((path + "/" + name, depth + 1)) }
+        } catch {
+            found.unreadableFolders += 1
+            if found.unreadablePaths.count < Self.pathsToldMax { found.unreadablePaths.append(path) }
+        }
+    }
+
+    private func isTranscript(_ name: String) -> Bool { name.hasSuffix(".jsonl") }
+}

@@ -1,0 +1,136 @@
+package import TallyIO
+
+/// Reads the new bytes of one file as whole lines, from a checkpoint on.
+///
+/// Only a line that has its end is given out; the rest waits for the next call. A line above `lineBytesMax`
+/// is passed over without being held, over many calls if it must be, and told as too long. The buffer begins
+/// small, grows for a long line and is shrunk afterwards. Before reading, the first bytes and those right
+/// before the offset are compared with the checkpoint: a file that was rewritten is read from its start.
+///
+/// Invariant: `0 <= start <= filled <= buffer.count`; `buffer[start..<filled]` are the file's bytes from
+/// `checkpoint.offset` on.
+package struct TranscriptTail: ~Copyable {
+    package static let lineBytesMax = 16 << 20
+    private static let chunkBytes = 256 << 10
+    static let headBytesMax = 1_024
+    static let tailBytesMax = 2_048
+
+    package let identity: FileID
+    package private(set) var checkpoint: FileCheckpoint
+    /// The file is not the one that the checkpoint describes, and is read from the start.
+    package let isRewritten: Bool
+
+    private let file: TailFile
+    private let lineBytesMax: Int
+    private var buffer: [UInt8]
+    private var start = 0
+    private var filled = 0
+
+    /// Opens the file at `path` and compares it with the checkpoint that `known` gives for its identity.
+    package init(
+        _ path: String, lineBytesMax: Int = TranscriptTail.lineBytesMax, chunkBytes: Int? = nil,
+        known: (FileID) -> FileCheckpoint?
+    ) throws(SystemError) {
+        // Everything that can fail goes first: a half-made owner of a descriptor could not be given up.
+        let file = try TailFile(path)
+        let facts = try file.facts()
+        guard facts.kind == .file else { throw SystemError("open", path, number: SystemError.notAFile) }
+        let identity = FileID(device: facts.device, inode: facts.inode)
+        let checkpoint = known(identity) ?? FileCheckpoint()
+        let isSame = try Self.isSame(file, facts, checkpoint)
+        self.file = file
+        self.identity = identity
+        self.checkpoint = isSame ? checkpoint : FileCheckpoint()
+        isRewritten = !isSame
+        self.lineBytesMax = lineBytesMax
+        buffer = [UInt8](repeating: 0, count: chunkBytes ?? Self.chunkBytes)
+    }
+
+    private static func isSame(
+        _ file: borrowing TailFile, _ facts: WalkFacts, _ checkpoint: FileCheckpoint
+    ) throws(SystemError) -> Bool {
+        guard facts.bytes >= checkpoint.offset, checkpoint.offset >= UInt64(checkpoint.tailBytes) else { return false }
+        guard checkpoint.offset > 0 else { return true }
+        let tailAt = checkpoint.offset - UInt64(checkpoint.tailBytes)
+        let head = try hash(file, at: 0, count: Int(checkpoint.headBytes))
+        let tail = try hash(file, at: tailAt, count: Int(checkpoint.tailBytes))
+        return head == checkpoint.headHash && tail == checkpoint.tailHash
+    }
+
+    /// Reads a chunk and hands out the lines that it completes, without their ends; empty lines are not handed
+    /// out. `take` gets nil for a line that is too long, and returns false to stop behind the line. Returns false
+    /// when nothing more is to be read now.
+    package mutating func advance(_ take: (Span<UInt8>?) -> Bool) throws(SystemError) -> Bool {
+        var isEnd = false
+        if TailSearch.first(0x0A, in: buffer.span, from: start, to: filled) == nil {
+            isEnd = try fill() == 0
+        }
+        while let end = TailSearch.first(0x0A, in: buffer.span, from: start, to: filled) {
+            let line = start..<end
+            checkpoint.offset += UInt64(end + 1 - start)
+            start = end + 1
+            if checkpoint.isSkipping {
+                checkpoint.isSkipping = false
+                if !take(nil) { return true }
+            } else if !line.isEmpty, !take(buffer.span.extracting(line)) {
+                return true
+            }
+        }
+        skipTooLong()
+        return !isEnd
+    }
+
+    /// The checkpoint with the hashes that describe the file as it is now.
+    package mutating func sealedCheckpoint() throws(SystemError) -> FileCheckpoint {
+        let head = Int(min(checkpoint.offset, UInt64(Self.headBytesMax)))
+        let tail = Int(min(checkpoint.offset, UInt64(Self.tailBytesMax)))
+        checkpoint.headBytes = UInt16(head)
+        checkpoint.tailBytes = UInt16(tail)
+        checkpoint.headHash = try Self.hash(file, at: 0, count: head)
+        checkpoint.tailHash = try Self.hash(file, at: checkpoint.offset - UInt64(tail), count: tail)
+        return checkpoint
+    }
+
+    /// Makes room and reads once; returns how many bytes came.
+    private mutating func fill() throws(SystemError) -> Int {
+        if start == filled {
+            start = 0
+            filled = 0
+            if buffer.count > Self.chunkBytes { buffer = [UInt8](repeating: 0, count: Self.chunkBytes) }
+        } else if start > 0 {
+            // A copy of the short rest: a slice would share the buffer, and writing to it copy all.
+            let rest = Array(buffer[start..<filled])
+            buffer.replaceSubrange(0..<rest.count, with: rest)
+            filled -= start
+            start = 0
+        }
+        if filled == buffer.count {
+            buffer.append(contentsOf: repeatElement(0, count: min(buffer.count, lineBytesMax + 1 - filled)))
+        }
+        let count = try file.read(
+            into: &buffer, at: filled, room: buffer.count - filled, offset: checkpoint.offset + UInt64(filled))
+        filled += count
+        return count
+    }
+
+    /// Lets go of a line that has grown too long, or that is being passed over.
+    private mutating func skipTooLong() {
+        guard checkpoint.isSkipping || filled - start > lineBytesMax else { return }
+        guard filled > start else { return }
+        checkpoint.isSkipping = true
+        checkpoint.offset += UInt64(filled - start)
+        start = 0
+        filled = 0
+    }
+
+    /// FNV-1a over a few bytes: it has to notice a rewrite, not an attack.
+    private static func hash(
+        _ file: borrowing TailFile, at offset: UInt64, count: Int
+    ) throws(SystemError) -> UInt64 {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let got = try file.read(into: &bytes, at: 0, room: count, offset: offset)
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in bytes[0..<got] { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+        return hash
+    }
+}
