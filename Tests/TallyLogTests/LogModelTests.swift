@@ -17,6 +17,8 @@ private struct ModelRun {
     var crashes = 0
     var cuts = 0
     var rewrites = 0
+    /// A promise was broken; the seed says where.
+    var hasFailed = false
 
     init(seed: UInt64) {
         random = SeededRandom(seed)
@@ -34,7 +36,7 @@ private struct ModelRun {
         bytes.append(littleEndian: attempt)
         // Some bodies are zeros, some look like the beginning of a record.
         switch random.below(3) {
-        case 0: bytes.append(contentsOf: repeatElement(0, count: count))
+        case 0: bytes += [UInt8](repeating: 0, count: count)
         case 1: for _ in 0..<count / 4 { bytes.append(littleEndian: UInt32(0x4345_5254)) }
         default: for _ in 0..<count / 8 { bytes.append(littleEndian: random.next()) }
         }
@@ -91,8 +93,7 @@ private struct ModelRun {
     mutating func recover() throws -> SegmentLog {
         let evidence = LogEvidence(durableThrough: random.chance(50) ? promised : 0)
         let log = try SegmentLog.open(on: disk, options: options, evidence: evidence)
-        #expect(log.appended.ordinal >= promised, "durable record lost")
-        #expect(log.durable == log.appended)
+        hasFailed = hasFailed || log.appended.ordinal < promised || log.durable != log.appended
         cuts += log.recovery.bytesCut > 0 ? 1 : 0
         rewrites += log.recovery.recordsRewritten > 0 ? 1 : 0
         promised = log.appended.ordinal
@@ -101,13 +102,13 @@ private struct ModelRun {
         return log
     }
 
-    func check(through end: UInt64) throws {
+    mutating func check(through end: UInt64) throws {
         var reader = try LogReader(on: disk, through: end)
         while let record = try reader.next() {
             let found = reader.content().body
-            #expect(bodies[record.ordinal] == found, "record \(record.ordinal) holds something else")
+            hasFailed = hasFailed || bodies[record.ordinal] != found
         }
-        #expect(reader.position.ordinal == end)
+        hasFailed = hasFailed || reader.position.ordinal != end
     }
 
     mutating func run() throws {
@@ -146,19 +147,23 @@ private struct ModelRun {
 }
 
 @Suite struct LogModelTests {
-    @Test("Over 2,400 seeds of crashes, torn and lost writes and failed syncs, nothing durable is lost and nothing torn returns")
-    func crashes() throws {
+    @Test(
+        "Through crashes, torn and lost writes and failed syncs nothing durable is lost and nothing torn returns",
+        arguments: 0..<8)
+    func crashes(slice: UInt64) throws {
         var crashes = 0
         var cuts = 0
         var rewrites = 0
-        for seed in UInt64(1)...2_400 {
+        for seed in (slice * 300 + 1)...(slice * 300 + 300) {
             var run = ModelRun(seed: seed)
             do { try run.run() } catch { Issue.record("seed \(seed): \(error)") }
+            if run.hasFailed { Issue.record("seed \(seed) broke a promise") }
             crashes += run.crashes
             cuts += run.cuts
             rewrites += run.rewrites
         }
         // The run is only worth something if the faults happened.
-        #expect(crashes > 4_000 && cuts > 300 && rewrites > 300, "\(crashes) crashes, \(cuts) cuts, \(rewrites) rewrites")
+        #expect(
+            crashes > 500 && cuts > 40 && rewrites > 40, "\(crashes) crashes, \(cuts) cuts, \(rewrites) rewrites")
     }
 }
