@@ -27,6 +27,9 @@ package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A record's body is not what its kind demands.
     case malformedBody(kind: RecordKind, ordinal: UInt64)
 
+    /// A write that failed: a full disk is waited out, anything else ends the log.
+    init(ofWrite error: SystemError) { self = error.isNoSpace ? .system(error) : .poisoned(error) }
+
     package var description: String {
         switch self {
         case .system(let error): error.description

@@ -45,7 +45,7 @@ package final class OpenFile: Sendable {
     package func read(at offset: Int, count: Int, into buffer: inout [UInt8]) throws(SystemError) {
         precondition(offset >= 0 && count >= 0, "a read has a place and a length")
         let start = buffer.count
-        buffer.append(contentsOf: repeatElement(0, count: count))
+        buffer += [UInt8](repeating: 0, count: count)
         var done = 0
         while done < count {
             // Why this holds: the window lies inside the array, which stays alive and unmoved in the closure.

@@ -100,9 +100,9 @@ enum SegmentName {
 
     /// The number, if `name` is exactly a segment's name.
     static func number(_ name: String) -> UInt32? {
-        guard name.hasSuffix(suffix), let number = UInt32(name.dropLast(suffix.count)), number > 0, of(number) == name else {
-            return nil
-        }
+        guard name.hasSuffix(suffix), let number = UInt32(name.dropLast(suffix.count)), number > 0,
+            of(number) == name
+        else { return nil }
         return number
     }
 }

@@ -42,7 +42,7 @@ struct DurableMark: Hashable, Sendable {
 
     func write(to disk: any LogDisk) throws(LogError) {
         let file = try SegmentBirth.temporaryFile(for: SegmentName.durableMark, on: disk)
-        do throws(SystemError) { try file.write(encode().span, at: 0) } catch { throw .system(error) }
+        do throws(SystemError) { try file.write(encode().span, at: 0) } catch { throw LogError(ofWrite: error) }
         try SegmentBirth.name(file, SegmentName.durableMark, on: disk)
     }
 

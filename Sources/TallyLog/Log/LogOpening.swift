@@ -55,6 +55,8 @@ struct LogRecoverer {
     func recover() throws(LogError) -> LogState {
         let numbers = try LogRecoverer.segmentNumbers(on: disk)
         try removeTemporaries()
+        // A segment may have got its name just before the stop: what its header promises holds once the name does.
+        try put { () throws(SystemError) in try disk.syncFolder() }
         guard let last = numbers.last else {
             guard evidence.durableThrough == 0 else {
                 throw .damaged(LogDamage(.endMissing(durableThrough: evidence.durableThrough), segment: 1))
@@ -193,7 +195,7 @@ struct LogRecoverer {
     }
 
     private func put(_ body: () throws(SystemError) -> Void) throws(LogError) {
-        do throws(SystemError) { try body() } catch { throw error.isNoSpace ? .system(error) : .poisoned(error) }
+        do throws(SystemError) { try body() } catch { throw LogError(ofWrite: error) }
     }
 }
 

@@ -46,7 +46,7 @@ struct SegmentBirth: Sendable {
             try file.write(bytes.span, at: 0)
             try file.writeZeros(at: bytes.count, count: preallocation)
         } catch {
-            throw error.isNoSpace ? .system(error) : .poisoned(error)
+            throw LogError(ofWrite: error)
         }
         try SegmentBirth.name(file, name, on: disk)
         return file

@@ -21,6 +21,9 @@ package struct SegmentLog: ~Copyable, Sendable {
     /// The segments that exist, oldest first; the last is the one appended to.
     package private(set) var segments: [SegmentFacts]
 
+    /// The current segment takes no more records; `roll` begins the next.
+    package private(set) var isSealed: Bool
+
     private let disk: any LogDisk
     private let options: LogOptions
     private var file: any LogFile
@@ -29,7 +32,6 @@ package struct SegmentLog: ~Copyable, Sendable {
     private var flushedBytes: Int
     private var allocatedBytes: Int
     private var buffer: [UInt8] = []
-    private var isSealed: Bool
     private var failure: SystemError?
 
     /// One segment, as its header names it.
@@ -114,8 +116,7 @@ package struct SegmentLog: ~Copyable, Sendable {
             }
             try file.write(buffer.span, at: flushedBytes)
         } catch {
-            guard error.isNoSpace else { throw poison(with: error) }
-            throw .system(error)
+            throw keep(LogError(ofWrite: error))
         }
         flushedBytes = end
         buffer.removeAll(keepingCapacity: true)
@@ -154,6 +155,12 @@ package struct SegmentLog: ~Copyable, Sendable {
         return .poisoned(failure ?? error)
     }
 
+    /// Remembers a failure that ends the log.
+    private mutating func keep(_ error: LogError) -> LogError {
+        if case .poisoned(let cause) = error { return poison(with: cause) }
+        return error
+    }
+
     private func checkUsable() throws(LogError) {
         if let failure { throw .poisoned(failure) }
     }
@@ -186,8 +193,7 @@ package struct SegmentLog: ~Copyable, Sendable {
         do throws(LogError) {
             file = try birth.write(to: disk, preallocation: options.preallocationBytes)
         } catch {
-            if case .poisoned(let cause) = error { throw poison(with: cause) }
-            throw error
+            throw keep(error)
         }
         salt = newSalt
         isSealed = false
@@ -222,7 +228,7 @@ package struct SegmentLog: ~Copyable, Sendable {
     /// Makes everything durable and says so on the disk, so that the next open need not write anything again.
     package mutating func close() throws(LogError) {
         try sync()
-        try DurableMark(position: durable).write(to: disk)
+        do throws(LogError) { try DurableMark(position: durable).write(to: disk) } catch { throw keep(error) }
     }
 }
 

@@ -65,5 +65,5 @@ extension [UInt8] {
         append(littleEndian: totals.reportedNanoUSD)
     }
 
-    mutating func appendZeros(_ count: Int) { append(contentsOf: repeatElement(0, count: count)) }
+    mutating func appendZeros(_ count: Int) { append(contentsOf: [UInt8](repeating: 0, count: count)) }
 }
