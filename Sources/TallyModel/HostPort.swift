@@ -38,6 +38,11 @@ package struct HostPort: Hashable, Sendable, CustomStringConvertible {
         self.init(host: String(host), port: port)
     }
 
+    /// Whether it names this machine itself, by address or as `localhost`.
+    package var isLoopback: Bool {
+        host == "localhost" || host == "::1" || (host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." })
+    }
+
     package var isIPv6Literal: Bool { host.utf8.contains(UInt8(ascii: ":")) }
 
     package var description: String { isIPv6Literal ? "[\(host)]:\(port)" : "\(host):\(port)" }

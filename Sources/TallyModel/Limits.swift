@@ -34,6 +34,9 @@ package enum Limits {
     package static let creditEvents: UInt32 = 65_536
     package static let creditBytes: UInt32 = 1 << 20
     package static let connectionsMax = 19_000
+    /// Batches of one connection that may be refused before it ends.
+    package static let refusedBatchesMax = 64
+    package static let shardsMax = 64
 
     // MARK: Sessions
 

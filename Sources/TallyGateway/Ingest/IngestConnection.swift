@@ -98,7 +98,8 @@ final class IngestConnection: ChannelHandler, ShardResident {
             case .skip(let skip): take(skip)
             case .probe(let sequence): probe(sequence)
             case .ping(let opaque): ping(opaque)
-            case .pong: break
+            case .pong:
+                if let goaway = session.pong() { end(goaway) }
             case .close(let final): close(final)
             case .adopt(let sessions): adopt(sessions.count)
             case .batch, .welcome, .ack, .reject, .chain, .goaway, .adopted: violation()
@@ -116,7 +117,7 @@ final class IngestConnection: ChannelHandler, ShardResident {
         case .authenticate(let credential):
             guard let holder = holder(of: credential), let tenant = context.directory.tenant(holder.tenant),
                 let reference
-            else { return end(session.end(.unauthenticated, reconnectMs: 60_000)) }
+            else { return end(session.end(.unauthenticated, after: .seconds(60))) }
             guard session.authenticated() else { return }
             let offset = services.clock.wallMs().subtractingReportingOverflow(hello.clockMs)
             clockOffsetMs = offset.overflow ? 0 : Int32(clamping: offset.partialValue)
@@ -237,7 +238,7 @@ final class IngestConnection: ChannelHandler, ShardResident {
         switch news {
         case .claimed(let claim, let ticket): claimed(claim, ticket)
         case .claimFailed(let reason, let reconnectMs):
-            if session.phase != .closed { end(session.end(reason, reconnectMs: reconnectMs)) }
+            if session.phase != .closed { end(session.end(reason, after: .milliseconds(Int64(reconnectMs)))) }
         case .committed(let cursor): committed(cursor)
         case .refused(let first, let refusal):
             if let reject = session.refused(first: first, refusal) { self.reject(reject) }
@@ -286,9 +287,7 @@ final class IngestConnection: ChannelHandler, ShardResident {
     // MARK: Answers
 
     private func refuse(_ first: Sequence64, _ refusal: BatchRefusal) {
-        let run = RunRefusal(
-            reason: refusal.reason, index: refusal.index, run: refusal.run, field: refusal.field)
-        if let reject = session.refused(first: first, run) { self.reject(reject) }
+        if let reject = session.refused(first: first, RunRefusal(refusal)) { self.reject(reject) }
     }
 
     private func reject(_ reject: Reject) {
@@ -301,7 +300,7 @@ final class IngestConnection: ChannelHandler, ShardResident {
         send(.reject(reject))
         tooManyRefusalsLeft -= 1
         if tooManyRefusalsLeft <= 0, session.phase != .closed {
-            end(session.end(.protocol, reconnectMs: 60_000))
+            end(session.end(.protocol, after: .seconds(60)))
         }
     }
 

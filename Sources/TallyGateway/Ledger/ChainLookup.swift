@@ -1,3 +1,4 @@
+import TallyLog
 import TallyModel
 import TallyStorage
 import TallyWire

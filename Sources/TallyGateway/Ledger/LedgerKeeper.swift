@@ -4,6 +4,7 @@ import TallyHash
 import TallyIO
 import TallyLog
 import TallyModel
+import TallyPricing
 import TallyProtocol
 import TallyStorage
 import TallyTransport
@@ -36,7 +37,7 @@ actor LedgerKeeper {
     private var outbox: [ObjectIdentifier: (shard: Shard, news: [Delivery])] = [:]
     private var dirty: Set<TenantID> = []
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    @safe nonisolated var unownedExecutor: UnownedSerialExecutor { executor.reference }
 
     init(services: Services, board: TenantBoard, onDurable: @escaping @Sendable ([TenantID]) -> Void) {
         self.services = services

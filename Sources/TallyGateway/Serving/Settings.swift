@@ -103,11 +103,11 @@ private struct Sources {
     }
 
     func text(_ key: String) -> String? {
-        reader.string(forKey: "tallygate.\(key)").flatMap { $0.isEmpty ? nil : $0 }
+        reader.string(forKey: ConfigKey(["tallygate", key])).flatMap { $0.isEmpty ? nil : $0 }
     }
 
     func count(_ key: String) throws(SettingsError) -> Int? {
-        if let value = reader.int(forKey: "tallygate.\(key)") { return value }
+        if let value = reader.int(forKey: ConfigKey(["tallygate", key])) { return value }
         guard text(key) == nil else { throw .value(key: key, expected: "a whole number") }
         return nil
     }

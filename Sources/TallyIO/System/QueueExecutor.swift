@@ -12,5 +12,8 @@ package final class QueueExecutor: SerialExecutor {
         queue.async { unsafe job.runSynchronously(on: self.asUnownedSerialExecutor()) }
     }
 
+    /// For an actor's `unownedExecutor`. The actor must hold this executor for as long as it lives.
+    @safe package var reference: UnownedSerialExecutor { unsafe asUnownedSerialExecutor() }
+
     package func checkIsolated() { dispatchPrecondition(condition: .onQueue(queue)) }
 }
