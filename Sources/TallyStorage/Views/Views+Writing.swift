@@ -87,7 +87,7 @@ extension Views {
             ])
     }
 
-    private static func write(_ cursor: StreamCursor, _ database: Database) throws {
+    private static func write(_ cursor: StreamRow, _ database: Database) throws {
         try database.run(
             """
             INSERT OR REPLACE INTO streams

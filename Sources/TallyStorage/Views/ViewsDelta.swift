@@ -13,7 +13,7 @@ package struct ViewsDelta: Sendable {
     /// Written over a gap of the same stream and first sequence.
     package var gaps: [GapRow] = []
     /// Written over the cursor of the same stream.
-    package var streams: [StreamCursor] = []
+    package var streams: [StreamRow] = []
     /// Content hashes of the price books used.
     package var priceBooks: [[UInt8]] = []
 
@@ -78,8 +78,8 @@ package struct GapRow: Hashable, Sendable {
     }
 }
 
-/// How far a stream has come.
-package struct StreamCursor: Hashable, Sendable {
+/// How far a stream has come, as a row of the views.
+package struct StreamRow: Hashable, Sendable {
     package var stream: StreamID
     package var workstation: WorkstationID
     package var generation: Generation

@@ -39,7 +39,7 @@ package struct ViewsSnapshot: ~Copyable {
     }
 
     /// Every stream's cursor.
-    package func streams() throws(StorageError) -> [StreamCursor] {
+    package func streams() throws(StorageError) -> [StreamRow] {
         try guarded {
             try Row.fetchAll(
                 database,
@@ -51,7 +51,7 @@ package struct ViewsSnapshot: ~Copyable {
                 guard let generation = UInt32(exactly: try row.int(2)),
                     let tokens = UInt128(exactly: try row.int(5)), let reported = UInt128(exactly: try row.int(6))
                 else { throw UnreadableValue.type }
-                return StreamCursor(
+                return StreamRow(
                     stream: StreamID(try row.bytes16(0)), workstation: WorkstationID(try row.word(1)),
                     generation: Generation(generation), committed: Sequence64(try row.word(3)),
                     chain: ChainValue(try row.word(4)),
