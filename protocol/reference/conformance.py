@@ -17,7 +17,7 @@ import struct
 import sys
 from typing import Any, Dict, Iterator, List, Optional
 
-from tallygate import body, chain, lz4
+from tallygate import batch, body, chain, frames, lz4, story
 from tallygate.schema import Refusal, dump
 
 VECTORS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
@@ -161,7 +161,46 @@ def check_invalid(case: Dict[str, Any]) -> List[str]:
     return ["is accepted"]
 
 
-CHECKS = {"valid": check_valid, "invalid": check_invalid}
+def check_batch(case: Dict[str, Any]) -> List[str]:
+    expected = {key: case[key] for key in ("accepted", "reason", "field", "index", "run") if key in case}
+    try:
+        batch.check(frames.decode(bytes.fromhex(case["bytes"]), "open", "gateway"), int(case["chain_before"], 16))
+        own: Dict[str, Any] = {"accepted": True}
+    except Refusal as refusal:
+        own = {"reason": refusal.reason, "field": refusal.field, "index": refusal.index, "run": refusal.run}
+    except frames.FrameError as error:
+        return ["is no frame: %s" % error]
+    return compare("outcome", expected, own)
+
+
+def check_frame(case: Dict[str, Any]) -> List[str]:
+    try:
+        own = frames.decode(bytes.fromhex(case["bytes"]), case["phase"], case["to"])
+    except frames.FrameError as error:
+        return compare("outcome", case.get("error", case.get("frame")), error.reason)
+    if "error" in case:
+        return ["is accepted"]
+    return compare("frame", case["frame"], own) + compare("bytes", case["bytes"], frames.encode(case["frame"]).hex())
+
+
+def check_story(case: Dict[str, Any]) -> List[str]:
+    follower = story.Follower()
+    steps = [step["frame"] for step in case["steps"]]
+    for number, step in enumerate(case["steps"]):
+        frame = step["frame"]
+        to = "gateway" if step["from"] == "workstation" else "workstation"
+        phase = "hello" if frame["type"] == "HELLO" else "open"
+        out = check_frame({"bytes": step["bytes"], "frame": frame, "phase": phase, "to": to})
+        if not out:
+            difference = follower.follow(frame, steps[number + 1:])
+            out = [difference] if difference else []
+        if out:
+            return ["step %d, %s: %s" % (number, frame["type"], line) for line in out]
+    return []
+
+
+CHECKS = {"valid": check_valid, "invalid": check_invalid, "batches": check_batch, "frames": check_frame,
+          "stories": check_story}
 
 
 def run_vectors(tally: Tally, folder: str = VECTORS) -> None:

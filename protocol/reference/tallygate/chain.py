@@ -1,5 +1,5 @@
 """The chain of section 5."""
-from typing import Dict
+from typing import Dict, List
 
 from .body import Columns
 from .schema import BY_ID, SCHEMA
@@ -23,6 +23,11 @@ def _label(value: bytes) -> bytes:
 
 def after(columns: Columns, count: int, chain: int) -> int:
     """The chain value after the last of ``count`` events that follow the one with the value ``chain``."""
+    return each_after(columns, count, chain)[-1]
+
+
+def each_after(columns: Columns, count: int, chain: int) -> List[int]:
+    """The chain value after each of the events."""
     presence = [0] * count
     values = [b""] * count
     for id in sorted(columns):
@@ -37,6 +42,8 @@ def after(columns: Columns, count: int, chain: int) -> int:
                     values[i] += _label(value)
                 else:
                     values[i] += value.to_bytes(width, "little")
+    out = []
     for i in range(count):
         chain = xxh3_64(chain.to_bytes(8, "little") + presence[i].to_bytes(8, "little") + values[i])
-    return chain
+        out.append(chain)
+    return out
