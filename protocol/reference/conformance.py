@@ -8,6 +8,7 @@
 A file of batches holds records: a u32 length, little-endian, and that many bytes of JSON, a case as in
 ``vectors/valid-*.json``.
 """
+
 import argparse
 import glob
 import json
@@ -53,6 +54,7 @@ def _short(value: Any) -> str:
 
 # ------------------------------------------------------------------------------------------------- valid batches
 
+
 def check_valid(case: Dict[str, Any]) -> List[str]:
     rows = case["rows"]
     count = len(rows)
@@ -81,6 +83,7 @@ def check_valid(case: Dict[str, Any]) -> List[str]:
 
 
 # -------------------------------------------------------------------------------------------------- record files
+
 
 def read_records(path: str) -> Iterator[Dict[str, Any]]:
     with open(path, "rb") as file:
@@ -111,8 +114,14 @@ def check_file(path: str, tally: Tally) -> None:
         tally.add(path, ["no records"])
 
 
-def make_case(name: str, rows: List[body.Row], stream: bytes, before: int, compressed: bool = False,
-              requirement: Optional[str] = None) -> Dict[str, Any]:
+def make_case(
+    name: str,
+    rows: List[body.Row],
+    stream: bytes,
+    before: int,
+    compressed: bool = False,
+    requirement: Optional[str] = None,
+) -> Dict[str, Any]:
     columns = body.columns_of_rows(rows)
     count = len(rows)
     raw = body.encode(columns, count)
@@ -120,9 +129,15 @@ def make_case(name: str, rows: List[body.Row], stream: bytes, before: int, compr
     case: Dict[str, Any] = {"name": name}
     if requirement:
         case["requirement"] = requirement
-    case.update(rows=rows, stream=stream.hex(), chain_before="%016x" % before, raw=raw.hex(),
-                chain_after="%016x" % chain.after(columns, count, before), control_tokens=tokens,
-                reported_nano_usd=reported)
+    case.update(
+        rows=rows,
+        stream=stream.hex(),
+        chain_before="%016x" % before,
+        raw=raw.hex(),
+        chain_after="%016x" % chain.after(columns, count, before),
+        control_tokens=tokens,
+        reported_nano_usd=reported,
+    )
     if compressed:
         case["lz4"] = lz4.compress(raw).hex()
     return case
@@ -130,6 +145,7 @@ def make_case(name: str, rows: List[body.Row], stream: bytes, before: int, compr
 
 def generate(path: str, seed: int, count: int) -> None:
     from tallygate.random_rows import random_rows
+
     random_source = random.Random(seed)
     stream, before = b"", 0
     with open(path, "wb") as file:
@@ -147,6 +163,7 @@ def generate(path: str, seed: int, count: int) -> None:
 
 # ------------------------------------------------------------------------------------------------------- vectors
 
+
 def check_invalid(case: Dict[str, Any]) -> List[str]:
     count = case["count"]
     try:
@@ -155,8 +172,9 @@ def check_invalid(case: Dict[str, Any]) -> List[str]:
             raw = lz4.decompress(raw, case["raw_bytes"], count)
         body.decode(raw, count)
     except Refusal as refusal:
-        out = compare("refusal", [case["reason"], case["field"], case["index"]],
-                      [refusal.reason, refusal.field, refusal.index])
+        out = compare(
+            "refusal", [case["reason"], case["field"], case["index"]], [refusal.reason, refusal.field, refusal.index]
+        )
         return out + (compare("run", case["run"], refusal.run) if "run" in case else [])
     return ["is accepted"]
 
@@ -192,15 +210,20 @@ def check_story(case: Dict[str, Any]) -> List[str]:
         phase = "hello" if frame["type"] == "HELLO" else "open"
         out = check_frame({"bytes": step["bytes"], "frame": frame, "phase": phase, "to": to})
         if not out:
-            difference = follower.follow(frame, steps[number + 1:])
+            difference = follower.follow(frame, steps[number + 1 :])
             out = [difference] if difference else []
         if out:
             return ["step %d, %s: %s" % (number, frame["type"], line) for line in out]
     return []
 
 
-CHECKS = {"valid": check_valid, "invalid": check_invalid, "batches": check_batch, "frames": check_frame,
-          "stories": check_story}
+CHECKS = {
+    "valid": check_valid,
+    "invalid": check_invalid,
+    "batches": check_batch,
+    "frames": check_frame,
+    "stories": check_story,
+}
 
 
 def run_vectors(tally: Tally, folder: str = VECTORS) -> None:

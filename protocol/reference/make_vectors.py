@@ -13,7 +13,7 @@ from tallygate import batch, body, chain, frames, lz4
 from tallygate.body import CONSTANT, DELTA, DICTIONARY, DICTIONARY_WITH_ABSENT, PACKED, RESIDUAL, VARINT
 from tallygate.body import head, pack, varint, zigzag
 from tallygate.random_rows import random_rows
-from tallygate.schema import (BY_ID, BY_NAME, COLUMNS, CONTENT_IDS, ENCODINGS, GOAWAY, KIND, KIND_RULES, LIMITS,
+from tallygate.schema import (BY_ID, BY_NAME, COLUMNS, CONTENT_IDS, GOAWAY, KIND, KIND_RULES, LIMITS,
                               PERMANENT, PRESET_DICTIONARY, REJECT, SKIP, Refusal, dump)
 
 Case = Dict[str, Any]
@@ -256,9 +256,9 @@ def encodings_valid() -> List[Case]:
     for name, many in (("billing", (1, 2, 3, 4, 5, 8)), ("origin", (2, 3, 5, 6, 8, 9, 16, 17)), ("agent", (2, 3, 8, 9))):
         column = BY_NAME[name]
         values = [None] + [column.names[n] for n in sorted(column.names) if n]
-        for rows in many:
-            v.add("TG-4-5", "%s packed in %d bits, %d rows" % (name, column.bits, rows),
-                  [usage(**({name: values[i % len(values)]} if values[i % len(values)] else {})) for i in range(rows)])
+        for n in many:
+            v.add("TG-4-5", "%s packed in %d bits, %d rows" % (name, column.bits, n),
+                  [usage(**({name: values[i % len(values)]} if values[i % len(values)] else {})) for i in range(n)])
     v.add("TG-4-2", "time forward, back, equal and to both ends",
           [usage(time_ms=t) for t in (TIME, TIME + 63, TIME - 1, TIME - 1, 1, BY_NAME["time_ms"].most, 1, 2)])
     v.add("TG-4-2", "varints of every length",

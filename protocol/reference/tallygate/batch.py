@@ -1,4 +1,5 @@
 """A whole BATCH, in the order of TG-6-6 as far as the frame and the chain value before it decide."""
+
 from typing import Any, Dict, List, Optional
 
 from . import body, chain, lz4
@@ -14,9 +15,15 @@ def make(first: int, rows: List[body.Row], before: int, compressed: bool = False
     frame: Dict[str, Any] = {"type": "BATCH"}
     if compressed:
         frame["flags"] = LZ4_FLAG
-    frame.update(first=str(first), count=len(rows), raw_bytes=len(raw), tokens=str(tokens),
-                 reported_nano_usd=str(reported), chain_after="%016x" % chain.after(columns, len(rows), before),
-                 body=(lz4.compress(raw) if compressed else raw).hex())
+    frame.update(
+        first=str(first),
+        count=len(rows),
+        raw_bytes=len(raw),
+        tokens=str(tokens),
+        reported_nano_usd=str(reported),
+        chain_after="%016x" % chain.after(columns, len(rows), before),
+        body=(lz4.compress(raw) if compressed else raw).hex(),
+    )
     return frame
 
 

@@ -3,10 +3,27 @@
 Inside, a batch is held as ``Columns``: column id -> the encoded values of all rows; a column of only defaults is
 not in the mapping.  ``columns_of_rows`` and ``rows_of_columns`` change to and from rows as the vectors write them.
 """
+
 from typing import Any, Dict, List, Tuple
 
-from .schema import (BY_ID, BY_NAME, COLUMNS, CONTENT_IDS, CONTROL_TOKENS, ENCODINGS, ID_BITS, KIND, KIND_RULES,
-                     LIMITS, NO_ID16, RELATIONS, REPORTED, RESIDUALS, Refusal, is_label)
+from .schema import (
+    BY_ID,
+    BY_NAME,
+    COLUMNS,
+    CONTENT_IDS,
+    CONTROL_TOKENS,
+    ENCODINGS,
+    ID_BITS,
+    KIND,
+    KIND_RULES,
+    LIMITS,
+    NO_ID16,
+    RELATIONS,
+    REPORTED,
+    RESIDUALS,
+    Refusal,
+    is_label,
+)
 
 Columns = Dict[int, List[Any]]
 Row = Dict[str, Any]
@@ -19,6 +36,7 @@ _COUNT_MAX, _RAW_MAX = LIMITS["batch_events_max"], LIMITS["batch_raw_bytes_max"]
 
 
 # ---------------------------------------------------------------------------------------------- rows and columns
+
 
 def columns_of_rows(rows: List[Row]) -> Columns:
     columns: Columns = {}
@@ -77,6 +95,7 @@ def totals(columns: Columns) -> Tuple[int, int]:
 
 # ------------------------------------------------------------------------------------------------------- writing
 
+
 def varint(value: int) -> bytes:
     out = bytearray()
     while value > 127:
@@ -95,7 +114,7 @@ def pack(values: List[int], bits: int) -> bytes:
     out = []
     for start in range(0, len(values), 8):
         word, shift = 0, 0
-        for value in values[start:start + 8]:
+        for value in values[start : start + 8]:
             word |= value << shift
             shift += bits
         out.append(word.to_bytes((shift + 7) // 8, "little"))
@@ -171,6 +190,7 @@ def encode(columns: Columns, count: int) -> bytes:
 
 # ------------------------------------------------------------------------------------------------------- reading
 
+
 class _Reader:
     """Reads one body; every refusal names the column that is being read."""
 
@@ -191,7 +211,7 @@ class _Reader:
         start, self.at = self.at, self.at + n
         if self.at > len(self.raw):
             raise self.malformed()
-        return self.raw[start:self.at]
+        return self.raw[start : self.at]
 
     def byte(self) -> int:
         return self.take(1)[0]
@@ -221,7 +241,7 @@ class _Reader:
         mask = (1 << bits) - 1
         values: List[int] = []
         for start in range(0, len(data), bits):
-            word = int.from_bytes(data[start:start + bits], "little")
+            word = int.from_bytes(data[start : start + bits], "little")
             for _ in range(min(8, count - len(values))):
                 values.append(word & mask)
                 word >>= bits

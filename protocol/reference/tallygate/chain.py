@@ -1,4 +1,5 @@
 """The chain of section 5."""
+
 from typing import Dict, List
 
 from .body import Columns

@@ -4,6 +4,7 @@ As the vectors write it, a frame is ``{"type": "ACK", field: value, …}`` with 
 flags is set.  Integers of 8, 16 and 32 bits are numbers; wider ones are decimal strings, since not every JSON reader
 keeps 64 bits; those whose name holds ``chain`` are 16 hexadecimal digits; bytes are hexadecimal; a model is text.
 """
+
 from typing import Any, Dict, List, Tuple
 
 from .schema import LIMITS, SCHEMA, SKIP, is_label
@@ -13,9 +14,22 @@ Frame = Dict[str, Any]
 _WIDTHS = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "i64": 8, "u128": 16}
 _BYTES = {"bytes8": 8, "id16": 16, "bytes32": 32}
 _LISTS = {"u16_list": "u16", "id16_list": "id16"}
-_MOST = {"options": LIMITS["options_max"], "groups": LIMITS["skip_groups_max"], "sessions": LIMITS["adopt_sessions_max"]}
-_SEQUENCES = {"lowest_held", "highest_held", "acknowledged", "committed", "backed_up_through", "first", "last",
-              "sequence", "final"}
+_MOST = {
+    "options": LIMITS["options_max"],
+    "groups": LIMITS["skip_groups_max"],
+    "sessions": LIMITS["adopt_sessions_max"],
+}
+_SEQUENCES = {
+    "lowest_held",
+    "highest_held",
+    "acknowledged",
+    "committed",
+    "backed_up_through",
+    "first",
+    "last",
+    "sequence",
+    "final",
+}
 
 TYPES: Dict[int, Dict[str, Any]] = {frame["type"]: frame for frame in SCHEMA["frames"]}
 NAMES: Dict[str, Dict[str, Any]] = {frame["name"]: frame for frame in SCHEMA["frames"]}
@@ -35,7 +49,7 @@ class _Reader:
         if n > len(self.data) - self.at:
             raise FrameError("shorter than its fields")
         self.at += n
-        return self.data[self.at - n:self.at]
+        return self.data[self.at - n : self.at]
 
     def number(self, type: str) -> int:
         return int.from_bytes(self.take(_WIDTHS[type]), "little", signed=type == "i64")
@@ -175,4 +189,4 @@ def decode(data: bytes, phase: str = "open", to: str = "") -> Frame:
 def reader_of(frame: Frame) -> Tuple[str, ...]:
     """The sides that may read a frame."""
     direction = NAMES[frame["type"]]["direction"]
-    return ("gateway", "workstation") if direction == "both" else (direction[len("to_"):],)
+    return ("gateway", "workstation") if direction == "both" else (direction[len("to_") :],)

@@ -1,4 +1,5 @@
 """LZ4 blocks against the preset dictionary, with the rules of TG-4-7."""
+
 from .schema import LIMITS, PRESET_DICTIONARY, Refusal
 
 _MIN_MATCH = 4
@@ -32,7 +33,7 @@ def decompress(block: bytes, raw_bytes: int, count: int = 1, dictionary: bytes =
                     break
         if length > n - at or len(out) + length > end:
             raise bad
-        out += block[at:at + length]
+        out += block[at : at + length]
         at += length
         if at == n:
             break  # literals only: the last sequence; its match length is not looked at
@@ -58,7 +59,7 @@ def decompress(block: bytes, raw_bytes: int, count: int = 1, dictionary: bytes =
         last_match = len(out)
         start = len(out) - offset
         if offset >= match:
-            out += out[start:start + match]
+            out += out[start : start + match]
         else:
             piece = bytes(out[start:])
             out += (piece * (match // offset + 1))[:match]
@@ -66,7 +67,7 @@ def decompress(block: bytes, raw_bytes: int, count: int = 1, dictionary: bytes =
         raise bad
     if last_match >= 0 and (length < _LAST_LITERALS or end - last_match < _MATCH_START):
         raise bad
-    return bytes(out[len(dictionary):])
+    return bytes(out[len(dictionary) :])
 
 
 def _extended(length: int) -> bytes:
@@ -91,7 +92,7 @@ def sequence(literals: bytes, offset: int = 0, match: int = 0) -> bytes:
 
 
 def _index(data: bytes) -> "dict[bytes, int]":
-    return {data[i:i + _MIN_MATCH]: i for i in range(len(data) - _MIN_MATCH + 1)}
+    return {data[i : i + _MIN_MATCH]: i for i in range(len(data) - _MIN_MATCH + 1)}
 
 
 _PRESET_INDEX = _index(PRESET_DICTIONARY)
@@ -105,7 +106,7 @@ def compress(raw: bytes, dictionary: bytes = PRESET_DICTIONARY) -> bytes:
     out = []
     at = anchor = len(dictionary)
     while at + _MATCH_START <= end:
-        key = data[at:at + _MIN_MATCH]
+        key = data[at : at + _MIN_MATCH]
         found = seen.get(key, -1)
         seen[key] = at
         if found < 0 or at - found > 65535:
@@ -117,7 +118,7 @@ def compress(raw: bytes, dictionary: bytes = PRESET_DICTIONARY) -> bytes:
             match += 1
         out.append(sequence(data[anchor:at], at - found, match))
         for i in range(at + 1, at + match):
-            seen[data[i:i + _MIN_MATCH]] = i
+            seen[data[i : i + _MIN_MATCH]] = i
         at += match
         anchor = at
     out.append(sequence(data[anchor:]))

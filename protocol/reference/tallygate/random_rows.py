@@ -1,12 +1,22 @@
 """Random rows that keep every rule of section 3, with the bounds and the awkward mixtures more often than chance."""
+
 import random
 from typing import List
 
 from .body import Row
 from .schema import BY_NAME, COLUMNS, KIND, KIND_RULES
 
-_LABELS = ["claude-opus-4-8", "claude-sonnet-4-5-20250929", "gpt-5.1-codex", "gemini-2.5-pro", "unlisted", "a",
-           "x" * 64, "9._:/@+-", "openrouter/some@model:free"]
+_LABELS = [
+    "claude-opus-4-8",
+    "claude-sonnet-4-5-20250929",
+    "gpt-5.1-codex",
+    "gemini-2.5-pro",
+    "unlisted",
+    "a",
+    "x" * 64,
+    "9._:/@+-",
+    "openrouter/some@model:free",
+]
 _LABEL_FIRST = "abcdefghijklmnopqrstuvwxyz0123456789"
 _LABEL_REST = _LABEL_FIRST + "._:/@+-"
 _TIME_MAX = BY_NAME["time_ms"].most
@@ -58,8 +68,18 @@ def random_rows(r: random.Random) -> List[Row]:
                 row[name] = kept[name]
                 continue
             if type == "time":
-                time = min(_TIME_MAX, max(1, time + (r.choice([0, 1, 900, 30000, -40, 10 ** 9]) if r.random() < 0.9
-                                                     else r.randint(-_TIME_MAX, _TIME_MAX))))
+                time = min(
+                    _TIME_MAX,
+                    max(
+                        1,
+                        time
+                        + (
+                            r.choice([0, 1, 900, 30000, -40, 10**9])
+                            if r.random() < 0.9
+                            else r.randint(-_TIME_MAX, _TIME_MAX)
+                        ),
+                    ),
+                )
                 row[name] = time
             elif type == "id16":
                 row[name] = r.choice(sessions if name == "session" else projects)
@@ -81,8 +101,13 @@ def random_rows(r: random.Random) -> List[Row]:
 
 
 _NULLABLE = {column.name for column in COLUMNS if column.type == "nullable_count"}
-_PROMPT = ("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens",
-           "cache_write_unknown_tokens")
+_PROMPT = (
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "cache_write_unknown_tokens",
+)
 
 
 def last_prompt(rows: List[Row], row: Row) -> List[int]:

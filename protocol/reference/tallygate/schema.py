@@ -1,4 +1,5 @@
 """The tables of ``schema.json``, in a form that the codec can use."""
+
 import json
 import os
 import re
@@ -84,9 +85,7 @@ class Residual:
         self.sum: List[int] = _ids(entry["previous_sum"])
 
 
-RESIDUALS: Dict[int, Residual] = {
-    BY_NAME[name].id: Residual(name, entry) for name, entry in SCHEMA["residual"].items()
-}
+RESIDUALS: Dict[int, Residual] = {BY_NAME[name].id: Residual(name, entry) for name, entry in SCHEMA["residual"].items()}
 
 REJECT = {r["name"]: r["code"] for r in SCHEMA["reject_reasons"]}
 PERMANENT = {r["name"]: r["permanent"] for r in SCHEMA["reject_reasons"]}

@@ -3,6 +3,7 @@
 This is not a gateway: credit, clocks and credentials are taken as the story gives them.  What is followed: which
 batches count, chain values, running totals, and which refusal answers a batch.
 """
+
 from typing import Any, Dict, List, Optional
 
 from . import batch, chain, frames
@@ -114,5 +115,10 @@ class Follower:
 
 
 def _reject(frame: frames.Frame, refusal: Refusal) -> Dict[str, Any]:
-    return {"first": frame["first"], "index": refusal.index, "run": refusal.run, "reason": REJECT[refusal.reason],
-            "field": refusal.field}
+    return {
+        "first": frame["first"],
+        "index": refusal.index,
+        "run": refusal.run,
+        "reason": REJECT[refusal.reason],
+        "field": refusal.field,
+    }

@@ -2,6 +2,7 @@
 
 The chain hashes at most 121 bytes at a time and labels of at most 64, so the long form is not needed.
 """
+
 import struct
 
 _MASK = (1 << 64) - 1
@@ -26,8 +27,8 @@ def _s(offset: int) -> int:
     return int(_one(_SECRET, offset)[0])
 
 
-_PAIRS = [_two(_SECRET, 16 * i) for i in range(8)]            # secret of 17 … 128 bytes and the first eight rounds
-_ODD_PAIRS = [_two(_SECRET, 3 + 16 * i) for i in range(7)]    # later rounds of 129 … 240 bytes
+_PAIRS = [_two(_SECRET, 16 * i) for i in range(8)]  # secret of 17 … 128 bytes and the first eight rounds
+_ODD_PAIRS = [_two(_SECRET, 3 + 16 * i) for i in range(7)]  # later rounds of 129 … 240 bytes
 _LAST_PAIR = _two(_SECRET, 136 - 17)
 _EMPTY = _s(56) ^ _s(64)
 _FLIP_3 = _half(_SECRET, 0)[0] ^ _half(_SECRET, 4)[0]
