@@ -45,18 +45,15 @@ struct Settings: Sendable {
     ) throws(SettingsError) -> Settings {
         let below = try Sources(file: file, environment: environment)
         guard let listenText = flags.listen ?? below.text("listen") else { throw .missingListen }
+        let shards = try below.count("shards")
         let settings = Settings(
             listen: try hostPort(listenText, "listen"),
-            address: try (flags.address ?? below.text("address")).map { text throws(SettingsError) in
-                try hostPort(text, "address")
-            },
-            metrics: try (flags.metrics ?? below.text("metrics")).map { text throws(SettingsError) in
-                try hostPort(text, "metrics")
-            },
+            address: try optionalHostPort(flags.address ?? below.text("address"), "address"),
+            metrics: try optionalHostPort(flags.metrics ?? below.text("metrics"), "metrics"),
             certificateFile: flags.certificate ?? below.text("certificate"),
             keyFile: flags.key ?? below.text("key"),
             logLevel: try level(flags.logLevel ?? below.text("log_level") ?? "info"),
-            shards: try flags.shards ?? below.count("shards") ?? ProcessInfo.processInfo.activeProcessorCount)
+            shards: flags.shards ?? shards ?? ProcessInfo.processInfo.activeProcessorCount)
         try settings.check()
         return settings
     }
@@ -77,6 +74,11 @@ struct Settings: Sendable {
             throw .value(key: key, expected: "HOST:PORT, such as 127.0.0.1:7443 or [::1]:7443")
         }
         return value
+    }
+
+    private static func optionalHostPort(_ text: String?, _ key: String) throws(SettingsError) -> HostPort? {
+        guard let text else { return nil }
+        return try hostPort(text, key)
     }
 
     private static func level(_ text: String) throws(SettingsError) -> LogEvent.Level {
