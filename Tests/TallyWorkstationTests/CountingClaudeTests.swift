@@ -60,7 +60,8 @@ struct CountingClaudeTests {
     func withoutRequest() throws {
         var (bench, scratch) = try bench([
             "p/a.jsonl": claudeLine(request: nil, output: 9, stop: "end_turn"),
-            "p/b.jsonl": claudeLine(output: 9, stop: "end_turn") + claudeLine(request: nil, output: 9, stop: "end_turn"),
+            "p/b.jsonl": claudeLine(output: 9, stop: "end_turn")
+                + claudeLine(request: nil, output: 9, stop: "end_turn"),
         ])
         bench.sync()
         #expect(bench.sums.usageEvents == 1)
@@ -71,7 +72,8 @@ struct CountingClaudeTests {
     @Test("One message id under two request ids is two requests")
     func twoRequests() throws {
         var (bench, scratch) = try bench([
-            "p/a.jsonl": claudeLine(request: "r1", output: 9, stop: "x") + claudeLine(request: "r2", output: 9, stop: "x")
+            "p/a.jsonl": claudeLine(request: "r1", output: 9, stop: "x")
+                + claudeLine(request: "r2", output: 9, stop: "x")
         ])
         bench.sync()
         #expect(bench.sums.usageEvents == 2)

@@ -7,7 +7,8 @@ import Testing
 /// The pitfalls of Codex rollouts.
 @Suite("Codex rows are counted once")
 struct CountingCodexTests {
-    private static let history = codexRow([100, 40, 9, 3], [100, 40, 9, 3]) + codexRow([50, 0, 5, 0], [150, 40, 14, 3])
+    private static let history =
+        codexRow([100, 40, 9, 3], [100, 40, 9, 3]) + codexRow([50, 0, 5, 0], [150, 40, 14, 3])
 
     private func bench(_ files: [String: String], oldestFirst: [String]? = nil) throws -> (Bench, Scratch) {
         let scratch = try Scratch()
@@ -50,7 +51,8 @@ struct CountingCodexTests {
     @Test("Forks and forks of forks count their own rows alone, whichever file is read first")
     func forks() throws {
         let grand = codexMeta("g") + Self.history + codexRow([7, 0, 1, 0], [157, 40, 15, 3])
-        let parent = codexMeta("p", parent: "g") + codexMeta("g") + Self.history + codexRow([8, 0, 2, 0], [158, 40, 16, 3])
+        let parent =
+            codexMeta("p", parent: "g") + codexMeta("g") + Self.history + codexRow([8, 0, 2, 0], [158, 40, 16, 3])
         let child =
             codexMeta("c", parent: "p") + Self.history + codexRow([8, 0, 2, 0], [158, 40, 16, 3])
             + codexRow([9, 0, 3, 0], [167, 40, 19, 3])
@@ -68,8 +70,10 @@ struct CountingCodexTests {
     @Test("Forks of a parent that is gone count its rows once")
     func missingParent() throws {
         var (bench, scratch) = try bench([
-            "sessions/a.jsonl": codexMeta("a", parent: "gone") + Self.history + codexRow([1, 0, 1, 0], [151, 40, 15, 3]),
-            "sessions/b.jsonl": codexMeta("b", parent: "gone") + Self.history + codexRow([2, 0, 2, 0], [152, 40, 16, 3]),
+            "sessions/a.jsonl": codexMeta("a", parent: "gone") + Self.history
+                + codexRow([1, 0, 1, 0], [151, 40, 15, 3]),
+            "sessions/b.jsonl": codexMeta("b", parent: "gone") + Self.history
+                + codexRow([2, 0, 2, 0], [152, 40, 16, 3]),
         ])
         bench.sync()
         #expect(bench.sums.tokens == [113, 40, 0, 0, 0, 17, 3])
@@ -140,7 +144,8 @@ struct CountingCodexTests {
         let strip = { (text: String) in text.replacingOccurrences(of: "total_token_usage", with: "nothing") }
         var (bench, scratch) = try bench([
             "sessions/a.jsonl": strip(codexMeta("a") + Self.history + codexRow([50, 0, 5, 0], [0, 0, 0, 0])),
-            "sessions/b.jsonl": strip(codexMeta("b", parent: "a") + Self.history + codexRow([1, 0, 1, 0], [0, 0, 0, 0])),
+            "sessions/b.jsonl": strip(
+                codexMeta("b", parent: "a") + Self.history + codexRow([1, 0, 1, 0], [0, 0, 0, 0])),
         ])
         bench.sync()
         #expect(bench.sums.tokens == [161, 40, 0, 0, 0, 20, 3])

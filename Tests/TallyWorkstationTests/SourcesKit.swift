@@ -127,7 +127,8 @@ struct Bench {
 
 /// The public fixtures beside the package, if they are there.
 let fixtures: String? = {
-    let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    let path =
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().path + "/shared/data/transcripts"
     return FileManager.default.fileExists(atPath: path) ? path : nil
 }()

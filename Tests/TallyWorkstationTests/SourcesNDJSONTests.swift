@@ -23,12 +23,14 @@ struct SourcesNDJSONTests {
 
     @Test("Every field of the schema is read by its name")
     func allFields() throws {
-        let line = "{\(Self.good)," + #"""
-            "kind":"usage","project":"p","origin":"subagent","speed":"fast","tier":"flex","region":"us","outcome":"ok",
-            "cache_read_tokens":1,"cache_write_5m_tokens":2,"cache_write_1h_tokens":3,"cache_write_unknown_tokens":4,
-            "output_tokens":9,"reasoning_tokens":5,"web_searches":6,"tool_calls":8,"duration_ms":10,
-            "reported_cost_nano_usd":11,"billing":"api"}
-            """#.replacing("\n", with: " ")
+        let line =
+            "{\(Self.good),"
+                + #"""
+                "kind":"usage","project":"p","origin":"subagent","speed":"fast","tier":"flex","region":"us","outcome":"ok",
+                "cache_read_tokens":1,"cache_write_5m_tokens":2,"cache_write_1h_tokens":3,"cache_write_unknown_tokens":4,
+                "output_tokens":9,"reasoning_tokens":5,"web_searches":6,"tool_calls":8,"duration_ms":10,
+                "reported_cost_nano_usd":11,"billing":"api"}
+                """#.replacing("\n", with: " ")
         var (counter, errors) = parse([line, "  ", ""])
         #expect(errors.isEmpty)
         let event = try #require(counter.drain().events.first)
@@ -53,7 +55,10 @@ struct SourcesNDJSONTests {
             ("{\(Self.good),\"state\":\"idle\"}", "state: not allowed for this kind"),
             ("{\(Self.good),\"reasoning_tokens\":1}", "reasoning_tokens: out of range"),
             ("{\(Self.good),\"id\":\"\"}", "id: must be a string of 1 to 256 bytes, given once"),
-            ("{\(Self.good),\"id\":\"\(String(repeating: "i", count: 257))\"}", "id: must be a string of 1 to 256 bytes, given once"),
+            (
+                "{\(Self.good),\"id\":\"\(String(repeating: "i", count: 257))\"}",
+                "id: must be a string of 1 to 256 bytes, given once"
+            ),
         ]
         let (counter, errors) = parse(cases.map(\.0) + ["{\(Self.good)}"])
         #expect(errors.map(\.description) == cases.enumerated().map { "line \($0 + 1): \($1.1)" })
@@ -77,7 +82,8 @@ struct SourcesNDJSONTests {
     @Test("A UUID project stays as it is; another string is hashed")
     func projects() throws {
         var (counter, _) = parse([
-            "{\(Self.good),\"project\":\"6f9619ff-8b86-d011-b42d-00c04fc964ff\"}", "{\(Self.good),\"project\":\"name\"}",
+            "{\(Self.good),\"project\":\"6f9619ff-8b86-d011-b42d-00c04fc964ff\"}",
+            "{\(Self.good),\"project\":\"name\"}",
         ])
         let texts = counter.drain().events.compactMap { $0.project?.value.uuidText }
         #expect(texts.first == "6f9619ff-8b86-d011-b42d-00c04fc964ff")

@@ -18,7 +18,9 @@ struct SourcesParserTests {
         let text = #"{"a":[1,-2.5e+3,{"b":"\"\\\\\"","":null}],"c":{},"d":[],"e":true,"f":false,"g":"é\ud83d\ude00"}"#
         _ = try skip(text)
         for length in 0..<text.utf8.count {
-            #expect(throws: JSONError.self) { try skip(String(decoding: Array(text.utf8).prefix(length), as: UTF8.self)) }
+            #expect(throws: JSONError.self) {
+                try skip(String(decoding: Array(text.utf8).prefix(length), as: UTF8.self))
+            }
         }
     }
 
@@ -91,7 +93,8 @@ struct SourcesParserTests {
         }
         for text in [
             "2025-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-04-31T00:00:00Z", "2026-04-10T24:00:00Z",
-            "2026-04-10T10:00:01", "2026-04-10T10:00:01.Z", "2026-04-10", "1970-01-01T00:00:00Z", "9999-01-01T00:00:00Z",
+            "2026-04-10T10:00:01", "2026-04-10T10:00:01.Z", "2026-04-10", "1970-01-01T00:00:00Z",
+            "9999-01-01T00:00:00Z",
             "2026-04-10T10:00:01ZZ", "+026-04-10T10:00:01Z",
         ] {
             #expect(read(text) == nil, "\(text)")
@@ -110,7 +113,8 @@ struct SourcesParserTests {
     @Test("All ways to clone a repository are one project")
     func remotes() {
         for url in [
-            "https://github.com/Acme/App.git", "https://user:secret@GitHub.com:443/Acme/App", "git@github.com:Acme/App.git",
+            "https://github.com/Acme/App.git", "https://user:secret@GitHub.com:443/Acme/App",
+            "git@github.com:Acme/App.git",
             "ssh://git@github.com:22/Acme/App.git/",
         ] {
             #expect(GitRemote.normalised(url) == "github.com/Acme/App", "\(url)")
@@ -118,7 +122,8 @@ struct SourcesParserTests {
         for url in ["/srv/git/app.git", "file:///srv/app", "../app", "", ":", "https://"] {
             #expect(GitRemote.normalised(url) == nil, "\(url)")
         }
-        let config = "[core]\n\turl = no\n[remote \"fork\"]\n\turl = a.b:c\n[remote \"origin\"]\n\tURL = git@h.x:y.git\n"
+        let config =
+            "[core]\n\turl = no\n[remote \"fork\"]\n\turl = a.b:c\n[remote \"origin\"]\n\tURL = git@h.x:y.git\n"
         #expect(GitRemote.origin(inConfig: Array(config.utf8)) == Array("h.x/y".utf8))
     }
 
@@ -142,5 +147,24 @@ struct SourcesParserTests {
         for same in ["/repo/sub", "/repo/sub/gone", "/tree", "/clone"] { #expect(project(same) == repo, "\(same)") }
         #expect(project("/lonely") == project("/lonely/deeper"))
         #expect(Set([repo, project("/lonely"), project("/else"), project("/else/where")]).count == 4)
+    }
+}
+
+@Suite("The workstation's hash is keyed")
+struct SourcesHashTests {
+    @Test("Another key or another domain gives another hash, and a project depends on the tenant's key alone")
+    func keys() throws {
+        let (a, b) = ([UInt8](repeating: 1, count: 32), [UInt8](repeating: 2, count: 32))
+        let first = try #require(WorkstationHash(ownKey: a, tenantKey: a))
+        let own = try #require(WorkstationHash(ownKey: b, tenantKey: a))
+        let tenant = try #require(WorkstationHash(ownKey: a, tenantKey: b))
+        let text = Array("msg_1".utf8)
+        let all = [first, own, tenant].map { hash in
+            (hash.digest(.message, text.span), hash.digest(.project, text.span))
+        }
+        #expect(all[0].0 != all[1].0 && all[0].1 == all[1].1)
+        #expect(all[0].0 == all[2].0 && all[0].1 != all[2].1)
+        #expect(first.digest(.request, text.span) != all[0].0)
+        #expect(WorkstationHash(ownKey: [1], tenantKey: a) == nil)
     }
 }

@@ -29,7 +29,9 @@ struct SourcesTailTests {
         }
     }
 
-    private func lines(_ path: String, known: FileCheckpoint? = nil, chunk: Int, max: Int) throws -> ([String?], FileCheckpoint) {
+    private func lines(_ path: String, known: FileCheckpoint? = nil, chunk: Int, max: Int) throws -> (
+        [String?], FileCheckpoint
+    ) {
         var tail = try TranscriptTail(path, lineBytesMax: max, chunkBytes: chunk) { _ in known }
         var lines: [String?] = []
         var isMore = true
@@ -50,7 +52,8 @@ struct SourcesTailTests {
     func lengths() throws {
         let scratch = try Scratch()
         for length in 1...70 {
-            let text = String(repeating: "x", count: length) + "\nshort\n\n" + String(repeating: "y", count: length) + "\nlast"
+            let text =
+                String(repeating: "x", count: length) + "\nshort\n\n" + String(repeating: "y", count: length) + "\nlast"
             try scratch.write("a", text)
             let (lines, checkpoint) = try lines(scratch.file("a"), chunk: 8, max: 32)
             let long: String? = length > 32 ? nil : String(repeating: "x", count: length)
@@ -83,7 +86,8 @@ struct SourcesTailTests {
         for second in [
             claudeLine(message: "a", stop: "x"),
             claudeLine(message: "c", stop: "x") + first,
-            claudeLine(message: "a", stop: "x") + claudeLine(message: "c", stop: "x") + claudeLine(message: "b", stop: "x"),
+            claudeLine(message: "a", stop: "x") + claudeLine(message: "c", stop: "x")
+                + claudeLine(message: "b", stop: "x"),
         ] {
             let scratch = try Scratch()
             try scratch.write("projects/p/a.jsonl", first)
@@ -107,7 +111,8 @@ struct SourcesTailTests {
         try scratch.write("projects/p/s.one/subagents/deep/er/agent-1.jsonl", claudeLine(message: "sub", stop: "x"))
         try scratch.write("projects/p/notes.txt", claudeLine(message: "no", stop: "x"))
         let files = FileManager.default
-        try files.createSymbolicLink(atPath: scratch.file("projects/loop"), withDestinationPath: scratch.file("projects"))
+        try files.createSymbolicLink(
+            atPath: scratch.file("projects/loop"), withDestinationPath: scratch.file("projects"))
         try files.createSymbolicLink(
             atPath: scratch.file("projects/p/b.jsonl"), withDestinationPath: scratch.file("projects/p/a.jsonl"))
         try files.createSymbolicLink(atPath: scratch.file("projects/gone.jsonl"), withDestinationPath: "/no/such/file")

@@ -19,8 +19,8 @@ package struct SnapshotCursor: Hashable, Sendable {
 ///
 /// Each list is a count and its items; a row carries its number in the table, since the table only ever
 /// appends: the same deltas in the same order give the same numbers. The bounds of `isFull` keep a delta below
-/// 4,096 × 84 + 1,024 × 16 + 512 × 330 + 1 KB < 540 KB in the worst case, half a log record. A snapshot is a series of deltas that together build the
-/// counter from nothing; so `apply` is the only reader.
+/// (4,096 + 4) × 70 + (1,024 + 4) × 16 + (512 + 1) × 373 + 1 KB < 500 KB, less than half a log record. A
+/// snapshot is a series of deltas that together build the counter from nothing; so `apply` is the only reader.
 extension Counter {
     static let version: UInt8 = 1
 

@@ -20,6 +20,9 @@ package struct ClaudeParser<Hash: KeyedHash>: Sendable {
     private let usageReader = ClaudeUsageReader()
     private var sessions = TextMemory<SessionID>()
     private var models = TextMemory<ModelName>()
+    // A streamed message repeats its ids, and a keyed hash is what a line costs most.
+    private var messages = TextMemory<UInt64>()
+    private var requests = TextMemory<UInt64>()
     private var projects: ProjectResolver<Hash>
 
     package init(hash: Hash, projects: ProjectResolver<Hash>) {
@@ -107,9 +110,10 @@ package struct ClaudeParser<Hash: KeyedHash>: Sendable {
     private mutating func fact(
         _ line: Line, _ usage: ClaudeUsage, _ bytes: Span<UInt8>, _ state: ParserState
     ) -> LineResult {
-        let model = line.model.flatMap { text in
-            models.value(of: text, bytes, bytesMax: ModelName.bytesMax) { ModelName($0) }
-        } ?? .none
+        let model =
+            line.model.flatMap { text in
+                models.value(of: text, bytes, bytesMax: ModelName.bytesMax) { ModelName($0) }
+            } ?? .none
         if model.isSynthetic && usage.counts.isZero { return .skipped(.empty) }
         guard state.timeMs >= Limits.timeMsMin else { return .skipped(.noTime) }
         var session = state.session
@@ -138,22 +142,22 @@ package struct ClaudeParser<Hash: KeyedHash>: Sendable {
     }
 
     /// The message's id and the request's; without the first, session and line id; without both, the whole line.
-    private func key(_ line: Line, _ session: SessionID, _ bytes: Span<UInt8>) -> RequestKey {
-        let request = line.request.flatMap { word(.request, $0, bytes) } ?? 0
-        if let message = line.message.flatMap({ word(.message, $0, bytes) }) {
-            return RequestKey(message: message, request: request)
+    private mutating func key(_ line: Line, _ session: SessionID, _ bytes: Span<UInt8>) -> RequestKey {
+        let hash = hash
+        var request: UInt64?
+        if let text = line.request {
+            request = requests.value(of: text, bytes, bytesMax: Self.idBytesMax) { hash.word(.request, $0) }
+        }
+        if let text = line.message,
+            let message = messages.value(
+                of: text, bytes, bytesMax: Self.idBytesMax, make: { hash.word(.message, $0) })
+        {
+            return RequestKey(message: message, request: request ?? 0)
         }
         if let text = line.uuid, text.count > 0, let id = text.copied(bytes, bytesMax: Self.idBytesMax) {
             let both = session.value.bytes + id
             return RequestKey(message: hash.word(.line, both.span), request: 0)
         }
         return RequestKey(message: hash.word(.line, bytes), request: 0)
-    }
-
-    private func word(_ domain: HashDomain, _ text: JSONText, _ bytes: Span<UInt8>) -> UInt64? {
-        guard text.count > 0 else { return nil }
-        if !text.hasEscapes { return hash.word(domain, bytes.extracting(text.start..<text.end)) }
-        guard let copy = text.copied(bytes, bytesMax: Self.idBytesMax) else { return nil }
-        return hash.word(domain, copy.span)
     }
 }

@@ -1,0 +1,26 @@
+import TallyHash
+package import TallyModel
+
+/// HMAC-SHA256, cut to 16 bytes, under the two keys of a workstation: its own, which never leaves it, for
+/// messages, requests, lines and sessions; the tenant's for projects, so that one repository is one project on
+/// all machines of a tenant.
+package struct WorkstationHash: KeyedHash {
+    package static let keyBytes = 32
+
+    private let ownKey: [UInt8]
+    private let tenantKey: [UInt8]
+
+    /// Nil unless both keys have `keyBytes`.
+    package init?(ownKey: [UInt8], tenantKey: [UInt8]) {
+        guard ownKey.count == Self.keyBytes, tenantKey.count == Self.keyBytes else { return nil }
+        self.ownKey = ownKey
+        self.tenantKey = tenantKey
+    }
+
+    package func digest(_ domain: HashDomain, _ bytes: Span<UInt8>) -> Bytes16 {
+        var message: [UInt8] = [domain.rawValue]
+        message.reserveCapacity(1 + bytes.count)
+        for index in bytes.indices { message.append(bytes[index]) }
+        return Bytes16(SHA256.keyed(message, key: domain == .project ? tenantKey : ownKey))
+    }
+}
