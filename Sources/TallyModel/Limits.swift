@@ -104,6 +104,8 @@ package enum Limits {
     /// How far the views may stand behind the ledger before the reader's fold would grow too long.
     package static let viewsLagMax: Duration = .milliseconds(250)
     package static let viewsLagBytesMax = 16 << 20
+    /// Bodies that one transaction of the views takes in.
+    package static let viewsFoldBytesMax = 16 << 20
 
     // MARK: Tenants and storage
 

@@ -16,7 +16,6 @@ package struct LedgerFold: ~Copyable {
         package var cells: [(RollupKey, RollupCounts)] = []
         package var sessions: [(key: SessionKey, delta: SessionDelta)] = []
         package var gaps: [GapRow] = []
-        package var streams: [StreamRow] = []
         package var events: UInt64 = 0
         package var records: UInt64 = 0
         package var through: LedgerPosition?
@@ -25,12 +24,12 @@ package struct LedgerFold: ~Copyable {
     private let books: BookShelf
     private let hashKey = HashKey(first: Random.uint64(), second: Random.uint64())
     private var replay: LedgerReplay
-    private var streams: [UInt32: LedgerState.Stream]
+    /// Whose stream a number is; grows with the STREAM records that are read.
+    package private(set) var streams: [UInt32: LedgerState.Stream]
     /// Only events whose effective time lies in one of these count; nil for all.
     private let within: [Range<Int64>]?
     private var aggregator: Aggregator
     private var result = Result()
-    private var touched: Set<UInt32> = []
     /// Held back because it needs another book than the aggregator's.
     private var isWaiting = false
 
@@ -50,15 +49,14 @@ package struct LedgerFold: ~Copyable {
     /// Folds on until the aggregator is full, `bytesMax` bytes of bodies are read, or the end. Nil at the end.
     package mutating func next(bytesMax: Int = Limits.viewsFoldBytesMax) throws(LedgerError) -> Result? {
         result = Result()
-        touched = []
         var bytes = 0
         while bytes < bytesMax, !aggregator.isFull {
-            guard let record = try isWaiting ? (nil, []) : replay.next().map({ (Optional($0.draft), $0.body) }) else {
+            guard let record = try isWaiting ? (nil, []) : replay.next(within).map({ (Optional($0.draft), $0.body) }) else {
                 break
             }
             if let draft = record.0 { try note(draft, record.1) }
             guard let header = replay.header else { break }
-            if header.kind == .batch {
+            if header.kind == .batch, replay.isDecoded {
                 guard try foldBatch() else { break }
             }
             isWaiting = false
@@ -70,7 +68,6 @@ package struct LedgerFold: ~Copyable {
         let deltas = aggregator.drain()
         result.cells = deltas.cells.map { ($0.key, $0.counts) }
         result.sessions = deltas.sessions
-        result.streams = touched.compactMap { number in streams[number].map(StreamRow.init) }
         return result
     }
 
@@ -98,7 +95,6 @@ package struct LedgerFold: ~Copyable {
             aggregator.add(event, workstation: stream.workstation, effectiveMs: effective)
             result.events += 1
         }
-        touched.insert(header.draft.stream)
         return true
     }
 
@@ -109,7 +105,6 @@ package struct LedgerFold: ~Copyable {
             guard let record = try? StreamRecord(decoding: body) else { throw .fault(.malformed(.stream)) }
             if streams[record.number] == nil { streams[record.number] = LedgerState.Stream(record, draft) }
             streams[record.number]?.workstation = record.workstation
-            touched.insert(record.number)
         case .checkpoint:
             guard let record = try? CheckpointRecord(decoding: body) else { throw .fault(.malformed(.checkpoint)) }
             for entry in record.streams where streams[entry.number] == nil {
@@ -119,7 +114,6 @@ package struct LedgerFold: ~Copyable {
             guard let record = try? GapRecord(decoding: body), let stream = streams[draft.stream] else {
                 throw .fault(.malformed(.gap))
             }
-            touched.insert(draft.stream)
             result.gaps.append(
                 GapRow(
                     stream: stream.id, workstation: stream.workstation, first: record.first, last: record.last,
@@ -127,13 +121,5 @@ package struct LedgerFold: ~Copyable {
                     reportedNanoUSD: UInt64(clamping: record.totals.reportedNanoUSD), receivedMs: draft.receivedAtMs))
         case .batch, .purge, .husk, .priceBook, .seal, .epoch, .sourceDelta, .acknowledged, .deadLetter: break
         }
-    }
-}
-
-extension StreamRow {
-    init(_ stream: LedgerState.Stream) {
-        self.init(
-            stream: stream.id, workstation: stream.workstation, generation: stream.generation,
-            committed: stream.sequence, chain: stream.chain, totals: stream.totals, isClosed: stream.isClosed)
     }
 }

@@ -14,6 +14,8 @@ package struct LedgerReplay: ~Copyable {
     /// The rows of the batch that `next` returned last.
     package private(set) var batch = Batch()
     package private(set) var header: RecordHeader?
+    /// False where `next(within:)` passed a batch over.
+    package private(set) var isDecoded = false
 
     /// Behind `from`, or from the oldest record; every record up to `through` must be there.
     package init(disk: Directory, from: LedgerPosition?, through: UInt64?) throws(LedgerError) {
@@ -31,28 +33,34 @@ package struct LedgerReplay: ~Copyable {
 
     package var position: LedgerPosition { reader.position }
 
-    /// The next record with its body, decoded into `batch` if it is one; nil at the end.
-    package mutating func next() throws(LedgerError) -> (draft: RecordDraft, body: [UInt8])? {
+    /// The next record with its body, decoded into `batch` if it is one; nil at the end. A batch none of whose events can
+    /// have its effective time in `periods` is checked, but not decoded.
+    package mutating func next(
+        _ periods: [Range<Int64>]? = nil
+    ) throws(LedgerError) -> (draft: RecordDraft, body: [UInt8])? {
+        isDecoded = false
         let next: RecordHeader?
         do throws(LogError) { next = try reader.next() } catch { throw .log(error) }
         guard let header = next else { return nil }
         self.header = header
         guard header.kind == .batch else { return (header.draft, reader.content().body) }
+        if let periods, !header.draft.mayTouch(periods) { return (header.draft, []) }
         var rows = Batch()
         swap(&rows, &batch)
         defer { swap(&rows, &batch) }
-        var isDecoded = false
+        var isValid = false
         var taken = decoder
         reader.withContent { body, _ in
             do throws(BatchRefusal) {
                 try taken.decode(body, count: Int(header.draft.count), into: &rows)
-                isDecoded = true
+                isValid = true
             } catch {
-                isDecoded = false
+                isValid = false
             }
         }
         decoder = taken
-        guard isDecoded else { throw .fault(.undecodable(ordinal: header.ordinal)) }
+        isDecoded = isValid
+        guard isValid else { throw .fault(.undecodable(ordinal: header.ordinal)) }
         return (header.draft, [])
     }
 
@@ -70,6 +78,17 @@ package struct LedgerReplay: ~Copyable {
             } catch {
                 throw .fault(error)
             }
+        }
+    }
+}
+
+extension RecordDraft {
+    /// Whether an event of this batch may have its effective time in one of `periods`: it is the row's own time, or the
+    /// receive time, or, only for rows ahead of the gateway's clock, something between.
+    fileprivate func mayTouch(_ periods: [Range<Int64>]) -> Bool {
+        guard highestTimeMs <= receivedAtMs.addingReportingOverflow(Limits.aheadMsMax).partialValue else { return true }
+        return periods.contains { period in
+            period.contains(receivedAtMs) || (lowestTimeMs < period.upperBound && highestTimeMs >= period.lowerBound)
         }
     }
 }

@@ -139,10 +139,7 @@ package struct LedgerState: Sendable {
         }
         guard numbers[record.stream] == nil else { throw .malformed(.stream) }
         numbers[record.stream] = record.number
-        streams[record.number] = Stream(
-            number: record.number, id: record.stream, workstation: record.workstation, generation: record.generation,
-            sequence: .zero, chain: draft.chainAfter, totals: .zero, gapEvents: 0, gapTotals: .zero,
-            isClosed: record.isClosed, isAdopting: record.isAdopting, backedUpThrough: .zero)
+        streams[record.number] = Stream(record, draft)
     }
 
     /// A checkpoint says all there is. Where the records before it were read too, it must agree with them.
@@ -215,6 +212,14 @@ package enum LedgerFault: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension LedgerState.Stream {
+    /// A stream at its beginning; `draft` carries `chain(0)`.
+    init(_ record: StreamRecord, _ draft: RecordDraft) {
+        self.init(
+            number: record.number, id: record.stream, workstation: record.workstation, generation: record.generation,
+            sequence: .zero, chain: draft.chainAfter, totals: .zero, gapEvents: 0, gapTotals: .zero,
+            isClosed: record.isClosed, isAdopting: record.isAdopting, backedUpThrough: .zero)
+    }
+
     init(_ entry: CheckpointRecord.Entry) {
         self.init(
             number: entry.number, id: entry.stream, workstation: entry.workstation, generation: entry.generation,

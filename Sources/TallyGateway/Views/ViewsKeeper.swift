@@ -1,0 +1,166 @@
+import Dispatch
+import Synchronization
+import TallyIO
+import TallyLog
+import TallyModel
+import TallyRollup
+import TallyStorage
+
+/// Moves every tenant's views forward behind the acknowledgements, on a queue of its own.
+///
+/// It reads the ledger from where the views stand to what is durable, folds a large stretch, and applies it in one
+/// transaction together with the position. Whatever goes wrong here costs a rebuild and never an event. It waits up to
+/// `gather` after the first news, so that a busy tenant's views take in many batches at a time.
+actor ViewsKeeper {
+    private struct Slot {
+        var tenant: Tenant
+        var folder: Directory
+        var views: Views
+        /// Whose stream a number is.
+        var streams: [UInt32: LedgerState.Stream]
+    }
+
+    private static let gather: Duration = .milliseconds(100)
+
+    private nonisolated let executor = QueueExecutor(DispatchQueue(label: "tallygate.views", qos: .utility))
+    private nonisolated let services: Services
+    private nonisolated let board: TenantBoard
+    private nonisolated let woken = Mutex<Set<TenantID>>([])
+    private var slots: [TenantID: Slot] = [:]
+
+    @safe nonisolated var unownedExecutor: UnownedSerialExecutor { executor.reference }
+
+    init(services: Services, board: TenantBoard) {
+        self.services = services
+        self.board = board
+    }
+
+    // MARK: From other queues
+
+    /// These tenants have more that is durable.
+    nonisolated func wake(_ tenants: [TenantID]) {
+        let isFirst = woken.withLock { woken in
+            defer { woken.formUnion(tenants) }
+            return woken.isEmpty && !tenants.isEmpty
+        }
+        guard isFirst else { return }
+        let wait = max(Self.gather, services.faults.viewsDelay)
+        executor.queue.asyncAfter(deadline: .now() + wait.dispatch) { self.assumeIsolated { $0.round() } }
+    }
+
+    nonisolated func sync<Result: Sendable>(_ body: @Sendable (isolated ViewsKeeper) -> Result) -> Result {
+        executor.queue.sync { self.assumeIsolated { body($0) } }
+    }
+
+    // MARK: Tenants
+
+    /// Opens a tenant's views and says how far they go; a file that cannot be read is discarded and built anew.
+    func open(_ tenant: Tenant) throws -> UInt64 {
+        let folder = try services.folder.tenantDirectory(tenant)
+        let views: Views
+        do throws(StorageError) {
+            views = try Views(folder: folder.path)
+        } catch {
+            guard case .damaged = error else { throw error }
+            services.log(.viewsFailed(tenant: tenant.name.text, reason: "\(error)"))
+            try Views.discard(folder: folder.path)
+            views = try Views(folder: folder.path)
+        }
+        slots[tenant.id] = Slot(tenant: tenant, folder: folder, views: views, streams: [:])
+        return try views.position()?.ordinal ?? 0
+    }
+
+    /// What the ledger knows of its streams, once it is open.
+    func know(_ streams: [UInt32: LedgerState.Stream], of tenant: TenantID) {
+        slots[tenant]?.streams = streams
+    }
+
+    func streams(of tenant: TenantID) -> [UInt32: LedgerState.Stream] { slots[tenant]?.streams ?? [:] }
+
+    /// Applies all that is durable; for a clean stop.
+    func finish() {
+        for tenant in slots.keys { catchUp(tenant) }
+        for slot in slots.values { try? slot.views.checkpoint() }
+    }
+
+    // MARK: A round
+
+    private func round() {
+        let tenants = woken.withLock { woken in
+            defer { woken = [] }
+            return woken
+        }
+        for tenant in tenants { catchUp(tenant) }
+    }
+
+    private func catchUp(_ tenant: TenantID) {
+        guard let slot = slots[tenant], case .open(let durable)? = board[tenant] else { return }
+        do {
+            try apply(slot, through: durable)
+        } catch {
+            services.log(.viewsFailed(tenant: slot.tenant.name.text, reason: "\(error)"))
+            rebuild(slot, through: durable)
+        }
+        services.metrics.set(.viewsLagRecords, 0)
+    }
+
+    private func apply(_ slot: Slot, through durable: LedgerPosition) throws {
+        var position = try slot.views.position()
+        if let position, position.ordinal >= durable.ordinal, position.lineage == durable.lineage { return }
+        let disk = try slot.folder.openDirectory(TenantLedger.folderName)
+        var fold = try LedgerFold(
+            disk: disk, from: position, through: durable, books: services.folder.books, streams: slot.streams)
+        while let result = try fold.next() {
+            guard let through = result.through else { break }
+            var delta = ViewsDelta(after: position, through: through)
+            delta.cells = result.cells
+            delta.sessions = result.sessions.map(SessionSpan.init)
+            delta.gaps = result.gaps
+            _ = try slot.views.apply(delta)
+            services.metrics.add(.viewTransactions)
+            position = through
+        }
+        slots[slot.tenant.id]?.streams = fold.streams
+    }
+
+    /// The views are not those of this ledger, or cannot be written: discard them and fold the ledger from its start.
+    private func rebuild(_ slot: Slot, through durable: LedgerPosition) {
+        do {
+            try slot.views.reset()
+            try apply(slot, through: durable)
+            services.metrics.add(.viewRebuilds)
+            services.log(.viewsRebuilt(tenant: slot.tenant.name.text, events: durable.ordinal))
+        } catch {
+            // A full disk, most likely. Readers fold the ledger meanwhile; the next commit wakes us again.
+            services.log(.viewsFailed(tenant: slot.tenant.name.text, reason: "\(error)"))
+        }
+    }
+}
+
+extension SessionSpan {
+    init(_ entry: (key: SessionKey, delta: SessionDelta)) {
+        self.init(
+            session: entry.key.session, workstation: entry.key.workstation, agent: entry.delta.agent, project: nil,
+            firstMs: entry.delta.firstMs, lastMs: entry.delta.lastMs)
+        guard let phase = entry.delta.phase else { return }
+        switch phase {
+        case .started: startedMs = entry.delta.phaseMs
+        case .ended: endedMs = entry.delta.phaseMs
+        case .working: take(.working, entry.delta.phaseMs)
+        case .waitingUser: take(.waitingUser, entry.delta.phaseMs)
+        case .waitingPermission: take(.waitingPermission, entry.delta.phaseMs)
+        case .idle: take(.idle, entry.delta.phaseMs)
+        case .rateLimited: take(.rateLimited, entry.delta.phaseMs)
+        case .crashed: take(.crashed, entry.delta.phaseMs)
+        }
+    }
+
+    private mutating func take(_ state: AgentState, _ ms: Int64) {
+        self.state = state
+        stateMs = ms
+    }
+}
+
+extension Duration {
+    var dispatch: DispatchTimeInterval { .nanoseconds(Int(clamping: wholeNanoseconds)) }
+}
