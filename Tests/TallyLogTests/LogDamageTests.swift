@@ -189,7 +189,7 @@ private struct Sample {
         }
     }
 
-    @Test("A flipped bit inside a sealed segment is damage to whoever reads it, at its place, and hides nothing before it")
+    @Test("A flipped bit inside a sealed segment is damage to its readers, at its place, and hides nothing before it")
     func readersSeeDamage() throws {
         let sample = try Sample(segments: 2, records: 3)
         sample.disk.flip(sample.file(1), byte: 128 + 187 + 140, bit: 5)
