@@ -101,7 +101,9 @@ package final class Directory: Sendable {
     }
 
     package func removeDirectory(_ name: String) throws(SystemError) {
-        guard unsafe unlinkat(descriptor.raw, name, AT_REMOVEDIR) == 0 else { throw SystemError("rmdir", subject(name)) }
+        guard unsafe unlinkat(descriptor.raw, name, AT_REMOVEDIR) == 0 else {
+            throw SystemError("rmdir", subject(name))
+        }
     }
 
     /// Makes creations, renames and unlinks in this folder durable.
