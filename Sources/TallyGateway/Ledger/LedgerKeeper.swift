@@ -89,6 +89,8 @@ actor LedgerKeeper {
         }
     }
 
+    func streams(of tenant: TenantID) -> [UInt32: LedgerState.Stream] { desks[tenant]?.desk.ledger.state.streams ?? [:] }
+
     /// Appends nothing more, makes everything durable and marks a clean stop.
     func close() {
         round()

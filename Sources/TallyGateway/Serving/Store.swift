@@ -1,0 +1,61 @@
+import TallyIO
+import TallyModel
+import TallyStorage
+
+/// An open data folder with its ledgers and views: what `serve` runs on, and what a command opens for itself where no
+/// gateway is running.
+final class Store: Sendable {
+    let services: Services
+    let board = TenantBoard()
+    let views: ViewsKeeper
+    let ledgers: LedgerKeeper
+    let directory = TenantDirectory()
+    let usage: UsageService
+
+    /// Opens every tenant. One that is damaged is quarantined and said so; the others go on.
+    init(services: Services) throws(StorageError) {
+        self.services = services
+        let board = self.board
+        let views = ViewsKeeper(services: services, board: board)
+        self.views = views
+        ledgers = LedgerKeeper(services: services, board: board) { views.wake($0) }
+        usage = UsageService(services: services, board: board, views: views)
+        try directory.refresh(from: services.folder.catalog)
+        for tenant in try services.folder.catalog.tenants() where tenant.state == .active {
+            do {
+                try open(tenant)
+            } catch {
+                board.set(tenant.id, .quarantined("\(error)"))
+                services.log(.tenantQuarantined(tenant: tenant.name.text, reason: "\(error)"))
+            }
+        }
+    }
+
+    /// Opens one tenant: its views first, for they say how much of the ledger was durable.
+    func open(_ tenant: Tenant) throws {
+        let through = try views.sync { views in Result { try views.open(tenant) } }.get()
+        let (problem, streams) = ledgers.sync { ledgers in
+            (ledgers.open(tenant, viewsThrough: through), ledgers.streams(of: tenant.id))
+        }
+        if problem == nil {
+            views.sync { $0.know(streams, of: tenant.id) }
+            views.wake([tenant.id])
+        }
+    }
+
+    /// Makes all durable, lets the views catch up, marks a clean stop.
+    func close() {
+        ledgers.sync { $0.close() }
+        views.sync { $0.finish() }
+        try? services.folder.catalog.checkpoint()
+    }
+
+    func stamp() -> Stamp { Stamp(actor: .user(UserID.current), timeMs: services.clock.wallMs()) }
+
+    /// Where workstations on this machine find the authority; nil where the operator brought a certificate.
+    var authorityFile: String? {
+        let path = services.folder.path + "/tls/" + TLSIdentity.authorityName
+        guard (try? services.folder.tlsDirectory().facts(TLSIdentity.authorityName)) != nil else { return nil }
+        return AbsolutePath.of(path)
+    }
+}

@@ -1,0 +1,79 @@
+import Foundation
+import TallyIO
+import TallyModel
+import TallyStorage
+import TallyTLS
+
+/// The gateway's certificate: the operator's own, or one made from an authority that lives in the data folder.
+///
+/// The authority is made once and is what workstations trust; the server's certificate is renewed by itself at start and
+/// while serving, when less than 30 days are left or the names have changed.
+struct TLSIdentity: Sendable {
+    static let authorityName = "ca.pem"
+    static let authorityKeyName = "ca-key.pem"
+    static let certificateName = "server.pem"
+    static let keyName = "server-key.pem"
+    private static let fileBytesMax = 1 << 20
+
+    let directory: Directory
+    let hosts: Set<CertificateHost>
+    let clock: GatewayClock
+    let log: LogSink
+
+    init(folder: DataFolder, listen: HostPort, address: HostPort?, clock: GatewayClock, log: LogSink) throws {
+        directory = try folder.tlsDirectory()
+        var names = [listen.host, "localhost", "127.0.0.1", "::1", ProcessInfo.processInfo.hostName]
+        if let address { names.append(address.host) }
+        hosts = Set(names.compactMap(CertificateHost.init))
+        self.clock = clock
+        self.log = log
+    }
+
+    /// The context to serve with, renewed first if need be.
+    func context() throws -> TLSServerContext {
+        let now = clock.wallMs() / 1_000
+        if let pair = try kept(), !(try CertificateFacts(pem: pair.certificate)).needsRenewal(
+            nowSeconds: now, hosts: hosts)
+        {
+            return try TLSServerContext(certificates: pair.certificate, key: pair.key)
+        }
+        let pair = try authority(nowSeconds: now).serverCertificate(hosts: hosts, nowSeconds: now)
+        // The key first: a certificate without its key would be found as a mismatch at the next start.
+        try directory.writeDurably(Self.keyName, pair.key.span)
+        try directory.writeDurably(Self.certificateName, pair.certificate.span)
+        log(.certificateRenewed(daysValid: CertificateAuthority.serverDays))
+        return try TLSServerContext(certificates: pair.certificate, key: pair.key)
+    }
+
+    /// The certificate on the disk, if it and its key are there and belong together.
+    private func kept() throws -> CertificatePair? {
+        guard let certificate = try read(Self.certificateName), let key = try read(Self.keyName) else { return nil }
+        let pair = CertificatePair(certificate: certificate, key: key)
+        do throws(CertificateError) {
+            try pair.check(certificateName: Self.certificateName, keyName: Self.keyName)
+        } catch {
+            guard case .keyMismatch = error else { throw error }
+            return nil
+        }
+        return pair
+    }
+
+    private func authority(nowSeconds: Int64) throws -> CertificateAuthority {
+        if let certificate = try read(Self.authorityName), let key = try read(Self.authorityKeyName) {
+            return try CertificateAuthority(certificate: certificate, key: key)
+        }
+        let authority = try CertificateAuthority.make(nowSeconds: nowSeconds)
+        try directory.writeDurably(Self.authorityKeyName, authority.pair.key.span)
+        try directory.writeDurably(Self.authorityName, authority.pair.certificate.span)
+        return authority
+    }
+
+    private func read(_ name: String) throws(SystemError) -> [UInt8]? {
+        do throws(SystemError) {
+            return try directory.readWhole(name, limit: Self.fileBytesMax)
+        } catch {
+            guard error.isNotFound else { throw error }
+            return nil
+        }
+    }
+}

@@ -1,0 +1,26 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// The user that this process works for.
+package enum UserID {
+    package static var current: UInt32 { getuid() }
+}
+
+/// A path from the root, as other processes with other working folders need it.
+package enum AbsolutePath {
+    package static func of(_ path: String) -> String {
+        if path.hasPrefix("/") { return path }
+        var buffer = [CChar](repeating: 0, count: 4_096)
+        // The buffer's length goes with it; getcwd ends what it writes with a zero or returns nil.
+        guard let folder = unsafe getcwd(&buffer, buffer.count) else { return path }
+        return unsafe String(cString: folder) + "/" + path
+    }
+}
+
+/// Ends the process at once, without running anything that could write: for when a promise can no longer be kept.
+package enum Abort {
+    package static func now(exitCode: Int32) -> Never { _exit(exitCode) }
+}
