@@ -76,22 +76,17 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
     package static func accept(
         _ descriptor: consuming Descriptor, from peer: SocketAddress, tls: TLSServerContext,
         settings: ChannelSettings, on loop: ShardLoop, handler: any ChannelHandler
-    ) throws(CloseReason) -> SecureChannel {
-        do throws(TLSFailure) {
-            let raw = descriptor.raw
-            let channel = SecureChannel(
-                session: try tls.session(on: raw), raw: raw, peer: peer, settings: settings, loop: loop,
-                handler: handler)
-            do throws(SystemError) {
-                channel.watch = try loop.watch(descriptor, for: .read, channel)
-            } catch {
-                throw TLSFailure.system(error.number)
-            }
-            channel.begin()
-            return channel
+    ) throws(TLSFailure) -> SecureChannel {
+        let raw = descriptor.raw
+        let channel = SecureChannel(
+            session: try tls.session(on: raw), raw: raw, peer: peer, settings: settings, loop: loop, handler: handler)
+        do throws(SystemError) {
+            channel.watch = try loop.watch(descriptor, for: .read, channel)
         } catch {
-            throw .handshakeFailed(error)
+            throw .system(error.number)
         }
+        channel.begin()
+        return channel
     }
 
     /// Begins the workstation's side on a connection that stands and is watched by `loop` as `watch`.
@@ -354,7 +349,8 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
                 if let watch { loop.wake(watch, .read) }
                 break
             }
-            let (count, isMore) = fill(&buffer, limit: incoming.room)
+            var count = 0
+            let isMore = fill(&buffer, count: &count)
             budget -= count
             bytesReceived &+= UInt64(count)
             if count > 0 { deliver(buffer.span.extracting(0..<count)) }
@@ -369,50 +365,28 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
 
     private var isReading: Bool { isOpen && !isReadingPaused && !isPeerFinished }
 
-    /// Reads up to `limit` bytes; `isMore` if it stopped only because they were reached.
-    private func fill(_ buffer: inout [UInt8], limit: Int) -> (count: Int, isMore: Bool) {
-        var count = 0
-        isReadBlockedOnWrite = false
-        while count < limit {
-            switch session?.read(into: &buffer, from: count, upTo: limit) {
-            case .moved(let moved):
-                count += moved
-                // The rest of a level is reported again; asking the kernel once more would only cost a call.
-                if session?.hasPending != true { return (count, false) }
-            case .wantRead: return (count, false)
-            case .wantWrite:
-                isReadBlockedOnWrite = true
-                return (count, false)
-            case .finished:
-                isPeerFinished = true
-                return (count, false)
-            case .failed(let failure):
-                end(failure == .reset ? .reset : .failed(failure))
-                return (0, false)
-            case nil: return (0, false)
-            }
+    /// Reads what there is into `buffer`; false if that was all for now.
+    private func fill(_ buffer: inout [UInt8], count: inout Int) -> Bool {
+        let (moved, stopped) = session?.readAvailable(into: &buffer, upTo: incoming.room) ?? (0, .wantRead)
+        count = moved
+        isReadBlockedOnWrite = stopped == .wantWrite
+        switch stopped {
+        case nil: return true
+        case .finished: isPeerFinished = true
+        case .failed(let failure): end(failure == .reset ? .reset : .failed(failure))
+        case .wantRead, .wantWrite, .moved: break
         }
-        return (count, true)
+        return false
     }
 
     private func deliver(_ arrived: Span<UInt8>) {
-        if incoming.isEmpty {
-            let consumed = handler?.received(arrived, on: self) ?? arrived.count
-            precondition(consumed >= 0 && consumed <= arrived.count, "a handler consumes what it was shown")
-            keep(arrived.extracting(consumed..<arrived.count))
-        } else {
-            let isKept = incoming.append(arrived)
-            precondition(isKept, "what was read fits the buffer")
-            deliverKept()
+        guard incoming.isEmpty else {
+            keep(arrived)
+            return deliverKept()
         }
-    }
-
-    private func deliverKept() {
-        let shown = incoming.count
-        let start = incoming.start
-        let consumed = handler?.received(incoming.bytes.span.extracting(start..<(start + shown)), on: self) ?? shown
-        precondition(consumed >= 0 && consumed <= shown, "a handler consumes what it was shown")
-        incoming.removeFirst(consumed)
+        let consumed = handler?.received(arrived, on: self) ?? arrived.count
+        precondition(consumed >= 0 && consumed <= arrived.count, "a handler consumes what it was shown")
+        keep(arrived.extracting(consumed..<arrived.count))
         if incoming.room == 0, isReading { end(.receiveBufferFull) }
     }
 
@@ -420,6 +394,13 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         // `fill` reads no more than there is room for.
         let isKept = incoming.append(rest)
         precondition(isKept, "what was read fits the buffer")
+    }
+
+    private func deliverKept() {
+        let kept = incoming.start..<incoming.bytes.count
+        let consumed = handler?.received(incoming.bytes.span.extracting(kept), on: self) ?? kept.count
+        precondition(consumed >= 0 && consumed <= kept.count, "a handler consumes what it was shown")
+        incoming.removeFirst(consumed)
         if incoming.room == 0, isReading { end(.receiveBufferFull) }
     }
 }
