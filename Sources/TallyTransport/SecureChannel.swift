@@ -13,8 +13,7 @@ package import TallyTLS
 /// ```
 /// *closing* sends what is queued and TLS's farewell; *lingering* reads and discards until the peer has closed
 /// too, because a socket that is closed with unread bytes resets the connection and takes our last words with
-/// it. Both together have `flushTimeout`. The descriptor is freed, and the handler told, at the end of the round
-/// in which `ended` was reached: never inside a call of the handler.
+/// it. Both have `flushTimeout` together. The handler is told at the end of the round that reached `ended`.
 package final class SecureChannel: ReadyHandler, RoundEndHandler {
     private enum Phase {
         case handshaking
@@ -203,11 +202,8 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
     }
 
     private func flushTimedOut() {
-        switch phase {
-        // Everything was sent; only the peer's own farewell is missing.
-        case .lingering(let reason): end(reason)
-        default: end(.flushTimeout)
-        }
+        // Lingering, everything was sent; only the peer's own farewell is missing.
+        if case .lingering(let reason) = phase { end(reason) } else { end(.flushTimeout) }
     }
 
     private func tearDown(_ reason: CloseReason) {
@@ -218,9 +214,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         watch = nil
         incoming.clear()
         outgoing.clear()
-        let handler = self.handler
-        self.handler = nil
-        handler?.closed(self, reason)
+        handler.take()?.closed(self, reason)
     }
 
     private func cancelDeadline() {
@@ -266,7 +260,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         var wanted: Readiness = isWriteBlocked || isReadBlockedOnWrite ? [.write] : []
         switch phase {
         case .handshaking, .lingering: wanted.insert(.read)
-        case .open: if !isReadingPaused, !isPeerFinished { wanted.insert(.read) }
+        case .open: if isReading { wanted.insert(.read) }
         case .closing: break
         case .ended, .gone: wanted = []
         }
@@ -316,7 +310,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         case .wantWrite: isWriteBlocked = true
         case .done, .wantRead, nil:
             Sockets.finishWriting(raw)
-            guard !isPeerFinished else { return end(reason) }
+            if isPeerFinished { return end(reason) }
             phase = .lingering(reason)
             if let watch { loop.wake(watch, .read) }
         case .failed: end(reason)
