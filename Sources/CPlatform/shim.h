@@ -3,14 +3,12 @@
 #ifndef TALLY_CPLATFORM_SHIM_H
 #define TALLY_CPLATFORM_SHIM_H
 #if defined(__linux__)
-// Without _GNU_SOURCE: the platform's Swift module is built without it, and types seen by both must be the same.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -18,9 +16,10 @@
 static inline int tally_syncfs(int descriptor) {
     return (int)syscall(SYS_syncfs, descriptor);
 }
-/// accept4 with SOCK_NONBLOCK and SOCK_CLOEXEC.
-static inline int tally_accept4(int listener, struct sockaddr *address, socklen_t *size) {
-    return (int)syscall(SYS_accept4, listener, address, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+/// accept4(2), which the C library declares for _GNU_SOURCE alone; defining that here would give the system's
+/// types other members than in the modules beside this one. `address` is a sockaddr, `size` its socklen_t.
+static inline int tally_accept4(int listener, void *address, unsigned int *size, int flags) {
+    return (int)syscall(SYS_accept4, listener, address, size, flags);
 }
 /// The file system's magic number (statfs f_type), or -1.
 static inline long tally_filesystem_type(int descriptor) {

@@ -98,6 +98,24 @@ package enum TLSMove: Hashable, Sendable {
         return result > 0 ? .moved(Int(result)) : stopped(result)
     }
 
+    /// Reads plaintext into the front of `buffer` until there is no more for now or `limit` bytes are there.
+    /// Returns how many came, and what stopped it: never `moved`, or nil if it was the limit.
+    package mutating func readAvailable(
+        into buffer: inout [UInt8], upTo limit: Int
+    ) -> (count: Int, stopped: TLSMove?) {
+        var count = 0
+        while count < limit {
+            switch read(into: &buffer, from: count, upTo: limit) {
+            case .moved(let moved):
+                count += moved
+                // What the kernel still has it reports again; asking once more would only cost a call.
+                if !hasPending { return (count, .wantRead) }
+            case let stopped: return (count, stopped)
+            }
+        }
+        return (count, nil)
+    }
+
     /// Writes `buffer` from `start` to `end`, or a part of it. After `wantWrite` the next call repeats the same
     /// bytes, perhaps with more behind them; the array may have moved.
     package mutating func write(_ buffer: borrowing [UInt8], from start: Int, to end: Int) -> TLSMove {

@@ -129,7 +129,7 @@ package final class Listener: ReadyHandler {
         shard.async { loop in
             guard let descriptor = handed.take() else { return }
             let handler = CountedHandler(service.makeHandler(loop), count: service.count)
-            do throws(CloseReason) {
+            do throws(TLSFailure) {
                 try SecureChannel.accept(
                     descriptor, from: peer, tls: service.tls(), settings: service.settings, on: loop, handler: handler)
             } catch {

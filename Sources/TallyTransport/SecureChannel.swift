@@ -13,8 +13,7 @@ package import TallyTLS
 /// ```
 /// *closing* sends what is queued and TLS's farewell; *lingering* reads and discards until the peer has closed
 /// too, because a socket that is closed with unread bytes resets the connection and takes our last words with
-/// it. Both together have `flushTimeout`. The descriptor is freed, and the handler told, at the end of the round
-/// in which `ended` was reached: never inside a call of the handler.
+/// it. Both have `flushTimeout` together. The handler is told at the end of the round that reached `ended`.
 package final class SecureChannel: ReadyHandler, RoundEndHandler {
     private enum Phase {
         case handshaking
@@ -76,22 +75,17 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
     package static func accept(
         _ descriptor: consuming Descriptor, from peer: SocketAddress, tls: TLSServerContext,
         settings: ChannelSettings, on loop: ShardLoop, handler: any ChannelHandler
-    ) throws(CloseReason) -> SecureChannel {
-        do throws(TLSFailure) {
-            let raw = descriptor.raw
-            let channel = SecureChannel(
-                session: try tls.session(on: raw), raw: raw, peer: peer, settings: settings, loop: loop,
-                handler: handler)
-            do throws(SystemError) {
-                channel.watch = try loop.watch(descriptor, for: .read, channel)
-            } catch {
-                throw TLSFailure.system(error.number)
-            }
-            channel.begin()
-            return channel
+    ) throws(TLSFailure) -> SecureChannel {
+        let raw = descriptor.raw
+        let channel = SecureChannel(
+            session: try tls.session(on: raw), raw: raw, peer: peer, settings: settings, loop: loop, handler: handler)
+        do throws(SystemError) {
+            channel.watch = try loop.watch(descriptor, for: .read, channel)
         } catch {
-            throw .handshakeFailed(error)
+            throw .system(error.number)
         }
+        channel.begin()
+        return channel
     }
 
     /// Begins the workstation's side on a connection that stands and is watched by `loop` as `watch`.
@@ -208,11 +202,8 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
     }
 
     private func flushTimedOut() {
-        switch phase {
-        // Everything was sent; only the peer's own farewell is missing.
-        case .lingering(let reason): end(reason)
-        default: end(.flushTimeout)
-        }
+        // Lingering, everything was sent; only the peer's own farewell is missing.
+        if case .lingering(let reason) = phase { end(reason) } else { end(.flushTimeout) }
     }
 
     private func tearDown(_ reason: CloseReason) {
@@ -223,9 +214,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         watch = nil
         incoming.clear()
         outgoing.clear()
-        let handler = self.handler
-        self.handler = nil
-        handler?.closed(self, reason)
+        handler.take()?.closed(self, reason)
     }
 
     private func cancelDeadline() {
@@ -271,7 +260,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         var wanted: Readiness = isWriteBlocked || isReadBlockedOnWrite ? [.write] : []
         switch phase {
         case .handshaking, .lingering: wanted.insert(.read)
-        case .open: if !isReadingPaused, !isPeerFinished { wanted.insert(.read) }
+        case .open: if isReading { wanted.insert(.read) }
         case .closing: break
         case .ended, .gone: wanted = []
         }
@@ -321,7 +310,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         case .wantWrite: isWriteBlocked = true
         case .done, .wantRead, nil:
             Sockets.finishWriting(raw)
-            guard !isPeerFinished else { return end(reason) }
+            if isPeerFinished { return end(reason) }
             phase = .lingering(reason)
             if let watch { loop.wake(watch, .read) }
         case .failed: end(reason)
@@ -354,7 +343,8 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
                 if let watch { loop.wake(watch, .read) }
                 break
             }
-            let (count, isMore) = fill(&buffer, limit: incoming.room)
+            var count = 0
+            let isMore = fill(&buffer, count: &count)
             budget -= count
             bytesReceived &+= UInt64(count)
             if count > 0 { deliver(buffer.span.extracting(0..<count)) }
@@ -369,50 +359,28 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
 
     private var isReading: Bool { isOpen && !isReadingPaused && !isPeerFinished }
 
-    /// Reads up to `limit` bytes; `isMore` if it stopped only because they were reached.
-    private func fill(_ buffer: inout [UInt8], limit: Int) -> (count: Int, isMore: Bool) {
-        var count = 0
-        isReadBlockedOnWrite = false
-        while count < limit {
-            switch session?.read(into: &buffer, from: count, upTo: limit) {
-            case .moved(let moved):
-                count += moved
-                // The rest of a level is reported again; asking the kernel once more would only cost a call.
-                if session?.hasPending != true { return (count, false) }
-            case .wantRead: return (count, false)
-            case .wantWrite:
-                isReadBlockedOnWrite = true
-                return (count, false)
-            case .finished:
-                isPeerFinished = true
-                return (count, false)
-            case .failed(let failure):
-                end(failure == .reset ? .reset : .failed(failure))
-                return (0, false)
-            case nil: return (0, false)
-            }
+    /// Reads what there is into `buffer`; false if that was all for now.
+    private func fill(_ buffer: inout [UInt8], count: inout Int) -> Bool {
+        let (moved, stopped) = session?.readAvailable(into: &buffer, upTo: incoming.room) ?? (0, .wantRead)
+        count = moved
+        isReadBlockedOnWrite = stopped == .wantWrite
+        switch stopped {
+        case nil: return true
+        case .finished: isPeerFinished = true
+        case .failed(let failure): end(failure == .reset ? .reset : .failed(failure))
+        case .wantRead, .wantWrite, .moved: break
         }
-        return (count, true)
+        return false
     }
 
     private func deliver(_ arrived: Span<UInt8>) {
-        if incoming.isEmpty {
-            let consumed = handler?.received(arrived, on: self) ?? arrived.count
-            precondition(consumed >= 0 && consumed <= arrived.count, "a handler consumes what it was shown")
-            keep(arrived.extracting(consumed..<arrived.count))
-        } else {
-            let isKept = incoming.append(arrived)
-            precondition(isKept, "what was read fits the buffer")
-            deliverKept()
+        guard incoming.isEmpty else {
+            keep(arrived)
+            return deliverKept()
         }
-    }
-
-    private func deliverKept() {
-        let shown = incoming.count
-        let start = incoming.start
-        let consumed = handler?.received(incoming.bytes.span.extracting(start..<(start + shown)), on: self) ?? shown
-        precondition(consumed >= 0 && consumed <= shown, "a handler consumes what it was shown")
-        incoming.removeFirst(consumed)
+        let consumed = handler?.received(arrived, on: self) ?? arrived.count
+        precondition(consumed >= 0 && consumed <= arrived.count, "a handler consumes what it was shown")
+        keep(arrived.extracting(consumed..<arrived.count))
         if incoming.room == 0, isReading { end(.receiveBufferFull) }
     }
 
@@ -420,6 +388,13 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         // `fill` reads no more than there is room for.
         let isKept = incoming.append(rest)
         precondition(isKept, "what was read fits the buffer")
+    }
+
+    private func deliverKept() {
+        let kept = incoming.start..<incoming.bytes.count
+        let consumed = handler?.received(incoming.bytes.span.extracting(kept), on: self) ?? kept.count
+        precondition(consumed >= 0 && consumed <= kept.count, "a handler consumes what it was shown")
+        incoming.removeFirst(consumed)
         if incoming.room == 0, isReading { end(.receiveBufferFull) }
     }
 }

@@ -152,7 +152,8 @@ package enum Sockets {
         _ raw: CInt, _ form: UnsafeMutablePointer<sockaddr>?, _ size: UnsafeMutablePointer<socklen_t>
     ) -> CInt {
         #if canImport(Glibc)
-        return unsafe tally_accept4(raw, form, size)
+        let flags = CInt(SOCK_NONBLOCK.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+        return unsafe tally_accept4(raw, form, size, flags)
         #else
         let accepted = unsafe Darwin.accept(raw, form, size)
         if accepted >= 0 { makeNonBlocking(accepted) }
