@@ -37,6 +37,8 @@ package enum Limits {
     /// Batches of one connection that may be refused before it ends.
     package static let refusedBatchesMax = 64
     package static let shardsMax = 64
+    /// What may wait for a workstation that does not read.
+    package static let sendQueueBytesMax = 256 << 10
 
     // MARK: Sessions
 

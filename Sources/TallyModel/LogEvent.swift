@@ -20,6 +20,7 @@ package enum LogEvent: Sendable {
     case viewsFailed(tenant: String, reason: String)
     case commitFailed(reason: String)
     case certificateRenewed(daysValid: Int)
+    case certificateFailed(reason: String)
     case diskPaused(freeBytes: UInt64)
     case diskResumed(freeBytes: UInt64)
     case faultInjected(name: StaticString)
@@ -32,7 +33,7 @@ package enum LogEvent: Sendable {
         case .listening, .metricsListening, .stopping, .stopped, .certificateRenewed, .diskResumed: .notice
         case .connectionRefused, .handshakeFailed, .helloRefused: .info
         case .batchRejected, .gapRecorded, .epochRaised, .viewsRebuilt, .diskPaused, .faultInjected: .warning
-        case .tenantQuarantined, .viewsFailed: .error
+        case .tenantQuarantined, .viewsFailed, .certificateFailed: .error
         case .commitFailed: .critical
         }
     }
@@ -73,6 +74,8 @@ package enum LogEvent: Sendable {
         case .viewsFailed(let tenant, let reason): ("views failed", [("tenant", tenant), ("reason", reason)])
         case .commitFailed(let reason): ("commit failed; stopping at once", [("reason", reason)])
         case .certificateRenewed(let days): ("server certificate made", [("days_valid", "\(days)")])
+        case .certificateFailed(let reason):
+            ("certificate not renewed; the old one stays", [("reason", reason)])
         case .diskPaused(let free): ("disk nearly full; paused", [("free_bytes", "\(free)")])
         case .diskResumed(let free): ("disk has room again; resumed", [("free_bytes", "\(free)")])
         case .faultInjected(let name): ("fault injected", [("fault", "\(name)")])

@@ -15,6 +15,7 @@ final class IngestConnection: ChannelHandler, ShardResident {
     private let context: IngestContext
     private let lane: IngestLane
     private let loop: ShardLoop
+    private let onClosed: (IngestConnection) -> Void
     private var channel: SecureChannel?
     private var reference: ShardReference<IngestConnection>?
     private var reader = FrameReader(side: .gateway)
@@ -30,7 +31,10 @@ final class IngestConnection: ChannelHandler, ShardResident {
 
     private var services: Services { context.services }
 
-    init(context: IngestContext, lane: IngestLane, loop: ShardLoop) {
+    init(
+        context: IngestContext, lane: IngestLane, loop: ShardLoop, onClosed: @escaping (IngestConnection) -> Void
+    ) {
+        self.onClosed = onClosed
         self.context = context
         self.lane = lane
         self.loop = loop
@@ -83,6 +87,7 @@ final class IngestConnection: ChannelHandler, ShardResident {
         if let timer { loop.cancel(timer) }
         if let reference { loop.leave(reference) }
         self.channel = nil
+        onClosed(self)
     }
 
     // MARK: Frames
@@ -337,6 +342,8 @@ final class IngestConnection: ChannelHandler, ShardResident {
         case .silent: break
         }
     }
+
+    func abort() { channel?.abort(.drained) }
 
     private func arm() {
         if let timer { loop.cancel(timer) }

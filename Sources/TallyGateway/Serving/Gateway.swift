@@ -1,0 +1,104 @@
+import Foundation
+import TallyIO
+import TallyModel
+import TallyStorage
+import TallyTLS
+import TallyTransport
+
+/// A gateway at work: an open store, shards that serve workstations, the folder's socket, and metrics.
+///
+/// Starting: ledgers recovered, certificate, then the port. Stopping: no new connections, what was received is committed
+/// and acknowledged, connections end, views catch up.
+final class Gateway: Sendable {
+    private let store: Store
+    private let services: Services
+    private let shards: [Shard]
+    private let listener: Listener.Handle
+    private let connections: ConnectionCount
+    private let socket: AdminSocket
+    private let metricsServer: MetricsServer?
+
+    /// Where it listens: the port that was taken, where 0 was asked for.
+    let address: HostPort
+    var metricsAddress: SocketAddress? { metricsServer?.address }
+
+    init(settings: Settings, services: Services) throws {
+        self.services = services
+        let store = try Store(services: services)
+        self.store = store
+        let certificate = try CertificateHolder(settings: settings, services: services)
+        shards = try (0..<settings.shards).map { try Shard(name: "\($0)") }
+        let connections = ConnectionCount(max: Limits.connectionsMax)
+        self.connections = connections
+        let context = IngestContext(services: services, keeper: store.ledgers, directory: store.directory)
+        guard let target = try Resolver.resolve(settings.listen).first else { throw GatewayError.noAddress }
+        let rooms = try shards.map { shard in
+            try shard.sync { loop in Result<IngestRoomReference, SystemError>.success(IngestRoom.reside(on: loop, context)) }
+                .get()
+        }
+        listener = try Listener.start(
+            on: target, shards: shards,
+            service: Listener.Service(
+                settings: ChannelSettings(
+                    receiveBytesMax: Limits.frameBytesMax + 4, sendBytesMax: Limits.sendQueueBytesMax,
+                    handshakeTimeout: Limits.helloTimeout, flushTimeout: .seconds(5)),
+                count: connections, tls: { certificate.context },
+                makeHandler: { loop in
+                    for room in rooms {
+                        if let room = loop.resident(room) { return room.connection() }
+                    }
+                    preconditionFailure("every shard has its room")
+                }))
+        self.rooms = rooms
+        guard let bound = HostPort(host: settings.listen.host, port: listener.address.port) else {
+            throw GatewayError.noAddress
+        }
+        address = bound
+        metricsServer = try settings.metrics.map { target in
+            guard let address = try Resolver.resolve(target).first else { throw GatewayError.noAddress }
+            return try MetricsServer(address: address, metrics: services.metrics)
+        }
+        socket = try AdminSocket(folder: services.folder, service: AdminService(store: store))
+        self.certificate = certificate
+    }
+
+    private let rooms: [IngestRoomReference]
+    private let certificate: CertificateHolder
+
+    /// Remembers the address for `enroll` and opens the doors for commands and scrapers.
+    func open(publicAddress: HostPort?) throws {
+        let catalog = services.folder.catalog
+        try catalog.set(.listenAddress, to: address.description, by: services.stamp())
+        if let publicAddress {
+            try catalog.set(.publicAddress, to: publicAddress.description, by: services.stamp())
+        }
+        socket.start()
+        metricsServer?.start()
+        certificate.startRenewing()
+        services.metrics.set(.isReady, 1)
+    }
+
+    /// Drains and stops; returns when all is durable, at the latest after `Limits.drainTimeout` and a little.
+    func stop() {
+        services.metrics.set(.isReady, 0)
+        services.log(.stopping)
+        listener.stop()
+        for room in rooms { room.async { $0.shutdown() } }
+        let deadline = services.clock.now() + Limits.drainTimeout
+        while connections.current > 0, services.clock.now() < deadline { usleep(10_000) }
+        for room in rooms { room.async { $0.abort() } }
+        for shard in shards { shard.sync { _ in } }
+        certificate.stop()
+        socket.stop()
+        metricsServer?.stop()
+        store.close()
+        services.log(.stopped)
+    }
+}
+
+typealias IngestRoomReference = ShardReference<IngestRoom>
+
+enum GatewayError: Error, CustomStringConvertible {
+    case noAddress
+    var description: String { "the address to listen on has no IP address on this machine" }
+}
