@@ -1,1 +1,0 @@
-/// Seeded transcripts with their true totals.
