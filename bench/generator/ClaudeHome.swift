@@ -115,10 +115,14 @@ struct ClaudeHome: Sendable {
         if random.chance(perMille: 350) {
             let text = thread.filler.text(bytes: 60, random: &random)
             opening.append(
-                ClaudeLine(raw: Array("{\"type\":\"summary\",\"summary\":\"\(text)\",\"leafUuid\":\"\(random.uuid().uuidText)\"}".utf8)))
+                ClaudeLine(
+                    raw: Array(
+                        "{\"type\":\"summary\",\"summary\":\"\(text)\",\"leafUuid\":\"\(random.uuid().uuidText)\"}".utf8
+                    )))
         }
         if random.chance(perMille: 300) {
-            let snapshot = "{\"type\":\"file-history-snapshot\",\"messageId\":\"\(random.uuid().uuidText)\","
+            let snapshot =
+                "{\"type\":\"file-history-snapshot\",\"messageId\":\"\(random.uuid().uuidText)\","
                 + "\"snapshot\":{\"trackedFileBackups\":{\"/home/dev/\(thread.filler.canary).txt\":{}}}}"
             opening.append(ClaudeLine(raw: Array(snapshot.utf8)))
         }
@@ -156,7 +160,8 @@ struct ClaudeHome: Sendable {
 
     /// A line with usage and an id of its own that breaks off before its end.
     private mutating func cutLine(_ thread: ClaudeThread) -> [UInt8] {
-        let body = "\"type\":\"assistant\",\"message\":{\"model\":\"claude-opus-4-8\",\"id\":\"msg_01\(random.alphanumeric(22))\","
+        let body =
+            "\"type\":\"assistant\",\"message\":{\"model\":\"claude-opus-4-8\",\"id\":\"msg_01\(random.alphanumeric(22))\","
             + "\"role\":\"assistant\",\"usage\":{\"input_tokens\":66666,\"output_tokens\":6666},"
             + "\"content\":[{\"type\":\"text\",\"text\":\"\(thread.filler.canary)\"}]},\"requestId\":\"req_\(random.hex(16))\""
         var whole: [UInt8] = []

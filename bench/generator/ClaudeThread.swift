@@ -19,7 +19,10 @@ struct ClaudeThread: Sendable {
     private var pendingTokens = 0
     private let prices = PriceList()
 
-    init(traits: ClaudeTraits, random: inout SeededRandom, filler: FillerText, session: Bytes16, timeMs: Int64, limitMs: Int64) {
+    init(
+        traits: ClaudeTraits, random: inout SeededRandom, filler: FillerText, session: Bytes16, timeMs: Int64,
+        limitMs: Int64
+    ) {
         self.traits = traits
         self.random = random.split()
         self.filler = filler
@@ -95,7 +98,8 @@ struct ClaudeThread: Sendable {
             write += read
             read = 0
         }
-        event.inputTokens = UInt32(random.chance(perMille: 850) ? random.number(in: 1...12) : random.number(in: 13...900))
+        event.inputTokens = UInt32(
+            random.chance(perMille: 850) ? random.number(in: 1...12) : random.number(in: 13...900))
         spend(write: write, read: read, on: &event)
         cachedTokens = read + write
         pendingTokens = output + random.logNormal(median: traits.growth, sixteenths: 22, in: 20...60_000)
@@ -123,11 +127,14 @@ struct ClaudeThread: Sendable {
     private mutating func contentBlocks(_ event: inout Event) -> [String] {
         var blocks: [String] = []
         if event.reasoningTokens > 0 {
-            let text = filler.text(bytes: random.logNormal(median: 150, sixteenths: 16, in: 40...3_000), random: &random)
-            blocks.append("{\"type\":\"thinking\",\"thinking\":\"\(text)\",\"signature\":\"\(random.alphanumeric(40))\"}")
+            let text = filler.text(
+                bytes: random.logNormal(median: 150, sixteenths: 16, in: 40...3_000), random: &random)
+            blocks.append(
+                "{\"type\":\"thinking\",\"thinking\":\"\(text)\",\"signature\":\"\(random.alphanumeric(40))\"}")
         }
         if blocks.isEmpty || random.chance(perMille: 600) {
-            let text = filler.text(bytes: random.logNormal(median: 180, sixteenths: 20, in: 30...6_000), random: &random)
+            let text = filler.text(
+                bytes: random.logNormal(median: 180, sixteenths: 20, in: 30...6_000), random: &random)
             blocks.append("{\"type\":\"text\",\"text\":\"\(text)\"}")
         }
         let tools = random.chance(perMille: 700) ? random.number(in: 1...(random.chance(perMille: 100) ? 4 : 1)) : 0
@@ -151,7 +158,8 @@ struct ClaudeThread: Sendable {
         event.reportedCostNanoUSD = nano
         let fraction = String(nano % 1_000_000_000)
         let zeros = String(repeating: "0", count: 9 - fraction.utf8.count)
-        return ",\"costUSD\":\(nano / 1_000_000_000).\(zeros)\(fraction),\"durationMs\":\(random.number(in: 900...40_000))"
+        return
+            ",\"costUSD\":\(nano / 1_000_000_000).\(zeros)\(fraction),\"durationMs\":\(random.number(in: 900...40_000))"
     }
 }
 
@@ -170,7 +178,8 @@ extension ClaudeThread {
     /// What the person said or a tool answered; now and then a very long line.
     private mutating func addPrompt() {
         let isLong = random.chance(perMille: 8)
-        let size = isLong ? random.number(in: 20_000...90_000) : random.logNormal(median: 260, sixteenths: 24, in: 30...9_000)
+        let size =
+            isLong ? random.number(in: 20_000...90_000) : random.logNormal(median: 260, sixteenths: 24, in: 30...9_000)
         let text = filler.text(bytes: size, random: &random)
         guard parent != nil, random.chance(perMille: 750) else {
             append("\"type\":\"user\",\"message\":{\"role\":\"user\",\"content\":\"\(text)\"}")
@@ -201,7 +210,8 @@ extension ClaudeThread {
         body += "\"role\":\"assistant\",\"type\":\"message\",\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"\","
         if random.chance(perMille: 500) {
             body += "\"usage\":{\"input_tokens\":0,\"output_tokens\":0,\"cache_creation_input_tokens\":0,"
-            body += "\"cache_read_input_tokens\":0,\"server_tool_use\":{\"web_search_requests\":0},\"service_tier\":null},"
+            body +=
+                "\"cache_read_input_tokens\":0,\"server_tool_use\":{\"web_search_requests\":0},\"service_tier\":null},"
         }
         body += "\"content\":[{\"type\":\"text\",\"text\":\"API Error: \(filler.canary)\"}]},\"isApiErrorMessage\":true"
         append(body)

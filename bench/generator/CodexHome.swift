@@ -100,7 +100,8 @@ struct CodexHome: Sendable {
         files.append(GeneratedFile(path: path, content: .bytes(content)))
         if !isArchived, random.chance(perMille: 50) {
             files.append(
-                GeneratedFile(path: "codex/archived_sessions/" + name, content: .link("../sessions/\(start.dayPath)/\(name)")))
+                GeneratedFile(
+                    path: "codex/archived_sessions/" + name, content: .link("../sessions/\(start.dayPath)/\(name)")))
         }
     }
 
@@ -115,7 +116,8 @@ struct CodexHome: Sendable {
     /// A count that breaks off before its end.
     private mutating func cutLine(_ rollout: CodexRollout) -> [UInt8] {
         let counts = CodexCounts(input: 55_555, cached: 5_120, output: 5_555, reasoning: 555).text()
-        let whole = "{\"timestamp\":\"\(UTCText(timeMs: rollout.timeMs).instant)\",\"type\":\"event_msg\",\"payload\":{\"type\":"
+        let whole =
+            "{\"timestamp\":\"\(UTCText(timeMs: rollout.timeMs).instant)\",\"type\":\"event_msg\",\"payload\":{\"type\":"
             + "\"token_count\",\"info\":{\"total_token_usage\":\(counts),\"last_token_usage\":\(counts)}}}"
         return Array(whole.utf8.dropLast(random.number(in: 1...150)))
     }

@@ -121,7 +121,8 @@ struct CodexRollout: Sendable {
             "event_msg",
             "{\"type\":\"token_count\",\"info\":{\"total_token_usage\":\(total.text()),\"last_token_usage\":"
                 + "\(last.text(totalTokens: totalTokens)),\"model_context_window\":400000},"
-                + "\"rate_limits\":{\"primary\":{\"used_percent\":\(random.number(in: 0...99)).5,\"window_minutes\":300}}}")
+                + "\"rate_limits\":{\"primary\":{\"used_percent\":\(random.number(in: 0...99)).5,\"window_minutes\":300}}}"
+        )
     }
 
     /// The same counters again, unchanged.
@@ -163,7 +164,8 @@ extension CodexRollout {
             "{\"id\":\"\(session.uuidText)\",\"timestamp\":\"\(UTCText(timeMs: startMs).instant)\",\"cwd\":\"/home/dev/\(project)\","
                 + "\"originator\":\"codex_cli_rs\",\"cli_version\":\"0.\(random.number(in: 60...120)).0\",\(links)"
                 + "\"model_provider\":\"openai\",\"base_instructions\":{\"text\":\"\(filler.text(bytes: 900, random: &random))\"},"
-                + "\"git\":{\"branch\":\"\(filler.canary)\",\"repository_url\":\"git@example.test:\(filler.canary).git\"}}")
+                + "\"git\":{\"branch\":\"\(filler.canary)\",\"repository_url\":\"git@example.test:\(filler.canary).git\"}}"
+        )
     }
 
     mutating func addTurn() {
@@ -176,7 +178,8 @@ extension CodexRollout {
     mutating func addTier() {
         append(
             "event_msg",
-            "{\"type\":\"thread_settings_applied\",\"thread_settings\":{\"model\":\"\(model)\",\"service_tier\":\"\(tier ?? "default")\"}}")
+            "{\"type\":\"thread_settings_applied\",\"thread_settings\":{\"model\":\"\(model)\",\"service_tier\":\"\(tier ?? "default")\"}}"
+        )
     }
 
     /// Counters that say nothing yet: no info, or zeros.
@@ -194,7 +197,9 @@ extension CodexRollout {
     private mutating func addItems() {
         let text = filler.text(bytes: random.logNormal(median: 200, sixteenths: 22, in: 30...6_000), random: &random)
         if random.chance(perMille: 250) {
-            append("response_item", "{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"\(text)\"}]}")
+            append(
+                "response_item",
+                "{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"\(text)\"}]}")
             append("event_msg", "{\"type\":\"user_message\",\"message\":\"\(text)\",\"images\":[]}")
         } else {
             let id = "call_" + random.alphanumeric(24)
@@ -206,7 +211,9 @@ extension CodexRollout {
         }
         timeMs += Int64(random.number(in: 300...20_000))
         if random.chance(perMille: 500) {
-            append("response_item", "{\"type\":\"reasoning\",\"summary\":[],\"encrypted_content\":\"\(random.alphanumeric(120))\"}")
+            append(
+                "response_item",
+                "{\"type\":\"reasoning\",\"summary\":[],\"encrypted_content\":\"\(random.alphanumeric(120))\"}")
         }
     }
 

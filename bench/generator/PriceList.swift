@@ -109,7 +109,8 @@ package struct PriceList: Sendable {
         sonnet55.from = october7
         var haiku55 = claude(["claude-haiku-5-5"], 100_000, 500_000, 125_000, 200_000, 10_000)
         haiku55.above = 100_000
-        haiku55.aboveRates = Rates(input: 500_000, output: 2_500_000, write5m: 625_000, write1h: 1_000_000, read: 50_000)
+        haiku55.aboveRates = Rates(
+            input: 500_000, output: 2_500_000, write5m: 625_000, write1h: 1_000_000, read: 50_000)
         haiku55.from = october7
         return [
             claude(["claude-opus-5-5"], 4_000_000, 20_000_000, 5_000_000, 8_000_000, 200_000, fast: 2),

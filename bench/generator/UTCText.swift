@@ -31,7 +31,9 @@ package struct UTCText: Hashable, Sendable {
     package static func weekday(_ timeMs: Int64) -> Int { Int(((dayNumber(timeMs) + 3) % 7 + 7) % 7) }
 
     /// `2026-11-20`
-    package var day: String { "\(UTCText.padded(year, 4))-\(UTCText.padded(month, 2))-\(UTCText.padded(dayOfMonth, 2))" }
+    package var day: String {
+        "\(UTCText.padded(year, 4))-\(UTCText.padded(month, 2))-\(UTCText.padded(dayOfMonth, 2))"
+    }
 
     /// `2026/11/20`
     package var dayPath: String {

@@ -36,7 +36,8 @@ struct HomeFolder {
                 atPath: URL(filePath: full).deletingLastPathComponent().path, withIntermediateDirectories: true)
             switch file.content {
             case .bytes(let bytes): try Data(bytes).write(to: URL(filePath: full))
-            case .link(let target): try FileManager.default.createSymbolicLink(atPath: full, withDestinationPath: target)
+            case .link(let target):
+                try FileManager.default.createSymbolicLink(atPath: full, withDestinationPath: target)
             }
         } catch {
             throw .notWritable(full)

@@ -19,7 +19,9 @@ struct Tallygen: ParsableCommand {
     @Option(help: "Another seed gives other transcripts and other totals.")
     var seed: UInt64
 
-    @Option(help: ArgumentHelp("Where to write. An earlier output there is replaced; anything else is left alone.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "Where to write. An earlier output there is replaced; anything else is left alone.", valueName: "dir"))
     var out: String
 
     @Option(help: "Over how many days the sessions lie.")
