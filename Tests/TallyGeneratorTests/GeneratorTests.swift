@@ -103,6 +103,24 @@ struct GeneratorTests {
         #expect(home.files.contains { if case .link = $0.content { true } else { false } }, "no link")
     }
 
+    @Test("Counting lines is far off: streaming, replays and re-emits are there to be seen through")
+    func naiveCount() {
+        let home = Self.home(seed: 4, calls: 2_000)
+        var lines: [Agent: Int] = [:]
+        for file in home.files {
+            guard case .bytes(let bytes) = file.content else { continue }
+            for line in bytes.split(separator: UInt8(ascii: "\n")) {
+                let text = String(decoding: line, as: UTF8.self)
+                if text.contains("\"stop_reason\":") { lines[.claudeCode, default: 0] += 1 }
+                if text.contains("\"type\":\"token_count\",\"info\":{") { lines[.codex, default: 0] += 1 }
+            }
+        }
+        for agent in [Agent.claudeCode, .codex] {
+            let events = home.events.count { $0.agent == agent }
+            #expect(lines[agent, default: 0] > events * 3 / 2, "\(agent.name): \(events) events")
+        }
+    }
+
     @Test(
         "Instants are written as the calendar has them",
         arguments: [
