@@ -1,1 +1,43 @@
-/// Seeded transcripts with their true totals.
+/// What to generate.
+package struct GeneratorOptions: Sendable {
+    /// Calls of both agents together; exactly so many are generated.
+    package var calls = 6_000
+    package var days = 30
+    /// Milliseconds since 1970; every event is earlier.
+    package var endMs: Int64
+
+    package init(endMs: Int64) { self.endMs = endMs }
+
+    /// The longest session: small homes have short ones, so that they too have several.
+    var sessionCallsMax: Int { min(max(calls / 12, 5), 200) }
+}
+
+/// Makes homes: the same seed and options give the same bytes.
+package struct Generator: Sendable {
+    private let seed: UInt64
+    private let options: GeneratorOptions
+
+    /// Precondition: at least one call and one day, and the days lie after 1970.
+    package init(seed: UInt64, options: GeneratorOptions) {
+        precondition(options.calls >= 1 && options.days >= 1, "a home has a call and a day")
+        precondition(options.endMs / UTCText.dayMs > Int64(options.days) + 1, "the days lie after 1970")
+        self.seed = seed
+        self.options = options
+    }
+
+    package func home() -> GeneratedHome {
+        var random = SeededRandom(seed: seed)
+        let calendar = WorkCalendar(endMs: options.endMs, days: options.days)
+        let codexCalls = options.calls * 3 / 10
+        var claude = ClaudeHome(random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax)
+        claude.fill(calls: options.calls - codexCalls)
+        var codex = CodexHome(random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax)
+        codex.fill(calls: codexCalls)
+        let events = claude.events + codex.events
+        var truth = Truth()
+        for event in events { truth.add(event) }
+        return GeneratedHome(
+            seed: seed, files: (claude.files + codex.files).sorted { $0.path < $1.path }, truth: truth, events: events,
+            canaries: claude.canaries + codex.canaries)
+    }
+}

@@ -1,0 +1,37 @@
+package import TallyModel
+
+/// A file of a generated home.
+package struct GeneratedFile: Sendable {
+    package enum Content: Sendable {
+        case bytes([UInt8])
+        /// A symbolic link; the target is relative to the link's folder.
+        case link(String)
+    }
+
+    /// Relative to the home, with `/` between its parts: `claude/projects/…` or `codex/sessions/…`.
+    package let path: String
+    package let content: Content
+
+    package init(path: String, content: Content) {
+        self.path = path
+        self.content = content
+    }
+}
+
+/// Transcripts of both agents and what they truly hold.
+package struct GeneratedHome: Sendable {
+    package let seed: UInt64
+    /// In order of path.
+    package let files: [GeneratedFile]
+    package let truth: Truth
+    /// Every call once, as the true event; in no particular order.
+    package let events: [Event]
+    /// A text of each file that may appear nowhere outside it.
+    package let canaries: [String]
+
+    package var bytes: Int {
+        files.reduce(0) { sum, file in
+            if case .bytes(let bytes) = file.content { sum + bytes.count } else { sum }
+        }
+    }
+}
