@@ -97,7 +97,7 @@ let package = Package(
         .target(
             name: "TallyGenerator", dependencies: ["TallyModel"], path: "bench/generator", swiftSettings: strict),
         .executableTarget(
-            name: "tallygen", dependencies: ["TallyGenerator", arguments], path: "bench/tallygen",
+            name: "tallygen", dependencies: ["TallyGenerator", "TallyModel", arguments], path: "bench/tallygen",
             swiftSettings: strict),
 
         proof("TallyModelTests", ["TallyModel"]),
@@ -109,6 +109,7 @@ let package = Package(
         proof("TallyLogTests", ["TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
         proof("TallyStorageTests", ["TallyStorage", "TallyModel", grdb]),
         proof("TallyWorkstationTests", ["TallyWorkstation", "TallyGenerator", "TallyLog", "TallyIO", "TallyModel"]),
+        proof("TallyGeneratorTests", ["TallyGenerator", "TallyPricing", "TallyModel"]),
         proof("TidyTests", []),
     ]
 )

@@ -1,7 +1,7 @@
 import ArgumentParser
 import TallyGateway
 
-struct Serve: AsyncParsableCommand {
+struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the gateway until SIGTERM or Ctrl-C.",
         discussion: """
@@ -31,11 +31,11 @@ struct Serve: AsyncParsableCommand {
     @Option(name: .long, help: "Threads that serve connections. By default one a core.")
     var shards: Int?
 
-    func run() async throws {
+    func run() throws {
         let flags = SettingsFlags(
             listen: listen, address: address, metrics: metrics, certificate: certificate, key: key,
             logLevel: logLevel, shards: shards)
-        let reply = await GatewayProgram.serve(folder: try data.folder(), flags: flags, configFile: config)
+        let reply = GatewayProgram.serve(folder: try data.folder(), flags: flags, configFile: config)
         try Terminal.show(reply)
     }
 }

@@ -1,9 +1,10 @@
 import ArgumentParser
 import TallyGateway
+import TallyModel
 
 /// The gateway's command line: flags in, exit codes out. What the commands do stands in `TallyGateway`.
 @main
-struct Tallygate: AsyncParsableCommand {
+struct Tallygate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tallygate",
         abstract: "Takes in what AI agents spent, in numbers only, and reports it by tenant.",

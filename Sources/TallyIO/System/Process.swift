@@ -24,3 +24,23 @@ package enum AbsolutePath {
 package enum Abort {
     package static func now(exitCode: Int32) -> Never { _exit(exitCode) }
 }
+
+/// What the kernel allows this process.
+package enum ResourceLimits {
+    /// How many descriptors may be open, raised to the hard limit on the way.
+    package static var openFiles: UInt64 {
+        var limit = rlimit()
+        #if canImport(Glibc)
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        #else
+        let resource = RLIMIT_NOFILE
+        #endif
+        // `limit` lives for the call, which only writes to it.
+        guard unsafe getrlimit(resource, &limit) == 0 else { return 0 }
+        if limit.rlim_cur < limit.rlim_max {
+            limit.rlim_cur = limit.rlim_max
+            _ = unsafe setrlimit(resource, &limit)
+        }
+        return UInt64(limit.rlim_cur)
+    }
+}
