@@ -54,7 +54,7 @@ final class Sandbox: Sendable {
         let name = UUID().uuidString
         let outputURL = root.appendingPathComponent(name + ".out")
         let errorsURL = root.appendingPathComponent(name + ".err")
-        for url in [outputURL, errorsURL] { FileManager.default.createFile(atPath: url.path, contents: nil) }
+        for url in [outputURL, errorsURL] { _ = FileManager.default.createFile(atPath: url.path, contents: nil) }
         process.standardOutput = try FileHandle(forWritingTo: outputURL)
         process.standardError = try FileHandle(forWritingTo: errorsURL)
         let inputURL = root.appendingPathComponent(name + ".in")
@@ -118,7 +118,7 @@ final class RunningGateway: Sendable {
     init(_ sandbox: Sandbox, port: String = "0", extra: [String: String] = [:]) throws {
         let process = sandbox.process("tallygate", ["serve", "--listen", "127.0.0.1:\(port)"], extra: extra)
         log = sandbox.path("serve-\(UUID().uuidString).log")
-        FileManager.default.createFile(atPath: log, contents: nil)
+        _ = FileManager.default.createFile(atPath: log, contents: nil)
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
         process.standardOutput = FileHandle.nullDevice
         process.standardInput = FileHandle.nullDevice

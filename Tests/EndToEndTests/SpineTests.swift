@@ -4,7 +4,9 @@ import Testing
 /// The whole way with the real programs: transcripts, spool, TLS, gateway, ledger, views, report.
 @Suite("From a transcript to the report", .serialized)
 struct SpineTests {
-    @Test("A workstation's transcripts become the tenant's report, to the token and the nano-USD, once", arguments: [1, 2])
+    @Test(
+        "A workstation's transcripts become the tenant's report, to the token and the nano-USD, once",
+        arguments: [1, 2])
     func truth(seed: Int) throws {
         let sandbox = try Sandbox()
         let truth = try sandbox.generate(seed: seed, calls: 1_500)
@@ -109,7 +111,9 @@ struct SpineTests {
         #expect(try sandbox.tally("sync").status == 0)
         #expect(gateway.stop() == 0)
         let canary = Data("CANARY-".utf8)
-        let planted = try files(below: sandbox.path("homes")).filter { try Data(contentsOf: $0).range(of: canary) != nil }
+        let planted = try files(below: sandbox.path("homes")).filter {
+            try Data(contentsOf: $0).range(of: canary) != nil
+        }
         #expect(!planted.isEmpty, "the transcripts hold canaries, or this test could not fail")
         var searched = 0
         for folder in [sandbox.data, sandbox.home] {
