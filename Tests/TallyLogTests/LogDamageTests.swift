@@ -102,6 +102,52 @@ private struct Sample {
         #expect(try sample.read() == [1, 2])
     }
 
+    @Test("A cut record does not return behind a new one whose header equals that of its old neighbour")
+    func resurrection() throws {
+        let disk = LyingDisk(seed: 3)
+        var log = try SegmentLog.create(on: disk, lineage: Bytes16(high: 1, low: 1), nowMs: 1, salt: 2)
+        try log.append(RecordDraft(.batch), body: [1])
+        try log.sync()
+        for body: [UInt8] in [[2, 2], [3, 3, 3]] { try log.append(RecordDraft(.batch), body: body) }
+        try log.flush()
+        disk.flip("0000000001.segment", byte: 128 + 145 + 136, bit: 0)
+        disk.kill()
+        log = try SegmentLog.open(on: disk, evidence: LogEvidence(durableThrough: 1))
+        #expect(log.recovery.recordsRewritten == 0 && log.recovery.bytesCut > 0)
+        try log.append(RecordDraft(.batch), body: [7, 7])
+        try log.sync()
+        disk.losePower()
+        log = try SegmentLog.open(on: disk)
+        #expect(log.appended.ordinal == 2)
+        var reader = try LogReader(on: disk)
+        while try reader.next() != nil {}
+        #expect(reader.position.ordinal == 2)
+    }
+
+    @Test("A record of another history does not pass for the next one, though its own checksums hold")
+    func splicedHistory() throws {
+        func log(_ stream: UInt32) throws -> LyingDisk {
+            let disk = LyingDisk(seed: 3)
+            var log = try SegmentLog.create(on: disk, lineage: Bytes16(high: 1, low: 1), nowMs: 1, salt: 2)
+            for _ in 0..<3 {
+                var draft = RecordDraft(.batch)
+                draft.stream = stream
+                try log.append(draft, body: [1])
+            }
+            try log.sync()
+            return disk
+        }
+        let left = try log(1)
+        let right = try log(2).bytes("0000000001.segment")
+        left.edit("0000000001.segment") { bytes in
+            bytes.replaceSubrange(128 + 145..<bytes.count, with: right[128 + 145..<bytes.count])
+        }
+        #expect(throws: LogError.damaged(LogDamage(.record, segment: 1, offset: 128 + 145, ordinal: 2))) {
+            var reader = try LogReader(on: left, through: 3)
+            while try reader.next() != nil {}
+        }
+    }
+
     @Test("A log whose end is gone is damage when something proves the end, whatever stands there now")
     func lostEnd() throws {
         let sample = try Sample(segments: 2, records: 3)

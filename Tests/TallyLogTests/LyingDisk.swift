@@ -77,7 +77,11 @@ final class LyingDisk: LogDisk {
         kill()
         state.withLock { state in
             let kept = state.random.below(state.pendingNames.count + 1)
-            for operation in state.pendingNames.prefix(kept) { operation.apply(to: &state.durableNames) }
+            for operation in state.pendingNames.prefix(kept) {
+                // A removal may be lost although a later one was kept.
+                if case .remove = operation, state.random.chance(30) { continue }
+                operation.apply(to: &state.durableNames)
+            }
             state.pendingNames = []
             state.names = state.durableNames
             for index in state.inodes.indices { state.inodes[index].crash(&state.random) }

@@ -1,0 +1,132 @@
+import Foundation
+import TallyIO
+import Testing
+
+/// A folder of the test's own under the system's temporary one, removed at the end.
+struct TemporaryFolder: ~Copyable {
+    let path: String
+
+    init() {
+        path = NSTemporaryDirectory() + "tally-" + UUID().uuidString
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+@Suite struct FileTests {
+    @Test("Missing folders are made 0700 and new files 0600, and both are found again")
+    func creation() throws {
+        let temporary = TemporaryFolder()
+        let directory = try Directory.openOrMake(temporary.path + "/a/b")
+        #expect(try Directory.open(temporary.path + "/a").facts("b").mode == 0o700)
+        let file = try directory.create("x")
+        try file.write([1, 2, 3].span, at: 2)
+        try file.sync()
+        let facts = try directory.facts("x")
+        #expect(facts.mode == 0o600 && facts.bytes == 5 && facts.kind == .file)
+        #expect(try file.facts().inode == facts.inode)
+        #expect(try directory.readWhole("x", limit: 5) == [0, 0, 1, 2, 3])
+        #expect(try directory.list() == ["x"])
+        #expect(throws: SystemError.self) { try directory.create("x") }
+    }
+
+    @Test("A file over the limit is refused, not cut")
+    func limit() throws {
+        let temporary = TemporaryFolder()
+        let directory = try Directory.openOrMake(temporary.path)
+        try directory.writeDurably("x", [1, 2, 3].span)
+        #expect(throws: SystemError.self) { try directory.readWhole("x", limit: 2) }
+        #expect(try directory.readWhole("x", limit: 3) == [1, 2, 3])
+    }
+
+    @Test("A durable write replaces the whole file and leaves nothing else behind, stale beginnings included")
+    func durableWrite() throws {
+        let temporary = TemporaryFolder()
+        let directory = try Directory.openOrMake(temporary.path)
+        _ = try directory.create("x.new")
+        for content: [UInt8] in [[1, 2, 3], [], [9]] {
+            try directory.writeDurably("x", content.span)
+            #expect(try directory.readWhole("x", limit: 10) == content)
+            #expect(try directory.list() == ["x"])
+        }
+    }
+
+    @Test("A name that is missing says so, and a symbolic link is no folder of ours")
+    func missingAndLinks() throws {
+        let temporary = TemporaryFolder()
+        let directory = try Directory.openOrMake(temporary.path)
+        do throws(SystemError) {
+            _ = try directory.open("none", .read)
+            Issue.record("opened what is not there")
+        } catch { #expect(error.isNotFound) }
+        try FileManager.default.createSymbolicLink(atPath: temporary.path + "/link", withDestinationPath: "/")
+        #expect(throws: SystemError.self) { try directory.openDirectory("link") }
+        #expect(try directory.facts("link").kind == .symbolicLink)
+    }
+
+    @Test("The buffered reader shows every byte once, whatever its buffer and the steps are")
+    func bufferedReader() throws {
+        let temporary = TemporaryFolder()
+        let directory = try Directory.openOrMake(temporary.path)
+        let content = (0..<1_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        try directory.writeDurably("x", content.span)
+        for (chunk, step) in [(1, 1), (7, 3), (16, 16), (10, 64), (4_096, 999)] {
+            var reader = FileReader(try directory.open("x", .read), from: 5, chunkBytes: chunk)
+            var seen: [UInt8] = []
+            while true {
+                let count = min(step, try reader.fill(step))
+                if count == 0 { break }
+                reader.withBytes(count) { seen.append(copying: $0) }
+                reader.skip(count)
+            }
+            #expect(seen == Array(content[5...]), "chunk \(chunk), step \(step)")
+            #expect(reader.offset == 1_000)
+        }
+    }
+
+    @Test("A second owner of a folder is refused and told the first one's process number, until that one goes")
+    func lock() throws {
+        let temporary = TemporaryFolder()
+        let directory = try Directory.openOrMake(temporary.path)
+        func holdAndTry() throws -> FileLock.Refusal? {
+            let held = try FileLock.take(in: directory)
+            var refusal: FileLock.Refusal?
+            do throws(FileLock.Refusal) { _ = try FileLock.take(in: directory) } catch { refusal = error }
+            _ = consume held
+            return refusal
+        }
+        #expect(
+            try holdAndTry() == .held(path: temporary.path, owner: ProcessInfo.processInfo.processIdentifier))
+        #expect(try holdAndTry() != nil, "the first lock went with its owner, so that it could be taken again")
+    }
+
+    @Test("The file system under a folder has a name and room, and a barrier over it succeeds")
+    func fileSystem() throws {
+        let temporary = TemporaryFolder()
+        let directory = try Directory.openOrMake(temporary.path)
+        let facts = try FileSystemFacts.under(directory)
+        #expect(!facts.name.isEmpty && facts.totalBytes >= facts.freeBytes && facts.freeBytes > 0)
+        if let barrier = try FileSystemBarrier.open(on: directory) { try barrier.sync() }
+    }
+
+    @Test("The wall clock is Foundation's, and the other one never goes back")
+    func clocks() {
+        #expect(abs(Double(WallClock.nowMs()) - Date().timeIntervalSince1970 * 1_000) < 2_000)
+        var last = MonotonicClock.nowNanoseconds()
+        for _ in 0..<1_000 {
+            let now = MonotonicClock.nowNanoseconds()
+            #expect(now >= last)
+            last = now
+        }
+    }
+
+    @Test("Integers stand in bytes least significant first, and come back from any offset")
+    func integers() {
+        var bytes: [UInt8] = [9]
+        bytes.append(littleEndian: UInt32(0x0102_0304))
+        bytes.append(littleEndian: Int64(-2))
+        #expect(bytes.prefix(5) == [9, 4, 3, 2, 1])
+        #expect(bytes.span.littleEndian(UInt32.self, at: 1) == 0x0102_0304)
+        #expect(bytes.span.littleEndian(Int64.self, at: 5) == -2)
+    }
+}
