@@ -21,7 +21,7 @@ struct Tally: ParsableCommand {
             every field of everything that leaves this machine.
             """,
         version: ProgramVersion.text,
-        subcommands: [Connect.self, Disconnect.self, Sync.self, Send.self, Status.self])
+        subcommands: [Connect.self, Disconnect.self, Sync.self, Run.self, Send.self, Status.self, Inspect.self])
 }
 
 extension ParsableCommand {

@@ -45,3 +45,15 @@ struct Send: ParsableCommand {
         try perform { workstation throws(WorkstationError) in try workstation.send(wait: options.duration) }
     }
 }
+
+struct Run: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Follow all transcripts and send what is new as it comes, until stopped.",
+        discussion: """
+            Reconnects by itself. The other commands work while it runs. SIGTERM or Ctrl-C ends it; nothing is lost.
+            """)
+
+    func run() throws {
+        try perform { workstation throws(WorkstationError) in try workstation.run() }
+    }
+}

@@ -12,3 +12,23 @@ struct Status: ParsableCommand {
         try perform { workstation throws(WorkstationError) in try workstation.status(isJSON: json) }
     }
 }
+
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show every field of the newest events, and the bytes that carry them.",
+        discussion: "This is all that leaves the machine: what is not shown here is not sent.")
+
+    @Option(help: ArgumentHelp("How many events.", valueName: "n"))
+    var last = 20
+
+    @Flag(help: "Print JSON, one object for each batch.")
+    var json = false
+
+    func validate() throws {
+        guard last > 0 else { throw ValidationError("--last is at least 1.") }
+    }
+
+    func run() throws {
+        try perform { workstation throws(WorkstationError) in try workstation.inspect(last: last, isJSON: json) }
+    }
+}

@@ -1,5 +1,4 @@
 import TallyIO
-import TallyLog
 import TallyModel
 import TallyWire
 
@@ -47,21 +46,8 @@ struct StatusReport {
 extension Workstation {
     package func status(isJSON: Bool) throws(WorkstationError) -> Int32 {
         let report = StatusReport(
-            home: home.path, gateway: try home.enrolment()?.gateway, state: try stateOrEmpty())
+            home: home.path, gateway: try home.enrolment()?.gateway, state: try spoolState() ?? SpoolState())
         Terminal.writeOutput(isJSON ? report.json() : report.text())
         return ExitStatus.success
-    }
-
-    /// The spool's state, or that of one that does not exist yet; makes nothing.
-    func stateOrEmpty() throws(WorkstationError) -> SpoolState {
-        let folder = try home.spoolFolder()
-        // An owner may trim a segment while it is read: then it is read again.
-        for _ in 0..<3 {
-            do throws(WorkstationError) { return try SpoolState.load(folder) } catch {
-                if error == .log(.absent) { return SpoolState() }
-                guard case .log(.system(let cause)) = error, cause.isNotFound else { throw error }
-            }
-        }
-        return try SpoolState.load(folder)
     }
 }

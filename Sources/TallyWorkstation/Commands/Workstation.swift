@@ -34,9 +34,11 @@ package struct Workstation {
             throw .certificate(error)
         }
         let shard = try newShard()
+        let known = try spoolState()
+        let state = known ?? SpoolState(newStream: StreamID(Bytes16(Random.bytes(16))))
         let welcome: Welcome
         do throws(WorkstationError) {
-            welcome = try greet(gateway, tls, token, try currentState(), shard)
+            welcome = try greet(gateway, tls, token, state, shard)
         } catch {
             guard error == .refused(.streamOwned) else { throw error }
             // The token is another workstation's than the one the spool was sent under: the spool opens a new
@@ -46,6 +48,8 @@ package struct Workstation {
         }
         let (keeps, isOver) = welcome.clockMs.subtractingReportingOverflow(welcome.oldestTimeMs)
         guard !isOver, keeps > 0 else { throw .protocolBroken }
+        // Nothing is made before the gateway has said yes.
+        if known == nil { try makeSpool(state.stream) }
         try home.save(
             Enrolment(
                 gateway: gateway, token: token, authorities: authorities, tenantKey: welcome.tenantKey, keepsMs: keeps))
@@ -76,20 +80,23 @@ package struct Workstation {
         return try result.get()
     }
 
-    /// What the spool says now; nobody's work is disturbed.
-    func currentState() throws(WorkstationError) -> SpoolState {
-        let folder = try home.spoolFolder()
-        do throws(WorkstationError) {
-            return try SpoolState.load(folder)
-        } catch {
-            guard error == .log(.absent) else { throw error }
+    /// What the spool says now, nil if there is none; nobody's work is disturbed.
+    func spoolState() throws(WorkstationError) -> SpoolState? {
+        guard let folder = try home.existingSpool() else { return nil }
+        // An owner may trim a segment while it is read: then it is read again.
+        for _ in 0..<3 {
+            do throws(WorkstationError) { return try SpoolState.load(folder) } catch {
+                if error == .log(.absent) { return nil }
+                guard case .log(.system(let cause)) = error, cause.isNotFound else { throw error }
+            }
         }
-        // The stream's name must exist before anything is told under it.
+        return try SpoolState.load(folder)
+    }
+
+    private func makeSpool(_ stream: StreamID) throws(WorkstationError) {
         let lock = try home.own()
-        let spool = try Spool(on: folder, nowMs: WallClock.nowMs())
-        try spool.close()
+        try Spool(on: try home.spoolFolder(), stream: stream, nowMs: WallClock.nowMs()).close()
         _ = consume lock
-        return spool.state
     }
 
     func newShard() throws(WorkstationError) -> Shard {

@@ -20,6 +20,7 @@ package final class Engine: ShardResident {
     var keepsMs: Int64
     var problem: UplinkProblem?
     var failure: WorkstationError?
+    private var welcomes = 0
 
     var isScanning = false
     /// A scan was asked for while one was running.
@@ -37,6 +38,8 @@ package final class Engine: ShardResident {
     var ticker: TimerID?
     var followTimer: TimerID?
     private let ended: @Sendable (WorkstationError) -> Void
+    /// Tells a person who watches what changed; called only when it did.
+    var notice: (@Sendable (String) -> Void)?
 
     package init(
         _ loop: ShardLoop, home: Home, spool: Spool, enrolment: Enrolment, homes: SourceHomes,
@@ -198,6 +201,8 @@ package final class Engine: ShardResident {
 
 extension Engine: UplinkListener {
     func welcomed(_ welcome: Welcome) {
+        if problem != nil || welcomes == 0 { notice?("connected to \(enrolment.gateway)") }
+        welcomes += 1
         problem = nil
         touch()
         let (keeps, isOver) = welcome.clockMs.subtractingReportingOverflow(welcome.oldestTimeMs)
@@ -214,6 +219,7 @@ extension Engine: UplinkListener {
     }
 
     func interrupted(_ problem: UplinkProblem) {
+        if self.problem != problem { notice?(problem.text) }
         self.problem = problem
         checkWaiters()
     }

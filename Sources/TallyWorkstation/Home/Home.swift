@@ -47,6 +47,14 @@ package struct Home: Sendable {
         do throws(SystemError) { return try folder.openOrMakeDirectory("spool") } catch { throw .system(error) }
     }
 
+    /// Nil if there is none yet.
+    func existingSpool() throws(WorkstationError) -> Directory? {
+        do throws(SystemError) { return try folder.openDirectory("spool") } catch {
+            if error.isNotFound { return nil }
+            throw .system(error)
+        }
+    }
+
     // MARK: Keys
 
     /// The key for hashes of message ids and names of sessions, drawn at first use. The caller owns the home.

@@ -25,14 +25,16 @@ package final class Spool {
         return options
     }
 
-    /// Opens the spool or makes a new one. The caller holds the home's lock.
-    package init(on disk: any LogDisk, options: LogOptions = Spool.options, nowMs: Int64) throws(WorkstationError) {
+    /// Opens the spool or makes a new one, as `stream` or under a name drawn now. The caller holds the home's lock.
+    package init(
+        on disk: any LogDisk, options: LogOptions = Spool.options, stream: StreamID? = nil, nowMs: Int64
+    ) throws(WorkstationError) {
         self.disk = disk
         do throws(LogError) {
             log = try SegmentLog.open(on: disk, options: options)
         } catch {
             guard error == .absent else { throw .log(error) }
-            let fresh = SpoolState(newStream: StreamID(Bytes16(Random.bytes(16))))
+            let fresh = SpoolState(newStream: stream ?? StreamID(Bytes16(Random.bytes(16))))
             let first = Spool.head(fresh, nowMs: nowMs)
             do throws(LogError) {
                 log = try SegmentLog.create(
