@@ -76,7 +76,7 @@ actor LedgerKeeper {
             let folder = try services.folder.tenantDirectory(tenant)
             let ledger = try TenantLedger(
                 tenant: tenant, folder: folder, book: services.folder.books.current.id.value,
-                viewsThrough: viewsThrough, nowMs: services.clock.wallMs())
+                viewsThrough: viewsThrough, nowMs: services.clock.wallMs(), options: services.logOptions)
             board.set(tenant.id, .open(durable: ledger.durable))
             desks[tenant.id] = DeskBox(LedgerDesk(tenant: tenant, ledger: ledger))
             services.metrics.set(.tenants, desks.count)
