@@ -29,6 +29,9 @@ struct Spool: ~Copyable {
         return frame
     }
 
+    /// The raw body of a batch of `events`; nothing is remembered.
+    mutating func raw(_ events: [Event]) throws -> [UInt8] { try encoder.encode(events.span, after: chain).raw }
+
     /// Gives up `count` events that were never encoded.
     mutating func skip(_ count: UInt64, reason: SkipReason = .poison, groups: [SkipGroup]) -> Skip {
         let after = ChainValue(chain.value &* 31 &+ count)
