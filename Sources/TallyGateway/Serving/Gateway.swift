@@ -91,7 +91,8 @@ package final class Gateway: Sendable {
         let deadline = services.clock.now() + (Limits.drainTimeout - .seconds(2))
         while connections.current > 0, services.clock.now() < deadline { usleep(10_000) }
         for room in rooms { room.async { $0.abort() } }
-        for shard in shards { shard.sync { _ in } }
+        // A room and its shard hold each other; with them go the last holders of the folder's lock.
+        for room in rooms { room.shard.sync { $0.leave(room) } }
         certificate.stop()
         socket.stop()
         metricsServer?.stop()

@@ -48,7 +48,10 @@ actor ViewsKeeper {
         }
         guard isFirst else { return }
         let wait = max(Self.gather, services.faults.viewsDelay)
-        executor.queue.asyncAfter(deadline: .now() + wait.dispatch) { self.assumeIsolated { $0.round() } }
+        // Views that are held back must not hold the folder's lock after a stop.
+        executor.queue.asyncAfter(deadline: .now() + wait.dispatch) { [weak self] in
+            self?.assumeIsolated { $0.round() }
+        }
     }
 
     /// Ledger records that are durable and that the views do not hold yet, of all open tenants.
