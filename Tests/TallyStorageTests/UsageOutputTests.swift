@@ -113,7 +113,7 @@ struct UsageOutputTests {
                 (none)                1  1,234,567           2           12       6       $0.00           0
                 ───────────────  ──────  ─────────  ──────────  ───────────  ──────  ──────────  ──────────
                 Total             1,203  3,703,701           6           36      18   $1,234.50           2
-                2 events not priced: the price book does not know the model. The cost leaves them out.
+                2 events not priced: the price book has no rate for their model, speed, tier or region. The cost leaves them out.
                 1 event never arrived, reported cost $0.1200.
 
                 """)
