@@ -29,11 +29,11 @@ extension Engine {
     /// Scans everything and answers when all of it is acknowledged, or nothing has moved for `wait`.
     package func sync(wait: Duration, reply: Reply) {
         if let failure { return refuse(reply, failure) }
-        wait_(wait, reply, sources: [.claude, .codex], target: nil, scansToEnd: isScanning ? 2 : 1)
+        enlist(wait, reply, sources: [.claude, .codex], target: nil, scansToEnd: isScanning ? 2 : 1)
         scanNow(settlingAll: true)
     }
 
-    func wait_(
+    func enlist(
         _ wait: Duration, _ reply: Reply, sources: [SourceKind], target: Sequence64?, scansToEnd: Int,
         badLines: UInt64 = 0, since: SyncWaiter? = nil
     ) {
