@@ -17,6 +17,8 @@ struct SyncWaiter {
     /// The scan that was running when it came does not count: a later one must end.
     var scansToEnd: Int
     var badLines: UInt64 = 0
+    /// The stream that `target` counts in.
+    var number: UInt32 = 0
 
     mutating func scanEnded(at tip: Sequence64) {
         guard target == nil else { return }
@@ -44,6 +46,7 @@ extension Engine {
             deadLetters: since?.deadLetters ?? spool.state.deadLetterEvents, sources: sources, target: target,
             scansToEnd: scansToEnd)
         waiter.badLines = badLines
+        waiter.number = spool.state.number
         waiters.append(waiter)
     }
 
@@ -56,6 +59,11 @@ extension Engine {
         guard !waiters.isEmpty else { return }
         let acknowledged = spool.state.acknowledged.sequence
         let still = Duration.nanoseconds(Int64(clamping: ShardLoop.nowNanoseconds &- progressedAt))
+        for index in waiters.indices where waiters[index].number != spool.state.number {
+            // A new stream counts from 1, and holds everything that is still to go.
+            waiters[index].number = spool.state.number
+            if waiters[index].target != nil { waiters[index].target = spool.state.tip.sequence }
+        }
         waiters.removeAll { waiter in
             if let target = waiter.target, acknowledged >= target {
                 report(waiter, isSettled: true)
