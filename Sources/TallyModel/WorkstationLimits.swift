@@ -20,10 +20,8 @@ extension Limits {
     package static let handshakeTimeout: Duration = .seconds(10)
     /// A held request that has not grown for so long is sent; what it grows later is a correction.
     package static let requestQuietMs: Int64 = 2_000
-    /// Between two searches of a following workstation, where nothing tells of changes.
+    /// Between two searches of a following workstation.
     package static let followInterval: Duration = .seconds(1)
-    /// A full search even where the kernel tells of changes: watches can overflow.
-    package static let followFullInterval: Duration = .seconds(30)
     package static let configBytesMax = 256 << 10
     package static let tokenBytesMax = 255
     /// Standard input that waits for the counter.

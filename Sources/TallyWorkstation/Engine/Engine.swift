@@ -21,6 +21,7 @@ package final class Engine: ShardResident {
     var problem: UplinkProblem?
     var failure: WorkstationError?
     private var welcomes = 0
+    private var settledEvents: UInt64 = 0
 
     var isScanning = false
     /// A scan was asked for while one was running.
@@ -114,8 +115,9 @@ package final class Engine: ShardResident {
             // Nothing is read that could not be kept; the ticker tries again.
             guard !spool.isFull else { return try commit() }
             let nowMs = WallClock.nowMs()
+            let read = scan.bytesRead
             let progress = scan.advance(&spool.counter, nowMs: nowMs)
-            touch()
+            if scan.bytesRead != read { touch() }
             if case .done = progress { return try finishScan(nowMs) }
             if spool.counter.isFull { try commit(isGrouped: true) }
             queueSlice()
@@ -139,7 +141,7 @@ package final class Engine: ShardResident {
             return scanNow(settlingAll: isSettlingAll)
         }
         isSettlingAll = false
-        settled()
+        checkWaiters()
     }
 
     /// Writes what the counter has; grouped writes are synced and sent when enough has come together.
@@ -204,7 +206,6 @@ extension Engine: UplinkListener {
         if problem != nil || welcomes == 0 { notice?("connected to \(enrolment.gateway)") }
         welcomes += 1
         problem = nil
-        touch()
         let (keeps, isOver) = welcome.clockMs.subtractingReportingOverflow(welcome.oldestTimeMs)
         if !isOver, keeps > 0 { keepsMs = keeps }
         guard welcome.tenantKey == enrolment.tenantKey else {
@@ -214,7 +215,10 @@ extension Engine: UplinkListener {
     }
 
     func settled() {
-        touch()
+        // A connection that comes and goes is no progress.
+        let reached = spool.state.acknowledged.sequence.value + spool.state.deadLetterEvents
+        if reached != settledEvents { touch() }
+        settledEvents = reached
         checkWaiters()
     }
 

@@ -59,7 +59,7 @@ extension Engine {
             fail(error)
             return refuse(input.reply, error)
         }
-        wait_(
+        enlist(
             input.began.wait, input.reply, sources: [.ndjson], target: spool.state.tip.sequence, scansToEnd: 0,
             badLines: input.badLines, since: input.began)
         checkWaiters()

@@ -17,6 +17,8 @@ struct SyncWaiter {
     /// The scan that was running when it came does not count: a later one must end.
     var scansToEnd: Int
     var badLines: UInt64 = 0
+    /// The stream that `target` counts in.
+    var number: UInt32 = 0
 
     mutating func scanEnded(at tip: Sequence64) {
         guard target == nil else { return }
@@ -29,11 +31,11 @@ extension Engine {
     /// Scans everything and answers when all of it is acknowledged, or nothing has moved for `wait`.
     package func sync(wait: Duration, reply: Reply) {
         if let failure { return refuse(reply, failure) }
-        wait_(wait, reply, sources: [.claude, .codex], target: nil, scansToEnd: isScanning ? 2 : 1)
+        enlist(wait, reply, sources: [.claude, .codex], target: nil, scansToEnd: isScanning ? 2 : 1)
         scanNow(settlingAll: true)
     }
 
-    func wait_(
+    func enlist(
         _ wait: Duration, _ reply: Reply, sources: [SourceKind], target: Sequence64?, scansToEnd: Int,
         badLines: UInt64 = 0, since: SyncWaiter? = nil
     ) {
@@ -44,6 +46,7 @@ extension Engine {
             deadLetters: since?.deadLetters ?? spool.state.deadLetterEvents, sources: sources, target: target,
             scansToEnd: scansToEnd)
         waiter.badLines = badLines
+        waiter.number = spool.state.number
         waiters.append(waiter)
     }
 
@@ -56,6 +59,11 @@ extension Engine {
         guard !waiters.isEmpty else { return }
         let acknowledged = spool.state.acknowledged.sequence
         let still = Duration.nanoseconds(Int64(clamping: ShardLoop.nowNanoseconds &- progressedAt))
+        for index in waiters.indices where waiters[index].number != spool.state.number {
+            // A new stream counts from 1, and holds everything that is still to go.
+            waiters[index].number = spool.state.number
+            if waiters[index].target != nil { waiters[index].target = spool.state.tip.sequence }
+        }
         waiters.removeAll { waiter in
             if let target = waiter.target, acknowledged >= target {
                 report(waiter, isSettled: true)

@@ -8,6 +8,7 @@ import TallyWire
 extension Spool {
     /// Gives the models of `run` the name `unlisted`; the chain changes from there on.
     package func relabel(_ run: ClosedRange<Sequence64>, nowMs: Int64) throws(WorkstationError) {
+        try sync()
         var cursor = try SpoolCursor(disk, state, from: run.lowerBound)
         guard let part = try cursor.advance(state) else { return }
         // A record is valid as a whole: the copy begins with the batch that holds the run.

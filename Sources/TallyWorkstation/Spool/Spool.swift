@@ -47,6 +47,8 @@ package final class Spool {
         recovery = log.recovery
         state = try SpoolState.load(disk, through: log.durable.ordinal)
         durable = state.tip.sequence
+        // The last stop came between the end of a segment and the beginning of the next.
+        if log.isSealed { try roll(nowMs: nowMs) }
     }
 
     /// The counter, for the scan to fill. Drain it with `commit` only.
