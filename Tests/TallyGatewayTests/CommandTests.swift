@@ -82,7 +82,10 @@ struct CommandTests {
         let json = try rig.done(usage(by: ["model"]), .json).filter { $0 != " " }
         #expect(json.contains(first), "\(json)")
         let both = try rig.usage(by: ["project", "day"])
-        #expect(both.rows.compactMap(\.keys) == [[nil, "2026-11-20"], ["00000000-0000-0001-0000-000000000002", "2026-11-20"]])
+        #expect(
+            both.rows.compactMap(\.keys) == [
+                [nil, "2026-11-20"], ["00000000-0000-0001-0000-000000000002", "2026-11-20"],
+            ])
         #expect(both.rows.allSatisfy { $0.key == nil })
         #expect(both.totals.unpriced_events == 1 && both.totals.reported_cost_nano_usd == 42)
         let csv = try rig.done(usage(by: ["model"]), .csv)
@@ -121,7 +124,8 @@ struct CommandTests {
         let utc = try rig.usage(by: ["day"])
         #expect(utc.rows.map(\.key) == ["2026-11-20"])
         #expect(try rig.usage(by: ["day"], timezone: "Asia/Kathmandu").rows.map(\.key) == ["2026-11-21"])
-        #expect(try rig.usage(by: ["hour"], timezone: "Asia/Kathmandu").rows.map(\.key) == ["2026-11-21T00:00:00+05:45"])
+        #expect(
+            try rig.usage(by: ["hour"], timezone: "Asia/Kathmandu").rows.map(\.key) == ["2026-11-21T00:00:00+05:45"])
         #expect(try rig.usage(since: "2026-11-21", timezone: "Asia/Kathmandu").totals.events == 1)
         #expect(try rig.usage(since: "2026-11-21").totals.events == 0)
         #expect(try rig.usage(since: "2026-11-20T18:40:00Z", until: "2026-11-20T18:40:00.001Z").totals.events == 1)

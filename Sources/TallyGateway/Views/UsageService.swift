@@ -96,7 +96,9 @@ enum InstantText {
         }
         let styles: [Date.ISO8601FormatStyle] = [.iso8601, .iso8601.time(includingFractionalSeconds: true)]
         for style in styles {
-            if let date = try? Date(text, strategy: style) { return Int64((date.timeIntervalSince1970 * 1_000).rounded()) }
+            if let date = try? Date(text, strategy: style) {
+                return Int64((date.timeIntervalSince1970 * 1_000).rounded())
+            }
         }
         throw .instant(text)
     }
