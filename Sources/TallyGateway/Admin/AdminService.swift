@@ -64,6 +64,9 @@ package struct AdminService: Sendable {
             try tenantName(name), plan: plan, retentionDays: days,
             draws: TenantDraws(random: Random.bytes(TenantDraws.bytesCount)), by: store.stamp())
         try store.open(tenant)
+        if case .quarantined(let reason)? = store.board[tenant.id] {
+            throw AdminError.quarantined(tenant: tenant.name, reason: reason)
+        }
         try store.directory.refresh(from: catalog)
         guard format == .text else { return .done(AdminTables.tenant(try facts(tenant), format: format)) }
         return .done("created tenant \(tenant.name) (\(plan.name), keeps events \(tenant.retention.days) days)\n")
