@@ -123,6 +123,12 @@ package struct Request: Hashable, Sendable {
     package var isHead: Bool
     package var keepsAlive: Bool
     package var host: String?
+
+    package init(path: String, isHead: Bool, keepsAlive: Bool) {
+        self.path = path
+        self.isHead = isHead
+        self.keepsAlive = keepsAlive
+    }
 }
 
 extension String {

@@ -94,7 +94,14 @@ package struct CertificateAuthority: Sendable {
     /// Whether the first certificate of `pem` was signed by this authority: not so once the authority has been
     /// made anew, and then its servers' certificates must be too.
     package func hasIssued(_ pem: [UInt8], name: String = "certificate") throws(CertificateError) -> Bool {
-        let authority = try PEM.firstCertificate(in: pair.certificate, file: "ca.pem")
+        try CertificateAuthority.hasIssued(pem, name: name, authority: pair.certificate)
+    }
+
+    /// The same where the authority's private key is not at hand.
+    package static func hasIssued(
+        _ pem: [UInt8], name: String = "certificate", authority: [UInt8]
+    ) throws(CertificateError) -> Bool {
+        let authority = try PEM.firstCertificate(in: authority, file: "ca.pem")
         let certificate = try PEM.firstCertificate(in: pem, file: name)
         defer { ERR_clear_error() }
         // The key that the getter returns belongs to the authority's certificate, which outlives the call.

@@ -214,11 +214,17 @@ struct RestartTests {
         let folder = try #require(try rig.tenantFolders().first)
         // The views: one count of one cell, in both tables, so that they agree with each other.
         let views = folder + "/views.sqlite"
-        try SQLiteShell.run(views, "UPDATE rollup SET input_tokens = input_tokens + 1; UPDATE session_rollup SET input_tokens = input_tokens + 1")
+        try SQLiteShell.run(
+            views,
+            "UPDATE rollup SET input_tokens = input_tokens + 1; UPDATE session_rollup SET input_tokens = input_tokens + 1"
+        )
         let changed = rig.call(.verify(tenant: "acme"))
         #expect(changed.exitCode == 1)
         #expect(changed.output.contains("cells of the views differ"))
-        try SQLiteShell.run(views, "UPDATE rollup SET input_tokens = input_tokens - 1; UPDATE session_rollup SET input_tokens = input_tokens - 1")
+        try SQLiteShell.run(
+            views,
+            "UPDATE rollup SET input_tokens = input_tokens - 1; UPDATE session_rollup SET input_tokens = input_tokens - 1"
+        )
         #expect(rig.call(.verify(tenant: "acme")).exitCode == 0)
         try rig.start()
         let ledger = folder + "/ledger"

@@ -54,7 +54,7 @@ package struct AdminClient: Sendable {
         let services = Services(
             folder: folder, metrics: Metrics(), log: LogSink(level: .warning), clock: GatewayClock(), faults: .none,
             onFatal: GatewayProgram.abort)
-        let store = try Store(services: services)
+        let store = try Store(services: services, opening: call.request.opening)
         defer { store.close() }
         return AdminService(store: store).answer(call)
     }
@@ -63,6 +63,18 @@ package struct AdminClient: Sendable {
 extension SystemError {
     /// The other side has closed the connection.
     fileprivate var isCut: Bool { number == ECONNRESET || number == EPIPE }
+}
+
+extension AdminRequest {
+    /// The tenants whose ledgers the answer speaks of.
+    fileprivate var opening: Store.Opening {
+        switch self {
+        case .tenantCreate, .enroll, .workstationList, .workstationRevoke: .none
+        case .tenantList, .verify(nil): .all
+        case .tenantShow(let name), .verify(let name?): .one(name: name)
+        case .usage(let arguments): .one(name: arguments.tenant)
+        }
+    }
 }
 
 /// Which folder a command means.

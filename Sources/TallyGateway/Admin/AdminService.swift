@@ -26,7 +26,8 @@ package struct AdminService: Sendable {
     }
 
     private func perform(_ call: AdminCall) throws -> AdminReply {
-        if call.format == .csv, case .usage = call.request {} else if call.format == .csv {
+        if call.format == .csv, case .usage = call.request {
+        } else if call.format == .csv {
             throw AdminError.csvOnlyForUsage
         }
         switch call.request {
@@ -35,7 +36,8 @@ package struct AdminService: Sendable {
         case .tenantList:
             return .done(AdminTables.tenants(try catalog.tenants().map(facts), format: call.format))
         case .tenantShow(let name):
-            return .done(AdminTables.tenant(try facts(try catalog.tenant(named: tenantName(name))), format: call.format))
+            return .done(
+                AdminTables.tenant(try facts(try catalog.tenant(named: tenantName(name))), format: call.format))
         case .enroll(let tenant, let workstation):
             return try store.changing.withLock { _ in try enroll(tenant, workstation, call.format) }
         case .workstationList(let tenant): return try workstations(tenant, call.format)
@@ -62,6 +64,9 @@ package struct AdminService: Sendable {
             try tenantName(name), plan: plan, retentionDays: days,
             draws: TenantDraws(random: Random.bytes(TenantDraws.bytesCount)), by: store.stamp())
         try store.open(tenant)
+        if case .quarantined(let reason)? = store.board[tenant.id] {
+            throw AdminError.quarantined(tenant: tenant.name, reason: reason)
+        }
         try store.directory.refresh(from: catalog)
         guard format == .text else { return .done(AdminTables.tenant(try facts(tenant), format: format)) }
         return .done("created tenant \(tenant.name) (\(plan.name), keeps events \(tenant.retention.days) days)\n")
@@ -106,7 +111,9 @@ package struct AdminService: Sendable {
         if let authority = store.authorityFile { line += " --ca \(authority.shellQuoted)" }
         guard format == .text else {
             return .done(
-                AdminTables.json(["address": address, "token": token.text, "ca": store.authorityFile ?? "", "line": line]))
+                AdminTables.json([
+                    "address": address, "token": token.text, "ca": store.authorityFile ?? "", "line": line,
+                ]))
         }
         return .done(line + "\n")
     }

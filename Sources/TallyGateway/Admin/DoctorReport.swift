@@ -31,7 +31,8 @@ package struct DoctorReport: Sendable {
             let width = checks.map(\.name.count).max() ?? 0
             output = checks.map { check in
                 let mark = check.verdict == .ok ? "ok     " : check.verdict == .warning ? "warning" : "PROBLEM"
-                return "\(mark)  \(check.name.padding(toLength: width, withPad: " ", startingAt: 0))  \(check.finding)\n"
+                return
+                    "\(mark)  \(check.name.padding(toLength: width, withPad: " ", startingAt: 0))  \(check.finding)\n"
             }.joined()
         } else {
             output = AdminTables.json(["checks": checks])
@@ -69,14 +70,17 @@ package struct DoctorReport: Sendable {
         guard limit < needed else { return Check(name: "open files", verdict: .ok, finding: "limit \(limit)") }
         return Check(
             name: "open files", verdict: limit < 1_024 ? .problem : .warning,
-            finding: "limit \(limit); \(needed) are needed for \(Limits.connectionsMax) connections (ulimit -n, LimitNOFILE)")
+            finding:
+                "limit \(limit); \(needed) are needed for \(Limits.connectionsMax) connections (ulimit -n, LimitNOFILE)"
+        )
     }
 
     private static var clock: Check {
         let now = WallClock.nowMs()
         // 2025-01-01: this program is younger.
         guard now > 1_735_689_600_000 else {
-            return Check(name: "clock", verdict: .problem, finding: "stands at \(AdminTables.time(now)); set it, or run NTP")
+            return Check(
+                name: "clock", verdict: .problem, finding: "stands at \(AdminTables.time(now)); set it, or run NTP")
         }
         return Check(name: "clock", verdict: .ok, finding: AdminTables.time(now))
     }
@@ -100,7 +104,8 @@ package struct DoctorReport: Sendable {
         let text = String(mode, radix: 8)
         guard mode & 0o077 == 0 else {
             return Check(
-                name: "permissions", verdict: .problem, finding: "\(path) is \(text), open to others; chmod 700 \(path)")
+                name: "permissions", verdict: .problem, finding: "\(path) is \(text), open to others; chmod 700 \(path)"
+            )
         }
         return Check(name: "permissions", verdict: .ok, finding: "\(path) is \(text)")
     }

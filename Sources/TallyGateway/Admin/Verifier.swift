@@ -54,7 +54,9 @@ struct Verifier: Sendable {
             finding.cells = found.count
             let wrong = expected.filter { found[$0.key] != $0.value }.count + found.keys.count { expected[$0] == nil }
             if wrong > 0 { finding.problems.append("\(wrong) cells of the views differ from the ledger") }
-            if try snapshot.gapTotals() != gaps { finding.problems.append("the gaps of the views differ from the ledger") }
+            if try snapshot.gapTotals() != gaps {
+                finding.problems.append("the gaps of the views differ from the ledger")
+            }
             if try !snapshot.tablesAgree() { finding.problems.append("the views' two tables do not agree") }
         }
     }

@@ -121,7 +121,8 @@ final class IngestConnection: ChannelHandler, ShardResident {
         case .goaway(let goaway): end(goaway)
         case .authenticate(let credential):
             tokenHash = hash(of: credential)
-            guard let holder = tokenHash.flatMap(context.directory.holder), let tenant = context.directory.tenant(holder.tenant),
+            guard let holder = tokenHash.flatMap(context.directory.holder),
+                let tenant = context.directory.tenant(holder.tenant),
                 let reference
             else { return end(session.end(.unauthenticated, after: .seconds(60))) }
             guard session.authenticated() else { return }

@@ -1,7 +1,7 @@
+import TallyIO
 import TallyModel
 import TallyProtocol
 import TallyTransport
-import TallyIO
 import TallyWire
 
 /// What the shards ask of the keeper of the ledgers, and what it answers. Values only: they cross from a shard's

@@ -146,6 +146,12 @@ struct LedgerDesk: ~Copyable {
     }
 }
 
+/// Holds a desk where it stands: desks are not copied.
+final class DeskBox {
+    var desk: LedgerDesk
+    init(_ desk: consuming LedgerDesk) { self.desk = desk }
+}
+
 extension Skip {
     /// Control totals over all groups; nil where they overflow.
     var totals: RunningTotals? {

@@ -96,7 +96,9 @@ actor LedgerKeeper {
         }
     }
 
-    func streams(of tenant: TenantID) -> [UInt32: LedgerState.Stream] { desks[tenant]?.desk.ledger.state.streams ?? [:] }
+    func streams(of tenant: TenantID) -> [UInt32: LedgerState.Stream] {
+        desks[tenant]?.desk.ledger.state.streams ?? [:]
+    }
 
     /// Appends nothing more, makes everything durable and marks a clean stop.
     func close() {
@@ -133,11 +135,15 @@ actor LedgerKeeper {
         case .append(let batch):
             run(batch.ticket.tenant, batch.connection) { desk, nowMs throws(LedgerError) in
                 try desk.append(batch, nowMs: nowMs)
-            } refused: { .refused(first: batch.header.first, $0) }
+            } refused: {
+                .refused(first: batch.header.first, $0)
+            }
         case .skip(let append):
             run(append.ticket.tenant, append.connection) { desk, nowMs throws(LedgerError) in
                 try desk.append(append, nowMs: nowMs)
-            } refused: { .refused(first: append.skip.first, $0) }
+            } refused: {
+                .refused(first: append.skip.first, $0)
+            }
         case .close(let ticket, let connection): close(ticket, connection)
         case .release(let request): desks[request.tenant]?.desk.release(request)
         case .probe(let ticket, let sequence, let connection):
@@ -299,7 +305,8 @@ actor LedgerKeeper {
         }
         if !written.isEmpty {
             services.metrics.add(.commits)
-            services.metrics.add(.commitNanoseconds, Int(clamping: services.clock.now().since(started).wholeNanoseconds))
+            services.metrics.add(
+                .commitNanoseconds, Int(clamping: services.clock.now().since(started).wholeNanoseconds))
         }
         if isPaused { services.log(.diskResumed(freeBytes: freeBytes)) }
         isPaused = false
@@ -388,10 +395,4 @@ actor LedgerKeeper {
         }
         outbox.removeAll(keepingCapacity: true)
     }
-}
-
-/// Holds a desk where it stands: desks are not copied.
-final class DeskBox {
-    var desk: LedgerDesk
-    init(_ desk: consuming LedgerDesk) { self.desk = desk }
 }

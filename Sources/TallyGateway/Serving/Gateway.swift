@@ -33,8 +33,10 @@ package final class Gateway: Sendable {
         let context = IngestContext(services: services, keeper: store.ledgers, directory: store.directory)
         guard let target = try Resolver.resolve(settings.listen).first else { throw GatewayError.noAddress }
         let rooms = try shards.map { shard in
-            try shard.sync { loop in Result<IngestRoomReference, SystemError>.success(IngestRoom.reside(on: loop, context)) }
-                .get()
+            try shard.sync { loop in
+                Result<IngestRoomReference, SystemError>.success(IngestRoom.reside(on: loop, context))
+            }
+            .get()
         }
         listener = try Listener.start(
             on: target, shards: shards,

@@ -33,7 +33,9 @@ final class MetricsServer: Sendable {
         queue.async { [self] in
             while !isStopping.load(ordering: .relaxed) {
                 do throws(SystemError) {
-                    guard let connection = try BlockingConnection.accept(from: listener, timeoutMs: 200) else { continue }
+                    guard let connection = try BlockingConnection.accept(from: listener, timeoutMs: 200) else {
+                        continue
+                    }
                     serve(connection)
                 } catch {
                     // Out of descriptors, most likely: do not spin.

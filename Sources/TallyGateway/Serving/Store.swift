@@ -15,8 +15,22 @@ package final class Store: Sendable {
     let changing = Mutex(())
     let usage: UsageService
 
-    /// Opens every tenant. One that is damaged is quarantined and said so; the others go on.
-    package init(services: Services) throws(StorageError) {
+    /// Which tenants are opened at once. A gateway serves all; a command that asks for one need not wait for a thousand.
+    package enum Opening: Hashable, Sendable {
+        case all, none
+        case one(name: String)
+
+        func includes(_ tenant: Tenant) -> Bool {
+            switch self {
+            case .all: true
+            case .none: false
+            case .one(let name): tenant.name.text == name
+            }
+        }
+    }
+
+    /// Opens the tenants. One that is damaged is quarantined and said so; the others go on.
+    package init(services: Services, opening: Opening = .all) throws(StorageError) {
         self.services = services
         let board = self.board
         let views = ViewsKeeper(services: services, board: board)
@@ -24,7 +38,7 @@ package final class Store: Sendable {
         ledgers = LedgerKeeper(services: services, board: board) { views.wake($0) }
         usage = UsageService(services: services, board: board, views: views)
         try directory.refresh(from: services.folder.catalog)
-        for tenant in try services.folder.catalog.tenants() where tenant.state == .active {
+        for tenant in try services.folder.catalog.tenants() where tenant.state == .active && opening.includes(tenant) {
             do {
                 try open(tenant)
             } catch {

@@ -32,8 +32,10 @@ struct TLSIdentity: Sendable {
     /// The context to serve with, renewed first if need be.
     func context() throws -> TLSServerContext {
         let now = clock.wallMs() / 1_000
-        if let pair = try kept(), !(try CertificateFacts(pem: pair.certificate)).needsRenewal(
-            nowSeconds: now, hosts: hosts)
+        let trusted = try read(Self.authorityName)
+        if let pair = try kept(), let trusted,
+            try CertificateAuthority.hasIssued(pair.certificate, authority: trusted),
+            !(try CertificateFacts(pem: pair.certificate)).needsRenewal(nowSeconds: now, hosts: hosts)
         {
             return try TLSServerContext(certificates: pair.certificate, key: pair.key)
         }
@@ -45,21 +47,27 @@ struct TLSIdentity: Sendable {
         return try TLSServerContext(certificates: pair.certificate, key: pair.key)
     }
 
-    /// The certificate on the disk, if it and its key are there and belong together.
+    /// The certificate on the disk, if it and its key are there, can be read and belong together.
     private func kept() throws -> CertificatePair? {
         guard let certificate = try read(Self.certificateName), let key = try read(Self.keyName) else { return nil }
         let pair = CertificatePair(certificate: certificate, key: key)
         do throws(CertificateError) {
             try pair.check(certificateName: Self.certificateName, keyName: Self.keyName)
         } catch {
-            guard case .keyMismatch = error else { throw error }
-            return nil
+            switch error {
+            case .keyMismatch, .noCertificate, .noKey: return nil
+            default: throw error
+            }
         }
         return pair
     }
 
     private func authority(nowSeconds: Int64) throws -> CertificateAuthority {
-        if let certificate = try read(Self.authorityName), let key = try read(Self.authorityKeyName) {
+        if let certificate = try read(Self.authorityName) {
+            // Never made anew beside a certificate that workstations trust: they would all be locked out.
+            guard let key = try read(Self.authorityKeyName) else {
+                throw TLSIdentityError.authorityKeyMissing(folder: directory.path)
+            }
             return try CertificateAuthority(certificate: certificate, key: key)
         }
         let authority = try CertificateAuthority.make(nowSeconds: nowSeconds)
@@ -74,6 +82,19 @@ struct TLSIdentity: Sendable {
         } catch {
             guard error.isNotFound else { throw error }
             return nil
+        }
+    }
+}
+
+/// Why the gateway has no certificate to serve with.
+enum TLSIdentityError: Error, CustomStringConvertible {
+    case authorityKeyMissing(folder: String)
+
+    var description: String {
+        switch self {
+        case .authorityKeyMissing(let folder):
+            "\(folder) holds ca.pem but not its key ca-key.pem, and the server's certificate needs renewal: put the key "
+                + "back, give --certificate and --key, or remove ca.pem and connect every workstation anew"
         }
     }
 }

@@ -29,16 +29,18 @@ struct UsageService: Sendable {
         let reader = try ViewsReader(folder: folder.path)
         return try reader.read { snapshot in
             let applied = snapshot.position
-            // Behind the snapshot: whatever bound a stream before that position is known by now.
-            let streams = views.sync { $0.streams(of: tenant.id) }
-            var extra: [(RollupKey, RollupCounts)] = []
+            // Cell by cell: held-back views leave many stretches of the ledger, most of which add to the same cells.
+            var extra: [RollupKey: RollupCounts] = [:]
             var gaps = GapTotals()
             func add(from: LedgerPosition?, through: LedgerPosition, within: [Range<Int64>], countsGaps: Bool) throws {
+                // From its start the ledger itself tells whose streams there are. Further on the views' keeper does:
+                // asked behind the snapshot, it knows whatever had bound a stream before that position.
+                let streams = from == nil ? [:] : views.sync { $0.streams(of: tenant.id) }
                 var fold = try LedgerFold(
                     disk: ledger, from: from, through: through, books: services.folder.books, streams: streams,
                     within: within)
                 while let result = try fold.next() {
-                    extra.append(contentsOf: result.cells)
+                    for (key, counts) in result.cells { extra[key, default: RollupCounts()] += counts }
                     guard countsGaps else { continue }
                     for gap in result.gaps where query.workstations?.contains(gap.workstation) ?? true {
                         gaps.events += Int128(gap.events)
@@ -52,7 +54,8 @@ struct UsageService: Sendable {
             if let applied, !plan.edges.isEmpty {
                 try add(from: nil, through: applied, within: plan.edges, countsGaps: false)
             }
-            return try snapshot.report(query, tenant: name, workstations: labels, extra: extra, extraGaps: gaps)
+            return try snapshot.report(
+                query, tenant: name, workstations: labels, extra: extra.map { ($0.key, $0.value) }, extraGaps: gaps)
         }
     }
 
@@ -96,7 +99,9 @@ enum InstantText {
         }
         let styles: [Date.ISO8601FormatStyle] = [.iso8601, .iso8601.time(includingFractionalSeconds: true)]
         for style in styles {
-            if let date = try? Date(text, strategy: style) { return Int64((date.timeIntervalSince1970 * 1_000).rounded()) }
+            if let date = try? Date(text, strategy: style) {
+                return Int64((date.timeIntervalSince1970 * 1_000).rounded())
+            }
         }
         throw .instant(text)
     }

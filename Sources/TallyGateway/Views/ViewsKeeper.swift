@@ -30,6 +30,8 @@ actor ViewsKeeper {
     /// The last ordinal that each tenant's views hold, for the metrics.
     private nonisolated let applied = Mutex<[TenantID: UInt64]>([:])
     private var slots: [TenantID: Slot] = [:]
+    /// Tenants whose views could not be moved the last time: said once, not at every try.
+    private var failing: Set<TenantID> = []
 
     @safe nonisolated var unownedExecutor: UnownedSerialExecutor { executor.reference }
 
@@ -119,6 +121,7 @@ actor ViewsKeeper {
         guard slots[tenant] != nil, case .open(let durable)? = board[tenant] else { return }
         do {
             try apply(tenant, through: durable)
+            failing.remove(tenant)
         } catch {
             failed(tenant, error)
             guard error.asksForRebuild else { return }
@@ -153,6 +156,7 @@ actor ViewsKeeper {
             if isDamaged { try replaceFile(of: tenant) } else { try slots[tenant]?.views?.reset() }
             note(0, of: tenant)
             try apply(tenant, through: durable)
+            failing.remove(tenant)
             services.metrics.add(.viewRebuilds)
             services.log(.viewsRebuilt(tenant: name(of: tenant), events: durable.ordinal))
         } catch {
@@ -171,6 +175,7 @@ actor ViewsKeeper {
     private func name(of tenant: TenantID) -> String { slots[tenant]?.tenant.name.text ?? "#\(tenant.value)" }
 
     private func failed(_ tenant: TenantID, _ error: any Error) {
+        guard failing.insert(tenant).inserted else { return }
         services.log(.viewsFailed(tenant: name(of: tenant), reason: "\(error)"))
     }
 }
