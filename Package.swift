@@ -103,7 +103,7 @@ let package = Package(
         proof("TallyModelTests", ["TallyModel"]),
         proof("TallyIOTests", ["TallyIO", "TallyModel"]),
         proof("TallyTransportTests", ["TallyTransport", "TallyTLS", "TallyIO", "TallyModel"]),
-        proof("TallyWireTests", ["TallyWire", "TallyModel", "TallyHash", "TallyLZ4"]),
+        proof("TallyWireTests", ["TallyWire", "TallyProtocol", "TallyModel", "TallyHash", "TallyLZ4"]),
         proof("TallyProtocolTests", ["TallyProtocol", "TallyWire", "TallyModel", "TallyHash"]),
         proof("TallyPricingTests", ["TallyPricing", "TallyRollup", "TallyModel", "TallyWire"]),
         proof("TallyLogTests", ["TallyLog", "TallyIO", "TallyModel", "TallyHash"]),

@@ -23,14 +23,28 @@ enum Vectors {
         return cases
     }
 
+    /// Files of random batches hold millions of digits, so they are read as bytes.
     static func bytes(_ hex: String) throws -> [UInt8] {
         let digits = Array(hex.utf8)
         guard digits.count % 2 == 0 else { throw Missing(description: "half a byte") }
-        return try stride(from: 0, to: digits.count, by: 2).map { place in
-            guard let text = String(bytes: digits[place...place + 1], encoding: .ascii),
-                let byte = UInt8(text, radix: 16)
-            else { throw Missing(description: "no hexadecimal digits") }
-            return byte
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(digits.count / 2)
+        var place = 0
+        while place < digits.count {
+            guard let high = nibble(digits[place]), let low = nibble(digits[place + 1]) else {
+                throw Missing(description: "no hexadecimal digits")
+            }
+            bytes.append(high << 4 | low)
+            place += 2
+        }
+        return bytes
+    }
+
+    private static func nibble(_ digit: UInt8) -> UInt8? {
+        switch digit {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+        default: nil
         }
     }
 

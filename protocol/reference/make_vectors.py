@@ -943,6 +943,13 @@ def frames_invalid() -> List[Case]:
     for bit in (1, 15):
         add("TG-2-7", "hello_flags bit %d" % bit, hello(hello_flags=1 << bit), "gateway", "hello")
         add("TG-2-7", "welcome_flags bit %d" % bit, welcome(welcome_flags=1 << bit), "workstation")
+    for name in ("version", "schema"):
+        backwards = hello(**{name + "_min": 2, name + "_max": 1})
+        add("TG-2-7", "a %s range that ends before it begins" % name, backwards, "gateway", "hello")
+    add("TG-2-7", "a credential of mutual TLS", hello(credential_kind=0), "gateway", "hello")
+    zero = "00" * 16
+    add("TG-2-7", "ADOPT of an absent session", {"type": "ADOPT", "sessions": [SESSION, zero]}, "gateway")
+    add("TG-2-7", "ADOPTED of an absent session", {"type": "ADOPTED", "entries": [dict(ENTRY, session=zero)]}, "workstation")
     for bit in (1, 7):
         add("TG-2-7", "reject_flags bit %d" % bit, dict(reject(1, Refusal("BUSY")), reject_flags=1 << bit), "workstation")
     add("TG-2-7", "credential_kind 2", hello(credential_kind=2), "gateway", "hello")
@@ -1024,6 +1031,15 @@ class Story:
             self.reported += int(frame["reported_nano_usd"])
         return frame
 
+    def finished(self) -> Case:
+        """The case, each HELLO with the chain value after ``highest_held`` where the story comes to know it."""
+        for step in self.case["steps"]:
+            frame = step["frame"]
+            if frame["type"] == "HELLO" and int(frame["highest_held"]) < len(self.chains):
+                frame["highest_chain"] = "%016x" % self.chains[int(frame["highest_held"])]
+                step["bytes"] = frames.encode(frame).hex()
+        return self.case
+
     def ack(self, **fields: Any) -> None:
         self.g(dict(ack(len(self.chains) - 1, self.chains[-1]), **fields))
 
@@ -1035,7 +1051,7 @@ def stories() -> List[Case]:
 
     out = []
     s = Story("TG-6-3", "first connection and two batches")
-    s.hello(5, highest_chain="00000000000000aa", options=[{"id": 0xFACE, "value": "0000"}])
+    s.hello(5, options=[{"id": 0xFACE, "value": "0000"}])
     s.welcome(ignored_options=[0xFACE])
     s.batch([dict(smallest("session_start"), agent="claude_code")] + rows(0, 2))
     s.ack()
@@ -1043,7 +1059,7 @@ def stories() -> List[Case]:
     s.ack(backed_up_through="3")
     s.w({"type": "PING", "opaque": "1122334455667788"})
     s.g({"type": "PONG", "opaque": "1122334455667788"})
-    out.append(s.case)
+    out.append(s.finished())
 
     s = Story("TG-6-2", "reconnect with a replayed batch that is acknowledged again")
     s.hello(4)
@@ -1058,7 +1074,7 @@ def stories() -> List[Case]:
     s.ack()
     s.batch(rows(4, 1))
     s.ack()
-    out.append(s.case)
+    out.append(s.finished())
 
     s = Story("TG-6-2", "batches in flight after a REJECT are dropped in silence; poison is skipped")
     s.hello(6)
@@ -1088,7 +1104,7 @@ def stories() -> List[Case]:
     s.ack()
     s.batch(rows(5, 1))
     s.ack()
-    out.append(s.case)
+    out.append(s.finished())
 
     s = Story("TG-4-9", "a wrong control total and a wrong chain value")
     s.hello(2)
@@ -1100,7 +1116,7 @@ def stories() -> List[Case]:
     s.g(reject(1, Refusal("CHAIN_MISMATCH", 0, 0, 2)))
     s.batch(rows(0, 2))
     s.ack()
-    out.append(s.case)
+    out.append(s.finished())
 
     s = Story("TG-6-4", "pause and resume")
     s.hello(4)
@@ -1114,7 +1130,7 @@ def stories() -> List[Case]:
     s.ack()  # TG-6-5: the same sequence, credit again
     s.batch(rows(2, 2))
     s.ack()
-    out.append(s.case)
+    out.append(s.finished())
 
     s = Story("TG-6-2", "a gap and an overlap")
     s.hello(6)
@@ -1127,7 +1143,7 @@ def stories() -> List[Case]:
     s.g(reject(3, Refusal("SEQUENCE_OVERLAP", 0, 0, 2)))
     s.batch(rows(3, 1))
     s.ack()
-    out.append(s.case)
+    out.append(s.finished())
 
     s = Story("TG-6-6", "takeover by a second connection of the same stream")
     s.hello(4)
@@ -1142,7 +1158,7 @@ def stories() -> List[Case]:
     s.welcome(generation=2)
     s.batch(rows(2, 2))
     s.ack()
-    out.append(s.case)
+    out.append(s.finished())
 
     s = Story("TG-2-3", "a fork found by PROBE")
     s.hello(3)
@@ -1155,7 +1171,7 @@ def stories() -> List[Case]:
     s.g({"type": "CHAIN", "sequence": "0", "known": 1, "chain": "%016x" % ZERO})
     s.w({"type": "PROBE", "sequence": "9"})
     s.g({"type": "CHAIN", "sequence": "9", "known": 0, "chain": "0" * 16})
-    out.append(s.case)
+    out.append(s.finished())
 
     s = Story("TG-2-3", "adoption after lost state")
     s.hello(1, hello_flags=1)
@@ -1166,7 +1182,7 @@ def stories() -> List[Case]:
     s.g({"type": "ADOPTED", "flags": 1, "entries": []})
     s.batch(rows(5, 1))
     s.ack()
-    out.append(s.case)
+    out.append(s.finished())
 
     s = Story("TG-6-8", "close")
     s.hello(2)
@@ -1175,7 +1191,7 @@ def stories() -> List[Case]:
     s.ack()
     s.w({"type": "CLOSE", "final": "2"})
     s.ack()
-    out.append(s.case)
+    out.append(s.finished())
 
     s = Story("TG-6-8", "close at a sequence that is not committed")
     s.hello(3)
@@ -1184,7 +1200,7 @@ def stories() -> List[Case]:
     s.ack()
     s.w({"type": "CLOSE", "final": "3"})
     s.g(goaway("PROTOCOL", 2))
-    out.append(s.case)
+    out.append(s.finished())
 
     s = Story("TG-2-6", "no common version")
     s.w(hello(version_min=2, version_max=3))
@@ -1192,7 +1208,7 @@ def stories() -> List[Case]:
     s.connection = 2
     s.w(hello(schema_min=7, schema_max=9))
     s.g(goaway("SCHEMA"))
-    out.append(s.case)
+    out.append(s.finished())
     return out
 
 

@@ -31,6 +31,8 @@ _SEQUENCES = {
     "final",
 }
 
+_ABSENT = "00" * 16
+
 TYPES: Dict[int, Dict[str, Any]] = {frame["type"]: frame for frame in SCHEMA["frames"]}
 NAMES: Dict[str, Dict[str, Any]] = {frame["name"]: frame for frame in SCHEMA["frames"]}
 
@@ -129,7 +131,18 @@ def _write_field(field: Dict[str, Any], value: Any, out: List[bytes]) -> None:
 def _check_frame(frame: Frame) -> None:
     """What one field alone does not show (TG-2-5, TG-2-7)."""
     type = frame["type"]
-    if type == "BATCH":
+    if type == "HELLO":
+        if frame["version_min"] > frame["version_max"] or frame["schema_min"] > frame["schema_max"]:
+            raise FrameError("a range that ends before it begins")
+        if frame["credential_kind"] == 0 and frame["credential"]:
+            raise FrameError("a credential of mutual TLS")
+    elif type == "ADOPT":
+        if _ABSENT in frame["sessions"]:
+            raise FrameError("an absent session")
+    elif type == "ADOPTED":
+        if any(entry["session"] == _ABSENT for entry in frame["entries"]):
+            raise FrameError("an absent session")
+    elif type == "BATCH":
         first, count = int(frame["first"]), frame["count"]
         if first == 0 or first + max(count, 1) - 1 > LIMITS["sequence_max"]:
             raise FrameError("events outside 1 to 2^56 - 1")

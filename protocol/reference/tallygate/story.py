@@ -39,6 +39,9 @@ class Follower:
         at = int(frame["acknowledged"])
         if at <= self.head and int(frame["acknowledged_chain"], 16) != self.chains[at]:
             return "acknowledged_chain is not the value after %d" % at
+        highest = int(frame["highest_held"])
+        if highest and highest <= self.head and int(frame["highest_chain"], 16) != self.chains[highest]:
+            return "highest_chain is not the value after %d" % highest
         return None
 
     def on_welcome(self, frame: frames.Frame, later: List[frames.Frame]) -> Optional[str]:
