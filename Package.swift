@@ -110,6 +110,8 @@ let package = Package(
         proof("TallyStorageTests", ["TallyStorage", "TallyModel", grdb]),
         proof("TallyWorkstationTests", ["TallyWorkstation", "TallyGenerator", "TallyLog", "TallyIO", "TallyModel"]),
         proof("TallyGeneratorTests", ["TallyGenerator", "TallyPricing", "TallyModel"]),
+        // The programs themselves, as a person runs them.
+        proof("EndToEndTests", ["tallygate", "tally", "tallygen"]),
         proof("TidyTests", []),
     ]
 )

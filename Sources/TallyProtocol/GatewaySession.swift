@@ -80,7 +80,8 @@ package struct GatewaySession: Sendable {
         }
         guard hello.versions.overlaps(offer.versions) else { return .goaway(end(.version)) }
         guard hello.schemas.overlaps(offer.schemas) else { return .goaway(end(.schema)) }
-        guard hello.lowestHeld <= hello.highestHeld, (hello.lowestHeld == .zero) == (hello.highestHeld == .zero), hello.highestHeld.value <= Limits.sequenceMax,
+        guard hello.lowestHeld <= hello.highestHeld, (hello.lowestHeld == .zero) == (hello.highestHeld == .zero),
+            hello.highestHeld.value <= Limits.sequenceMax,
             hello.acknowledged.sequence.value <= Limits.sequenceMax,
             hello.highestHeld == .zero || hello.acknowledged.sequence <= hello.highestHeld
         else { return .goaway(end(.protocol)) }
@@ -134,7 +135,9 @@ package struct GatewaySession: Sendable {
     }
 
     /// A newer HELLO has taken the stream over. Nil where the session had ended already.
-    package mutating func supersede() -> GoAway? { phase == .closed ? nil : end(.superseded, after: Limits.supersededReconnect) }
+    package mutating func supersede() -> GoAway? {
+        phase == .closed ? nil : end(.superseded, after: Limits.supersededReconnect)
+    }
 
     /// The credential was revoked.
     package mutating func revoke() -> GoAway? { phase == .closed ? nil : end(.revoked, after: Limits.revokedReconnect) }
@@ -145,7 +148,9 @@ package struct GatewaySession: Sendable {
     // MARK: Helpers
 
     private func differs(_ hello: Hello, at cursor: Cursor) -> Bool {
-        if hello.highestHeld != .zero, hello.highestHeld == cursor.sequence { return hello.highestChain != cursor.chain }
+        if hello.highestHeld != .zero, hello.highestHeld == cursor.sequence {
+            return hello.highestChain != cursor.chain
+        }
         if hello.acknowledged.sequence != .zero, hello.acknowledged.sequence == cursor.sequence {
             return hello.acknowledged.chain != cursor.chain
         }

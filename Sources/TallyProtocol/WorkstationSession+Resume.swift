@@ -28,7 +28,9 @@ extension WorkstationSession {
         asked = min(welcome.committed.sequence, view.highest)
         phase = .comparing
         if asked == .zero { return agreed() }
-        if asked == view.highest { ours = view.highestChain } else if asked == view.acknowledged.sequence {
+        if asked == view.highest {
+            ours = view.highestChain
+        } else if asked == view.acknowledged.sequence {
             ours = view.acknowledged.chain
         } else {
             return .needChain(at: asked)
@@ -57,7 +59,8 @@ extension WorkstationSession {
         let isWhole =
             credit == .paused
             || (credit.events >= welcome.batchEventsMax && credit.bytes >= welcome.batchBodyBytesMax)
-        return versions.contains(welcome.version) && schemas.contains(welcome.schema) && isWhole && welcome.batchEventsMax > 0
+        return versions.contains(welcome.version) && schemas.contains(welcome.schema) && isWhole
+            && welcome.batchEventsMax > 0
             && welcome.batchBodyBytesMax >= Limits.sendRoomBytesMin
             && welcome.committed.sequence.value <= Limits.sequenceMax && welcome.tenantKey.count == 32
     }

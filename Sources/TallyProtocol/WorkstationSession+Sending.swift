@@ -14,7 +14,8 @@ extension WorkstationSession {
         guard last >= next.value, UInt64(credit.bytes) > flight.bytes else { return nil }
         let room = UInt32(clamping: UInt64(credit.bytes) - flight.bytes)
         guard flight.isEmpty || room >= Limits.sendRoomBytesMin else { return nil }
-        var events = min(UInt32(clamping: last.subtractingReportingOverflow(next.value - 1).partialValue),
+        var events = min(
+            UInt32(clamping: last.subtractingReportingOverflow(next.value - 1).partialValue),
             min(welcome.batchEventsMax, UInt32(Limits.batchEventsMax)))
         if next <= suspectThrough {
             let left = UInt32(clamping: suspectThrough.value - next.value + 1)

@@ -14,7 +14,8 @@ struct Usage: ParsableCommand {
     var by = "day"
     @Option(name: .long, help: ArgumentHelp("From this instant on.", valueName: "instant")) var since: String?
     @Option(name: .long, help: ArgumentHelp("Before this instant.", valueName: "instant")) var until: String?
-    @Option(name: .long, help: ArgumentHelp("Cut days and hours in this zone, such as Europe/Berlin.", valueName: "zone"))
+    @Option(
+        name: .long, help: ArgumentHelp("Cut days and hours in this zone, such as Europe/Berlin.", valueName: "zone"))
     var timezone: String?
     @Option(name: .long, help: "Only this model, as its label was sent.") var model: String?
     @Option(name: .long, help: "Only this workstation.") var workstation: String?

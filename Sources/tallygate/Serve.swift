@@ -14,15 +14,18 @@ struct Serve: ParsableCommand {
     var listen: String?
     @Option(
         name: .long,
-        help: ArgumentHelp("The address that workstations reach, if it is not the one listened on.", valueName: "host:port"))
+        help: ArgumentHelp(
+            "The address that workstations reach, if it is not the one listened on.", valueName: "host:port"))
     var address: String?
     @Option(name: .long, help: ArgumentHelp("A JSON file with settings.", valueName: "file"))
     var config: String?
     @Option(
         name: .long,
-        help: ArgumentHelp("Serve /metrics, /healthz and /readyz there: plain HTTP, loopback only.", valueName: "host:port"))
+        help: ArgumentHelp(
+            "Serve /metrics, /healthz and /readyz there: plain HTTP, loopback only.", valueName: "host:port"))
     var metrics: String?
-    @Option(name: .long, help: ArgumentHelp("A certificate chain in PEM instead of the folder's own.", valueName: "file"))
+    @Option(
+        name: .long, help: ArgumentHelp("A certificate chain in PEM instead of the folder's own.", valueName: "file"))
     var certificate: String?
     @Option(name: .long, help: ArgumentHelp("The certificate's private key in PEM.", valueName: "file"))
     var key: String?

@@ -70,15 +70,17 @@ struct RuleTests {
     @Test(
         "Nothing switches a check of the compiler off or is left undone",
         arguments: [
-            "try!", "as!", "@unchecked Sendable", "nonisolated(unsafe)", "@preconcurrency", "@testable", "TO" + "DO",
+            "try!", "as!", "@unchecked Sendable", "nonisolated(unsafe)", "@preconcurrency", "TO" + "DO",
             "FIX" + "ME", "XX" + "X", "HA" + "CK", "unimplemented",
         ])
     func bannedWords(word: String) {
         var found: [String] = []
         for file in repository.swiftFiles(in: Self.garden) where !file.path.hasPrefix("Tests/TidyTests") {
-            for (index, line) in file.lines.enumerated()
-            where word.allSatisfy(\.isLetter) ? line.hasWord(word) : line.contains(word) {
-                found.append("\(file.path):\(index + 1)")
+            // Words that say "later" may not even stand in a comment; the switches of the compiler may be spoken of.
+            let isWord = word.allSatisfy(\.isLetter)
+            let lines = isWord ? file.lines.enumerated().map { ($0.offset + 1, $0.element) } : file.code
+            for (number, line) in lines where isWord ? line.hasWord(word) : line.contains(word) {
+                found.append("\(file.path):\(number)")
             }
         }
         #expect(found == [])
@@ -103,19 +105,6 @@ struct RuleTests {
         var found: [String] = []
         for file in repository.swiftFiles(in: ["Sources"]) where free.contains(file.target) {
             for (number, line) in file.code where line.contains("import Foundation") {
-                found.append("\(file.path):\(number)")
-            }
-        }
-        #expect(found == [])
-    }
-
-    @Test("Content words never name a stored property outside the parsers")
-    func contentDiesInTheParsers() {
-        let parsers = "Sources/TallyWorkstation/Sources/"
-        let words = ["var prompt", "var completion", "var toolArguments", "let prompt", "let completion"]
-        var found: [String] = []
-        for file in repository.swiftFiles(in: ["Sources"]) where !file.path.hasPrefix(parsers) {
-            for (number, line) in file.code where words.contains(where: { line.hasWord($0) }) {
                 found.append("\(file.path):\(number)")
             }
         }

@@ -28,6 +28,7 @@ actor LedgerKeeper {
     private nonisolated let mailbox = Mutex(Mailbox())
     private nonisolated let services: Services
     private nonisolated let board: TenantBoard
+    private nonisolated let seen: SeenNotes
     /// Told, on this queue, which tenants have more that is durable.
     private nonisolated let onDurable: @Sendable ([TenantID]) -> Void
 
@@ -43,6 +44,7 @@ actor LedgerKeeper {
         self.services = services
         self.board = board
         self.onDurable = onDurable
+        seen = SeenNotes(catalog: services.folder.catalog, log: services.log)
         let facts = try? services.folder.fileSystem()
         let mayFlush = facts?.flushesDriveOnSyncfs ?? false
         fileSystem = mayFlush ? try? FileSystemBarrier.open(on: services.folder.directory) : nil
@@ -98,6 +100,7 @@ actor LedgerKeeper {
             do { try box.desk.ledger.close() } catch { services.log(.commitFailed(reason: "\(error)")) }
         }
         desks = [:]
+        seen.flush()
     }
 
     // MARK: A round
@@ -315,6 +318,7 @@ actor LedgerKeeper {
         for (number, request) in box.desk.claims {
             guard let (claim, ticket) = box.desk.claim(of: number, oldestTimeMs: oldest, nowMs: now) else { continue }
             post(.claimed(claim, ticket), to: request.connection)
+            seen.note(request.workstation, atMs: now)
         }
         box.desk.claims.removeAll()
         for connection in box.desk.closings { post(.closed, to: connection) }

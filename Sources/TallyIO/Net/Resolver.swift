@@ -1,10 +1,11 @@
+import Dispatch
+package import TallyModel
+
 #if canImport(Glibc)
 import Glibc
 #else
 import Darwin
 #endif
-import Dispatch
-package import TallyModel
 
 /// A host that has no address: its name and the resolver's reason.
 package struct ResolveError: Error, Hashable, Sendable, CustomStringConvertible {

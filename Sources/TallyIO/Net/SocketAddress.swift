@@ -1,10 +1,10 @@
+package import TallyModel
+
 #if canImport(Glibc)
 import Glibc
 #else
 import Darwin
 #endif
-
-package import TallyModel
 
 /// An IPv4 or IPv6 address with its TCP port, as a plain value.
 package enum SocketAddress: Hashable, Sendable, CustomStringConvertible {

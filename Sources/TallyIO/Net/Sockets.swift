@@ -1,10 +1,11 @@
+import TallyModel
+
 #if canImport(Glibc)
 import CPlatform
 import Glibc
 #else
 import Darwin
 #endif
-import TallyModel
 
 /// TCP sockets that never block: made, listening, accepted, connecting.
 ///

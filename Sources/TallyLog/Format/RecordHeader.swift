@@ -1,6 +1,6 @@
-package import TallyModel
 import TallyHash
 import TallyIO
+package import TallyModel
 
 /// What a record is. The raw values are the format's and never change their meaning.
 package enum RecordKind: UInt8, CaseIterable, Hashable, Sendable {

@@ -1,6 +1,6 @@
-package import TallyModel
 import TallyHash
 import TallyIO
+package import TallyModel
 
 /// The first 128 bytes of a segment. Little-endian:
 ///

@@ -1,6 +1,5 @@
 package import TallyIO
 
-
 /// All files of a gateway, under one lock:
 ///
 /// ```

@@ -51,7 +51,8 @@ package struct LedgerFold: ~Copyable {
         result = Result()
         var bytes = 0
         while bytes < bytesMax, !aggregator.isFull {
-            guard let record = try isWaiting ? (nil, []) : replay.next(within).map({ (Optional($0.draft), $0.body) }) else {
+            guard let record = try isWaiting ? (nil, []) : replay.next(within).map({ (Optional($0.draft), $0.body) })
+            else {
                 break
             }
             if let draft = record.0 { try note(draft, record.1) }

@@ -1,7 +1,7 @@
+import TallyHash
 package import TallyIO
 package import TallyLog
 package import TallyModel
-import TallyHash
 package import TallyWire
 
 /// Reads a tenant's ledger record by record: recovery, views, reports and `verify` all go through here.
