@@ -108,6 +108,13 @@ let package = Package(
         proof("TallyPricingTests", ["TallyPricing", "TallyRollup", "TallyModel", "TallyWire"]),
         proof("TallyLogTests", ["TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
         proof("TallyStorageTests", ["TallyStorage", "TallyModel", grdb]),
+        proof("TallyHTTPTests", ["TallyHTTP"]),
+        proof(
+            "TallyGatewayTests",
+            [
+                "TallyGateway", "TallyStorage", "TallyLog", "TallyTransport", "TallyTLS", "TallyIO", "TallyProtocol",
+                "TallyWire", "TallyModel", "TallyHash", "TallyPricing", "TallyRollup", "TallyHTTP", "TallyGenerator",
+            ]),
         proof("TallyWorkstationTests", ["TallyWorkstation", "TallyGenerator", "TallyLog", "TallyIO", "TallyModel"]),
         proof("TallyGeneratorTests", ["TallyGenerator", "TallyPricing", "TallyModel"]),
         // The programs themselves, as a person runs them.

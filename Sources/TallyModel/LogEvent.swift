@@ -8,7 +8,8 @@ package enum LogEvent: Sendable {
     case stopping
     case stopped
     case connectionRefused(peer: String, reason: StaticString)
-    case handshakeFailed(peer: String, reason: StaticString)
+    /// `reason` is TLS's failure in our words; it holds no bytes of the peer.
+    case handshakeFailed(peer: String, reason: String)
     case helloRefused(peer: String, reason: String)
     case streamOpened(tenant: String, workstation: String, committed: UInt64, generation: UInt32)
     case connectionClosed(tenant: String, workstation: String, reason: StaticString)
@@ -48,7 +49,7 @@ package enum LogEvent: Sendable {
         case .stopped: ("stopped", [])
         case .connectionRefused(let peer, let reason):
             ("connection refused", [("peer", peer), ("reason", "\(reason)")])
-        case .handshakeFailed(let peer, let reason): ("handshake failed", [("peer", peer), ("reason", "\(reason)")])
+        case .handshakeFailed(let peer, let reason): ("handshake failed", [("peer", peer), ("reason", reason)])
         case .helloRefused(let peer, let reason): ("hello refused", [("peer", peer), ("reason", reason)])
         case .streamOpened(let tenant, let workstation, let committed, let generation):
             (

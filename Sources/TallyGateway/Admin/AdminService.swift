@@ -5,12 +5,14 @@ import TallyStorage
 
 /// Answers operators' commands on an open data folder: the same code whether the asking process is this one or comes
 /// through the folder's socket.
-struct AdminService: Sendable {
+package struct AdminService: Sendable {
     let store: Store
+
+    package init(store: Store) { self.store = store }
 
     private var catalog: Catalog { store.services.folder.catalog }
 
-    func answer(_ call: AdminCall) -> AdminReply {
+    package func answer(_ call: AdminCall) -> AdminReply {
         do {
             return try perform(call)
         } catch let error as AdminError {

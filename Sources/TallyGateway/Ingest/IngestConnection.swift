@@ -15,11 +15,14 @@ final class IngestConnection: ChannelHandler, ShardResident {
     private let context: IngestContext
     private let lane: IngestLane
     private let loop: ShardLoop
-    private let onClosed: (IngestConnection) -> Void
+    private weak var room: IngestRoom?
     private var channel: SecureChannel?
     private var reference: ShardReference<IngestConnection>?
     private var reader = FrameReader(side: .gateway)
     private var session: GatewaySession
+    /// Whose token the workstation showed: looked up again when its stream is claimed.
+    private var tokenHash: TokenHash?
+    private var wasWelcomed = false
     private var timer: TimerID?
     private var request: StreamRequest?
     private var ticket: StreamTicket?
@@ -31,24 +34,24 @@ final class IngestConnection: ChannelHandler, ShardResident {
 
     private var services: Services { context.services }
 
-    init(
-        context: IngestContext, lane: IngestLane, loop: ShardLoop, onClosed: @escaping (IngestConnection) -> Void
-    ) {
-        self.onClosed = onClosed
+    init(context: IngestContext, lane: IngestLane, loop: ShardLoop, room: IngestRoom) {
+        self.room = room
         self.context = context
         self.lane = lane
         self.loop = loop
         session = GatewaySession(offer: GatewayOffer(), now: context.services.clock.now())
-        reference = loop.reside(self)
     }
 
     // MARK: The channel
 
     func opened(_ channel: SecureChannel) {
         self.channel = channel
+        // Not before: a connection whose handshake never began is told nothing, and would stay for ever.
+        reference = loop.reside(self)
         services.metrics.add(.connectionsAccepted)
         services.metrics.add(.connections, 1)
         arm()
+        room?.entered(self)
     }
 
     func received(_ bytes: Span<UInt8>, on channel: SecureChannel) -> Int {
@@ -68,26 +71,23 @@ final class IngestConnection: ChannelHandler, ShardResident {
 
     func closed(_ channel: SecureChannel, _ reason: CloseReason) {
         if self.channel == nil {
-            if case .handshakeFailed = reason {
-                services.metrics.add(.handshakesFailed)
-                services.log(.handshakeFailed(peer: channel.peer.description, reason: reason.word))
-            }
+            services.metrics.add(.handshakesFailed)
+            services.log(.handshakeFailed(peer: channel.peer.description, reason: reason.handshakeText))
         } else {
             services.metrics.add(.connections, -1)
-            if ticket != nil {
+            if wasWelcomed {
                 services.log(
                     .connectionClosed(tenant: tenantName, workstation: workstationName, reason: reason.word))
             }
         }
         session.disconnected()
-        if let ticket {
-            services.metrics.add(.streams, -1)
-            lane.submit(.release(ticket))
-        }
+        ticket = forget(ticket)
+        // Also where the claim has not been answered yet: its answer would find nobody.
+        if let request { lane.submit(.release(request)) }
         if let timer { loop.cancel(timer) }
         if let reference { loop.leave(reference) }
         self.channel = nil
-        onClosed(self)
+        room?.left(self)
     }
 
     // MARK: Frames
@@ -120,7 +120,8 @@ final class IngestConnection: ChannelHandler, ShardResident {
         case .silent: break
         case .goaway(let goaway): end(goaway)
         case .authenticate(let credential):
-            guard let holder = holder(of: credential), let tenant = context.directory.tenant(holder.tenant),
+            tokenHash = hash(of: credential)
+            guard let holder = tokenHash.flatMap(context.directory.holder), let tenant = context.directory.tenant(holder.tenant),
                 let reference
             else { return end(session.end(.unauthenticated, after: .seconds(60))) }
             guard session.authenticated() else { return }
@@ -136,11 +137,11 @@ final class IngestConnection: ChannelHandler, ShardResident {
         }
     }
 
-    private func holder(of credential: TallyWire.Credential) -> TokenHolder? {
+    private func hash(of credential: TallyWire.Credential) -> TokenHash? {
         guard case .token(let bytes) = credential,
             let input = Token.hashInput(presented: String(decoding: bytes, as: UTF8.self))
         else { return nil }
-        return context.directory.holder(of: TokenHash(sha256: SHA256.hash(input)))
+        return TokenHash(sha256: SHA256.hash(input))
     }
 
     /// Where a frame becomes a batch: the session's checks first, then the body.
@@ -259,12 +260,18 @@ final class IngestConnection: ChannelHandler, ShardResident {
     }
 
     private func claimed(_ claim: StreamClaim, _ ticket: StreamTicket) {
+        // A revocation may have passed the keeper before the claim came to it.
+        guard tokenHash.flatMap(context.directory.holder) != nil else {
+            if let goaway = session.revoke() { end(goaway) }
+            return
+        }
         switch session.claimed(claim, now: services.clock.now()) {
-        case .silent: lane.submit(.release(ticket))
+        case .silent: if let request { lane.submit(.release(request)) }
         case .raiseEpoch:
             if let request { lane.submit(.raiseEpoch(request)) }
         case .welcome(let welcome):
             self.ticket = ticket
+            wasWelcomed = true
             reader.phase = .open
             oldestTimeMs = claim.oldestTimeMs
             services.metrics.add(.streams, 1)
@@ -278,7 +285,6 @@ final class IngestConnection: ChannelHandler, ShardResident {
     }
 
     private func committed(_ cursor: GatewaySession.Cursor) {
-        let before = session.committed.sequence.value
         switch session.committed(through: cursor) {
         case .silent: return
         case .ack(let ack): send(.ack(ack))
@@ -286,7 +292,6 @@ final class IngestConnection: ChannelHandler, ShardResident {
             send(.ack(ack))
             end(goaway)
         }
-        services.metrics.add(.eventsCommitted, Int(clamping: cursor.sequence.value - before))
     }
 
     // MARK: Answers
@@ -319,7 +324,7 @@ final class IngestConnection: ChannelHandler, ShardResident {
     }
 
     private func end(_ goaway: GoAway) {
-        if ticket == nil {
+        if !wasWelcomed, goaway.reason != .shutdown {
             services.metrics.add(.hellosRefused)
             services.log(.helloRefused(peer: channel?.peer.description ?? "", reason: "\(goaway.reason)"))
         }

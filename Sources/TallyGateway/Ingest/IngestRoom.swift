@@ -22,13 +22,16 @@ final class IngestRoom: ShardResident {
 
     /// The handler of a new connection.
     func connection() -> any ChannelHandler {
-        let connection = IngestConnection(context: context, lane: lane, loop: loop) { [weak self] ended in
-            self?.connections[ObjectIdentifier(ended)] = nil
-        }
+        IngestConnection(context: context, lane: lane, loop: loop, room: self)
+    }
+
+    /// The connection's handshake is done.
+    func entered(_ connection: IngestConnection) {
         connections[ObjectIdentifier(connection)] = connection
         if isStopping { connection.shutdown() }
-        return connection
     }
+
+    func left(_ connection: IngestConnection) { connections[ObjectIdentifier(connection)] = nil }
 
     /// Commits what was received, acknowledges it, says GOAWAY.
     func shutdown() {

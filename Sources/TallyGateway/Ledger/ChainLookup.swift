@@ -1,3 +1,4 @@
+import TallyIO
 import TallyLog
 import TallyModel
 import TallyStorage
@@ -5,21 +6,41 @@ import TallyWire
 
 /// Finds the chain value after an event by reading the ledger: for PROBE, which a workstation asks a few times in its
 /// life. Only the segments that are left are read; an event that has been purged is unknown.
-enum ChainLookup {
-    static func find(
-        in ledger: borrowing TenantLedger, stream number: UInt32, at sequence: Sequence64
-    ) throws(LedgerError) -> ChainValue? {
-        if let stream = ledger.state.streams[number], sequence == .zero { return Chain.initial(stream.id) }
-        var replay = try LedgerReplay(disk: ledger.readable, from: nil, through: ledger.durable.ordinal)
-        while let record = try replay.next() {
+struct ChainLookup: Sendable {
+    let ledger: Directory
+    /// The last ordinal to read.
+    let durable: UInt64
+    /// The stream's number in this ledger.
+    let number: UInt32
+    let stream: StreamID
+
+    /// Passes over the records without decoding them; then decodes the one that holds the event, if it ends behind it.
+    func chain(at sequence: Sequence64) throws(LedgerError) -> ChainValue? {
+        if sequence == .zero { return Chain.initial(stream) }
+        var replay = try LedgerReplay(disk: ledger, from: nil, through: durable)
+        var before: LedgerPosition?
+        while let record = try replay.next([]) {
             let draft = record.draft
-            guard draft.stream == number, draft.count > 0, draft.firstSequence <= sequence else { continue }
-            let last = draft.firstSequence.value + UInt64(draft.count) - 1
-            if last == sequence.value { return draft.chainAfter }
-            guard draft.kind == .batch, last > sequence.value else { continue }
-            let rows = Int(sequence.value - draft.firstSequence.value) + 1
-            return Chain.advance(draft.chainBefore, over: replay.batch, rows: 0..<rows)
+            if draft.stream == number, draft.count > 0, draft.firstSequence <= sequence {
+                let last = draft.firstSequence.value + UInt64(draft.count) - 1
+                if last == sequence.value { return draft.chainAfter }
+                if last > sequence.value {
+                    guard draft.kind == .batch else { return nil }
+                    return try chain(at: sequence, inRecordAfter: before)
+                }
+            }
+            before = replay.position
         }
         return nil
+    }
+
+    private func chain(
+        at sequence: Sequence64, inRecordAfter position: LedgerPosition?
+    ) throws(LedgerError) -> ChainValue? {
+        var replay = try LedgerReplay(disk: ledger, from: position, through: durable)
+        guard let record = try replay.next(), record.draft.kind == .batch else { return nil }
+        let rows = Int(sequence.value - record.draft.firstSequence.value) + 1
+        guard rows <= replay.batch.count else { return nil }
+        return Chain.advance(record.draft.chainBefore, over: replay.batch, rows: 0..<rows)
     }
 }

@@ -24,8 +24,8 @@ enum LedgerCommand: Sendable {
     case skip(SkipAppend)
     /// The stream ends for good at its committed sequence.
     case close(StreamTicket, connection: ShardReference<IngestConnection>)
-    /// The connection has gone.
-    case release(StreamTicket)
+    /// The connection has gone, whatever has become of its claim.
+    case release(StreamRequest)
     /// What the chain was after `sequence`.
     case probe(StreamTicket, sequence: Sequence64, connection: ShardReference<IngestConnection>)
     /// The workstation proves that acknowledged data is missing: draw a new epoch, then claim.

@@ -23,11 +23,14 @@ struct LedgerDesk: ~Copyable {
     /// Connections that wait for the barrier before they are welcomed.
     var claims: [(number: UInt32, request: StreamRequest)] = []
     var closings: [ShardReference<IngestConnection>] = []
+    /// Events that the metrics have been told of.
+    var eventsTold: UInt64
     /// The last generation given to each stream. Memory suffices: no connection outlives the process.
     private var generations: [UInt32: Generation] = [:]
 
     init(tenant: Tenant, ledger: consuming TenantLedger) {
         self.tenant = tenant
+        eventsTold = ledger.state.events
         self.ledger = ledger
     }
 
@@ -63,10 +66,16 @@ struct LedgerDesk: ~Copyable {
         return connection.map { $0 == live.connection } ?? true
     }
 
-    mutating func release(_ ticket: StreamTicket) {
-        guard holds(ticket) else { return }
-        live[ticket.number] = nil
-        claims.removeAll { $0.number == ticket.number }
+    /// Whether the stream is still the connection's that asked for it.
+    func holds(_ request: StreamRequest) -> Bool {
+        guard let number = ledger.state.stream(request.stream)?.number else { return false }
+        return live[number]?.connection == request.connection
+    }
+
+    mutating func release(_ request: StreamRequest) {
+        guard holds(request), let number = ledger.state.stream(request.stream)?.number else { return }
+        live[number] = nil
+        claims.removeAll { $0.number == number }
     }
 
     /// What a claimed stream's connection is welcomed with. The barrier has covered everything appended.

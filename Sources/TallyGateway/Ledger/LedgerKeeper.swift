@@ -31,12 +31,17 @@ actor LedgerKeeper {
     private nonisolated let seen: SeenNotes
     /// Told, on this queue, which tenants have more that is durable.
     private nonisolated let onDurable: @Sendable ([TenantID]) -> Void
+    /// Reads old records for PROBE, away from the appends.
+    private nonisolated let lookups = DispatchQueue(label: "tallygate.lookups", qos: .utility)
 
     private var desks: [TenantID: DeskBox] = [:]
     private var policy: CommitPolicy
     private var fileSystem: FileSystemBarrier?
     private var outbox: [ObjectIdentifier: (shard: Shard, news: [Delivery])] = [:]
     private var dirty: Set<TenantID> = []
+    /// The disk was full at the last barrier.
+    private var isPaused = false
+    private var isRetrying = false
 
     @safe nonisolated var unownedExecutor: UnownedSerialExecutor { executor.reference }
 
@@ -78,7 +83,7 @@ actor LedgerKeeper {
             let folder = try services.folder.tenantDirectory(tenant)
             let ledger = try TenantLedger(
                 tenant: tenant, folder: folder, book: services.folder.books.current.id.value,
-                viewsThrough: viewsThrough, nowMs: services.clock.wallMs())
+                viewsThrough: viewsThrough, nowMs: services.clock.wallMs(), options: services.logOptions)
             board.set(tenant.id, .open(durable: ledger.durable))
             desks[tenant.id] = DeskBox(LedgerDesk(tenant: tenant, ledger: ledger))
             services.metrics.set(.tenants, desks.count)
@@ -134,10 +139,9 @@ actor LedgerKeeper {
                 try desk.append(append, nowMs: nowMs)
             } refused: { .refused(first: append.skip.first, $0) }
         case .close(let ticket, let connection): close(ticket, connection)
-        case .release(let ticket): desks[ticket.tenant]?.desk.release(ticket)
+        case .release(let request): desks[request.tenant]?.desk.release(request)
         case .probe(let ticket, let sequence, let connection):
-            let value = desks[ticket.tenant].flatMap { chain(of: ticket, at: sequence, in: $0) }
-            post(.chain(sequence: sequence, value: value), to: connection)
+            probe(ticket, sequence, connection)
         case .raiseEpoch(let request): raiseEpoch(request)
         case .revoke(let workstation): revoke(workstation)
         case .perform(let body): body(self)
@@ -190,6 +194,7 @@ actor LedgerKeeper {
         services.log(.tenantQuarantined(tenant: box.desk.tenant.name.text, reason: reason))
         for live in box.desk.live.values { post(.claimFailed(.storage, reconnectMs: 60_000), to: live.connection) }
         dirty.remove(tenant)
+        services.metrics.set(.tenants, desks.count)
     }
 
     // MARK: Streams
@@ -227,13 +232,20 @@ actor LedgerKeeper {
 
     private func raiseEpoch(_ request: StreamRequest) {
         guard let box = desks[request.tenant] else { return claim(request) }
+        // Taken over meanwhile: the newer connection will prove the same loss.
+        guard box.desk.holds(request) else { return }
         let epoch = StoreEpoch(Random.uint64())
         do {
             try services.folder.catalog.renewEpoch(of: request.tenant, to: epoch, by: services.stamp())
+            try makeRoom(box)
             try box.desk.ledger.raiseEpoch(to: epoch, nowMs: services.clock.wallMs())
             services.log(.epochRaised(tenant: box.desk.tenant.name.text))
+        } catch let error as LedgerError {
+            return fail(request.tenant, error, request.connection)
         } catch {
-            quarantine(request.tenant, "\(error)")
+            // The catalog's disk is full, or the catalog is busy: the workstation comes again.
+            services.log(.commitFailed(reason: "\(error)"))
+            return post(.claimFailed(.storage, reconnectMs: 5_000), to: request.connection)
         }
         claim(request)
     }
@@ -247,10 +259,19 @@ actor LedgerKeeper {
         }
     }
 
-    /// The chain value after `sequence`, looked up in the ledger; nil where it no longer tells.
-    private func chain(of ticket: StreamTicket, at sequence: Sequence64, in box: DeskBox) -> ChainValue? {
-        guard box.desk.holds(ticket) else { return nil }
-        return try? ChainLookup.find(in: box.desk.ledger, stream: ticket.number, at: sequence)
+    /// Answers with the chain value after `sequence`, or with nil where the ledger no longer tells. It may take the
+    /// reading of a whole ledger, for which no other tenant's commit shall wait.
+    private func probe(_ ticket: StreamTicket, _ sequence: Sequence64, _ connection: ShardReference<IngestConnection>) {
+        guard let box = desks[ticket.tenant], box.desk.holds(ticket),
+            let stream = box.desk.ledger.state.streams[ticket.number]
+        else { return post(.chain(sequence: sequence, value: nil), to: connection) }
+        let lookup = ChainLookup(
+            ledger: box.desk.ledger.readable, durable: box.desk.ledger.durable.ordinal, number: ticket.number,
+            stream: stream.id)
+        lookups.async {
+            let value = try? lookup.chain(at: sequence)
+            connection.async { $0.hear(.chain(sequence: sequence, value: value)) }
+        }
     }
 
     // MARK: The barrier
@@ -268,7 +289,8 @@ actor LedgerKeeper {
         } catch {
             if case .system(let cause) = error, cause.isNoSpace {
                 // The records stay in memory; nothing was promised. The next round tries again.
-                services.log(.diskPaused(freeBytes: (try? services.folder.fileSystem().freeBytes) ?? 0))
+                if !isPaused { services.log(.diskPaused(freeBytes: freeBytes)) }
+                isPaused = true
                 retryLater()
                 return
             }
@@ -279,10 +301,16 @@ actor LedgerKeeper {
             services.metrics.add(.commits)
             services.metrics.add(.commitNanoseconds, Int(clamping: services.clock.now().since(started).wholeNanoseconds))
         }
-        for tenant in dirty { settle(tenant) }
+        if isPaused { services.log(.diskResumed(freeBytes: freeBytes)) }
+        isPaused = false
+        // A tenant may also have become durable by a roll, or in a round that then failed for another tenant.
+        var moved: [TenantID] = []
+        for tenant in dirty where settle(tenant) { moved.append(tenant) }
         dirty.removeAll(keepingCapacity: true)
-        if !written.isEmpty { onDurable(written) }
+        if !moved.isEmpty { onDurable(moved) }
     }
+
+    private var freeBytes: UInt64 { (try? services.folder.fileSystem().freeBytes) ?? 0 }
 
     private func makeDurable(_ tenants: [TenantID]) throws(LogError) {
         switch policy.barrier(dirtyTenants: tenants.count) {
@@ -299,14 +327,26 @@ actor LedgerKeeper {
         }
     }
 
+    /// One at a time, however many rounds fail meanwhile.
     private func retryLater() {
-        executor.queue.asyncAfter(deadline: .now() + .seconds(1)) { self.assumeIsolated { $0.round() } }
+        guard !isRetrying else { return }
+        isRetrying = true
+        executor.queue.asyncAfter(deadline: .now() + .seconds(1)) {
+            self.assumeIsolated { keeper in
+                keeper.isRetrying = false
+                keeper.round()
+            }
+        }
     }
 
-    /// A tenant's appends are durable: acknowledge them, welcome who waits.
-    private func settle(_ tenant: TenantID) {
-        guard let box = desks[tenant] else { return }
-        board.set(tenant, .open(durable: box.desk.ledger.durable))
+    /// A tenant's appends are durable: acknowledge them, welcome who waits. True where there is more that is durable.
+    private func settle(_ tenant: TenantID) -> Bool {
+        guard let box = desks[tenant] else { return false }
+        let standing = TenantBoard.Standing.open(durable: box.desk.ledger.durable)
+        let hasMoved = board[tenant] != standing
+        if hasMoved { board.set(tenant, standing) }
+        services.metrics.add(.eventsCommitted, Int(clamping: box.desk.ledger.state.events - box.desk.eventsTold))
+        box.desk.eventsTold = box.desk.ledger.state.events
         for number in box.desk.advanced {
             guard let live = box.desk.live[number], let stream = box.desk.ledger.state.streams[number] else { continue }
             post(
@@ -323,6 +363,7 @@ actor LedgerKeeper {
         box.desk.claims.removeAll()
         for connection in box.desk.closings { post(.closed, to: connection) }
         box.desk.closings.removeAll()
+        return hasMoved
     }
 
     // MARK: Answers

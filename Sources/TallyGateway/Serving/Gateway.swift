@@ -1,6 +1,6 @@
 import Foundation
-import TallyIO
-import TallyModel
+package import TallyIO
+package import TallyModel
 import TallyStorage
 import TallyTLS
 import TallyTransport
@@ -9,7 +9,7 @@ import TallyTransport
 ///
 /// Starting: ledgers recovered, certificate, then the port. Stopping: no new connections, what was received is committed
 /// and acknowledged, connections end, views catch up.
-final class Gateway: Sendable {
+package final class Gateway: Sendable {
     private let store: Store
     private let services: Services
     private let shards: [Shard]
@@ -19,10 +19,10 @@ final class Gateway: Sendable {
     private let metricsServer: MetricsServer?
 
     /// Where it listens: the port that was taken, where 0 was asked for.
-    let address: HostPort
-    var metricsAddress: SocketAddress? { metricsServer?.address }
+    package let address: HostPort
+    package var metricsAddress: SocketAddress? { metricsServer?.address }
 
-    init(settings: Settings, services: Services) throws {
+    package init(settings: Settings, services: Services) throws {
         self.services = services
         let store = try Store(services: services)
         self.store = store
@@ -66,7 +66,7 @@ final class Gateway: Sendable {
     private let certificate: CertificateHolder
 
     /// Remembers the address for `enroll` and opens the doors for commands and scrapers.
-    func open(publicAddress: HostPort?) throws {
+    package func open(publicAddress: HostPort?) throws {
         let catalog = services.folder.catalog
         try catalog.set(.listenAddress, to: address.description, by: services.stamp())
         if let publicAddress {
@@ -79,7 +79,7 @@ final class Gateway: Sendable {
     }
 
     /// Drains and stops; returns when all is durable, at the latest after `Limits.drainTimeout` and a little.
-    func stop() {
+    package func stop() {
         services.metrics.set(.isReady, 0)
         services.log(.stopping)
         listener.stop()

@@ -7,8 +7,11 @@ package import TallyModel
 package struct LogSink: Sendable {
     private let logger: Logger
 
-    package init(level: TallyModel.LogEvent.Level) {
-        var logger = Logger(label: "tallygate") { _ in LineHandler() }
+    /// `write` gets whole lines with their line feed; tests listen there.
+    package init(
+        level: TallyModel.LogEvent.Level, write: @escaping @Sendable (String) -> Void = StandardError.write
+    ) {
+        var logger = Logger(label: "tallygate") { _ in LineHandler(write: write) }
         logger.logLevel = level.logger
         self.logger = logger
     }
@@ -20,10 +23,11 @@ package struct LogSink: Sendable {
     }
 }
 
-/// One event a line: time, level, message.
+/// One event a line: time (RFC 3339, UTC, milliseconds), level, message.
 private struct LineHandler: LogHandler {
     var logLevel: Logger.Level = .info
     var metadata: Logger.Metadata = [:]
+    let write: @Sendable (String) -> Void
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
@@ -31,14 +35,14 @@ private struct LineHandler: LogHandler {
     }
 
     func log(event: Logging.LogEvent) {
-        let time = Date().formatted(.iso8601.time(includingFractionalSeconds: true))
-        StandardError.write("\(time) \(event.level) \(event.message)\n")
+        let time = Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+        write("\(time) \(event.level) \(event.message)\n")
     }
 }
 
 /// Standard error, whole lines at a time.
 package enum StandardError {
-    package static func write(_ text: String) {
+    @Sendable package static func write(_ text: String) {
         try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
     }
 }
@@ -59,7 +63,9 @@ extension TallyModel.LogEvent.Level {
 extension String {
     /// A value with blanks in quotation marks, its own marks and control characters left out.
     fileprivate var quotedIfNeeded: String {
-        let clean = filter { !$0.isNewline && $0 != "\"" }
-        return clean.contains(" ") || clean.isEmpty ? "\"\(clean)\"" : clean
+        var clean = String.UnicodeScalarView()
+        clean.append(contentsOf: unicodeScalars.filter { $0 != "\"" && $0.properties.generalCategory != .control })
+        let text = String(clean)
+        return text.contains(" ") || text.isEmpty ? "\"\(text)\"" : text
     }
 }

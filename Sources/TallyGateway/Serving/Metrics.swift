@@ -2,8 +2,8 @@ import Synchronization
 import TallyModel
 
 /// The gateway's counters, and their Prometheus text. Numbers only: no label of a metric can hold a peer's text.
-final class Metrics: Sendable {
-    enum Counter: Int, CaseIterable {
+package final class Metrics: Sendable {
+    package enum Counter: Int, CaseIterable {
         case connectionsAccepted, connectionsRefused, handshakesFailed, hellosRefused
         case batchesReceived, batchesDuplicate, batchesRejected, contentRejected
         case eventsCommitted, gapsRecorded, bytesReceived, bodyBytesReceived
@@ -56,7 +56,7 @@ final class Metrics: Sendable {
         }
     }
 
-    enum Gauge: Int, CaseIterable {
+    package enum Gauge: Int, CaseIterable {
         case connections, streams, tenants, viewsLagRecords, isReady
 
         var name: String {
@@ -83,7 +83,7 @@ final class Metrics: Sendable {
     private let counters: [AtomicCell]
     private let gauges: [AtomicCell]
 
-    init() {
+    package init() {
         counters = Counter.allCases.map { _ in AtomicCell() }
         gauges = Gauge.allCases.map { _ in AtomicCell() }
     }
@@ -91,11 +91,11 @@ final class Metrics: Sendable {
     func add(_ counter: Counter, _ amount: Int = 1) { counters[counter.rawValue].add(amount) }
     func add(_ gauge: Gauge, _ amount: Int) { gauges[gauge.rawValue].add(amount) }
     func set(_ gauge: Gauge, _ value: Int) { gauges[gauge.rawValue].set(value) }
-    func value(_ counter: Counter) -> Int { counters[counter.rawValue].value }
-    func value(_ gauge: Gauge) -> Int { gauges[gauge.rawValue].value }
+    package func value(_ counter: Counter) -> Int { counters[counter.rawValue].value }
+    package func value(_ gauge: Gauge) -> Int { gauges[gauge.rawValue].value }
 
     /// The exposition format of Prometheus, version 0.0.4.
-    var text: String {
+    package var text: String {
         var text = "# HELP tallygate_build_info The program's version.\n# TYPE tallygate_build_info gauge\n"
         text += "tallygate_build_info{version=\"\(ProgramVersion.text)\"} 1\n"
         for counter in Counter.allCases {

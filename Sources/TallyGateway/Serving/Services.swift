@@ -1,36 +1,53 @@
 import TallyIO
+package import TallyLog
 import TallyModel
-import TallyStorage
+package import TallyStorage
 
 /// What every part of a running gateway may use: the folder, the clocks, the counters, the log.
-struct Services: Sendable {
-    let folder: DataFolder
-    let metrics: Metrics
+package struct Services: Sendable {
+    package let folder: DataFolder
+    package let metrics: Metrics
     let log: LogSink
     let clock: GatewayClock
     let faults: Faults
     /// The process cannot go on: what it promised is safe, what it has not promised is not. Does not return.
     let onFatal: @Sendable (String) -> Void
+    /// The sizes of the ledgers' segments; tests take smaller ones.
+    let logOptions: LogOptions
+
+    package init(
+        folder: DataFolder, metrics: Metrics, log: LogSink, clock: GatewayClock, faults: Faults,
+        onFatal: @escaping @Sendable (String) -> Void, logOptions: LogOptions = LogOptions()
+    ) {
+        self.folder = folder
+        self.metrics = metrics
+        self.log = log
+        self.clock = clock
+        self.faults = faults
+        self.onFatal = onFatal
+        self.logOptions = logOptions
+    }
 
     func stamp() -> Stamp { Stamp(actor: .gateway, timeMs: clock.wallMs()) }
 }
 
 /// The clocks, in one place.
-struct GatewayClock: Sendable {
+package struct GatewayClock: Sendable {
+    package init() {}
     func wallMs() -> Int64 { WallClock.nowMs() }
     func now() -> MonotonicInstant { MonotonicInstant(nanoseconds: UInt64(clamping: MonotonicClock.nowNanoseconds())) }
 }
 
 /// Faults that tests inject into a real process through its environment. Each says so in the log when it is in force.
-struct Faults: Sendable {
+package struct Faults: Sendable {
     /// TALLYGATE_FAULT_VIEWS_DELAY_MS: views are held back so long behind the ledger.
-    let viewsDelay: Duration
+    package let viewsDelay: Duration
 
-    static let none = Faults(viewsDelay: .zero)
+    package static let none = Faults(viewsDelay: .zero)
 
-    init(viewsDelay: Duration) { self.viewsDelay = viewsDelay }
+    package init(viewsDelay: Duration) { self.viewsDelay = viewsDelay }
 
-    init(environment: [String: String]) {
+    package init(environment: [String: String]) {
         let text = environment["TALLYGATE_FAULT_VIEWS_DELAY_MS"] ?? ""
         viewsDelay = .milliseconds(min(max(Int(text) ?? 0, 0), 3_600_000))
     }

@@ -1,6 +1,6 @@
 import Configuration
 import Foundation
-import TallyModel
+package import TallyModel
 
 /// What `tallygate serve` was told on its command line; nil where a flag is absent.
 package struct SettingsFlags: Sendable {
@@ -27,20 +27,20 @@ package struct SettingsFlags: Sendable {
 }
 
 /// The settings in force: flags over environment (`TALLYGATE_…`) over file over defaults.
-struct Settings: Sendable {
-    var listen: HostPort
+package struct Settings: Sendable {
+    package var listen: HostPort
     /// What workstations are told to connect to, where it is not `listen`.
-    var address: HostPort?
-    var metrics: HostPort?
-    var certificateFile: String?
-    var keyFile: String?
-    var logLevel: LogEvent.Level
-    var shards: Int
+    package var address: HostPort?
+    package var metrics: HostPort?
+    package var certificateFile: String?
+    package var keyFile: String?
+    package var logLevel: LogEvent.Level
+    package var shards: Int
 
     /// The names that the file may hold, and the environment as `TALLYGATE_` with capitals.
     static let keys = ["listen", "address", "metrics", "certificate", "key", "log_level", "shards"]
 
-    static func resolve(
+    package static func resolve(
         flags: SettingsFlags, file: String?, environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws(SettingsError) -> Settings {
         let below = try Sources(file: file, environment: environment)
@@ -153,7 +153,7 @@ private enum SettingValue: Decodable {
 }
 
 /// A setting that cannot be taken: says which, and what would do.
-enum SettingsError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum SettingsError: Error, Hashable, Sendable, CustomStringConvertible {
     case missingListen
     case value(key: String, expected: String)
     case halfCertificate
@@ -162,7 +162,7 @@ enum SettingsError: Error, Hashable, Sendable, CustomStringConvertible {
     case notAnObject(path: String)
     case unknownKey(path: String)
 
-    var description: String {
+    package var description: String {
         switch self {
         case .missingListen:
             "no address to listen on: give --listen HOST:PORT (or TALLYGATE_LISTEN, or \"listen\" in the file)"

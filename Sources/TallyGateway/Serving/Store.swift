@@ -1,19 +1,19 @@
 import TallyIO
 import TallyModel
-import TallyStorage
+package import TallyStorage
 
 /// An open data folder with its ledgers and views: what `serve` runs on, and what a command opens for itself where no
 /// gateway is running.
-final class Store: Sendable {
-    let services: Services
-    let board = TenantBoard()
+package final class Store: Sendable {
+    package let services: Services
+    package let board = TenantBoard()
     let views: ViewsKeeper
     let ledgers: LedgerKeeper
     let directory = TenantDirectory()
     let usage: UsageService
 
     /// Opens every tenant. One that is damaged is quarantined and said so; the others go on.
-    init(services: Services) throws(StorageError) {
+    package init(services: Services) throws(StorageError) {
         self.services = services
         let board = self.board
         let views = ViewsKeeper(services: services, board: board)
@@ -44,7 +44,7 @@ final class Store: Sendable {
     }
 
     /// Makes all durable, lets the views catch up, marks a clean stop.
-    func close() {
+    package func close() {
         ledgers.sync { $0.close() }
         views.sync { $0.finish() }
         try? services.folder.catalog.checkpoint()

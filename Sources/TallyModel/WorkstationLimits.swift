@@ -1,0 +1,33 @@
+/// The workstation's bounds; every one of them is told when it is reached.
+extension Limits {
+    /// Events of one spool record: at 300 bytes each, beside the largest source delta, they fit a log record.
+    package static let spoolRecordEventsMax = 1_024
+    package static let spoolSegmentBytes = 16 << 20
+    /// A full spool stops reading sources: 512 MB, some tens of millions of events.
+    package static let spoolSegmentsMax = 32
+    /// Acknowledged segments are kept until the gateway has backed them up, at most so much and so long.
+    package static let spoolKeptBytesMax = 64 << 20
+    package static let spoolKeptMs: Int64 = 7 * 86_400_000
+    /// Events given up and still held: each gap costs memory.
+    package static let spoolGapsMax = 16_384
+    /// One sync for so much of a scan.
+    package static let spoolUnsyncedBytesMax = 1 << 20
+    /// Batches below this are merged with their neighbours while a backlog is sent.
+    package static let mergeEventsMin = 256
+    package static let mergeEventsMax = 1_024
+
+    package static let dialTimeout: Duration = .seconds(15)
+    package static let handshakeTimeout: Duration = .seconds(10)
+    /// A held request that has not grown for so long is sent; what it grows later is a correction.
+    package static let requestQuietMs: Int64 = 2_000
+    /// Between two searches of a following workstation, where nothing tells of changes.
+    package static let followInterval: Duration = .seconds(1)
+    /// A full search even where the kernel tells of changes: watches can overflow.
+    package static let followFullInterval: Duration = .seconds(30)
+    package static let configBytesMax = 256 << 10
+    package static let tokenBytesMax = 255
+    /// Standard input that waits for the counter.
+    package static let sendChunkBytes = 64 << 10
+    package static let inspectEventsMax = 100_000
+    package static let clientsMax = 16
+}

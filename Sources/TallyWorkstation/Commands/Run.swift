@@ -1,0 +1,133 @@
+import Dispatch
+import Synchronization
+import TallyIO
+import TallyLog
+import TallyModel
+
+/// The engine of a `tally run`, which comes and goes with the settings, and the events that decide about it.
+final class RunHost: Sendable {
+    enum Event: Sendable {
+        case stop
+        case reload
+        case failed(WorkstationError)
+    }
+
+    private let slot = Mutex<EngineHost?>(nil)
+    private let events = Mutex<[Event]>([])
+    private let ready = DispatchSemaphore(value: 0)
+
+    var current: EngineHost? { slot.withLock { $0 } }
+
+    func put(_ engine: EngineHost?) { slot.withLock { $0 = engine } }
+
+    func stop() { tell(.stop) }
+    func reload() { tell(.reload) }
+
+    func tell(_ event: Event) {
+        events.withLock { $0.append(event) }
+        ready.signal()
+    }
+
+    func next(timeoutMs: Int?) -> Event? {
+        if let timeoutMs {
+            guard ready.wait(timeout: .now() + .milliseconds(timeoutMs)) == .success else { return nil }
+        } else {
+            ready.wait()
+        }
+        return events.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+    }
+
+    static func refused(_ reply: Reply) -> Reply {
+        reply.error(WorkstationError.notConnected.description)
+        reply.done(ExitStatus.failure)
+        return reply
+    }
+}
+
+extension Workstation {
+    /// A full disk is waited out this long between two tries.
+    private static var diskRetryMs: Int { 10_000 }
+
+    /// Follows the sources until SIGTERM or SIGINT.
+    package func run() throws(WorkstationError) -> Int32 {
+        let lock = try home.own()
+        guard try home.enrolment() != nil else { throw .notConnected }
+        let host = RunHost()
+        let signals = StopSignals { host.stop() }
+        let door = try RunDoor(home, host)
+        door.open()
+        let shard = try newShard()
+        let outcome: Result<Int32, WorkstationError>
+        do throws(WorkstationError) {
+            outcome = .success(try follow(host, shard))
+        } catch {
+            outcome = .failure(error)
+        }
+        door.close()
+        host.current?.stop()
+        withExtendedLifetime(signals) {}
+        _ = consume lock
+        return try outcome.get()
+    }
+
+    /// Starts the engine, and anew when the settings change or a full disk has stopped it.
+    private func follow(_ host: RunHost, _ shard: Shard) throws(WorkstationError) -> Int32 {
+        var retryMs: Int? = 0
+        while true {
+            switch retryMs == 0 ? nil : host.next(timeoutMs: retryMs) {
+            case .stop: return ExitStatus.success
+            case .reload:
+                stop(host)
+                retryMs = 0
+                continue
+            case .failed(let error):
+                stop(host)
+                guard error.isFullDisk else { throw error }
+                Terminal.writeError("tally: \(error)\n")
+                retryMs = Workstation.diskRetryMs
+                continue
+            case nil: break
+            }
+            guard host.current == nil else { continue }
+            retryMs = try start(host, shard) ? nil : Workstation.diskRetryMs
+        }
+    }
+
+    private func stop(_ host: RunHost) {
+        host.current?.stop()
+        host.put(nil)
+    }
+
+    /// True unless a full disk is in the way. Without a gateway there is nothing to start.
+    private func start(_ host: RunHost, _ shard: Shard) throws(WorkstationError) -> Bool {
+        guard let enrolment = try home.enrolment() else {
+            Terminal.writeError("tally: not connected; waiting for tally connect\n")
+            return true
+        }
+        do throws(WorkstationError) {
+            let engine = try EngineHost(home, homes, shard) { host.tell(.failed($0)) }
+            host.put(engine)
+            Terminal.writeError("tally: following, gateway \(enrolment.gateway)\n")
+            engine.with { engine in
+                engine.notice = { Terminal.writeError("tally: \($0)\n") }
+                engine.follow()
+            } orElse: {
+            }
+            return true
+        } catch {
+            guard error.isFullDisk else { throw error }
+            Terminal.writeError("tally: \(error)\n")
+            return false
+        }
+    }
+}
+
+extension WorkstationError {
+    /// Waiting can help: a person may free some space.
+    var isFullDisk: Bool {
+        switch self {
+        case .system(let error), .log(.system(let error)): error.isNoSpace
+        default: false
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import TallyIO
+import TallyModel
+import TallyWire
+
+/// What `tally status` tells, from the home's files alone: it disturbs nobody.
+struct StatusReport {
+    let home: String
+    let gateway: HostPort?
+    let state: SpoolState
+
+    func text() -> String {
+        var text = "gateway        \(gateway.map { "\($0)" } ?? "not connected")\n"
+        text += "home           \(home)\n"
+        text += "stream         \(state.stream.value.uuidText)\n"
+        text += "spooled        \(state.tip.sequence.value) events\n"
+        text += "acknowledged   \(state.acknowledged.sequence.value) events\n"
+        text += "waiting        \(state.unacknowledged) events\n"
+        text += "dead letters   \(state.deadLetterEvents) events refused by the gateway\n"
+        text += "too old        \(state.tooOld) events left out\n"
+        for source in SourceKind.allCases {
+            text += SyncReport.line(source, now: state.counter.tally(of: source), then: StatusReport.nothing)
+        }
+        return text
+    }
+
+    func json() -> String {
+        let sources = SourceKind.allCases.map { source in
+            let tally = state.counter.tally(of: source)
+            let files = state.counter.files.values.filter { $0.source == source }.count
+            let skipped = SkipReason.allCases.map { "\"\($0.name)\":\(tally[$0])" }.joined(separator: ",")
+            return "\"\(source.name)\":{\"files\":\(files),\"lines\":\(tally.lines),\"usage_events\":\(tally.usageEvents),"
+                + "\"corrections\":\(tally.corrections),\"other_events\":\(tally.otherEvents),"
+                + "\"files_rewritten\":\(tally.filesRewritten),\"skipped\":{\(skipped)}}"
+        }
+        let gateway = gateway.map { "\"\($0)\"" } ?? "null"
+        return "{\"gateway\":\(gateway),\"stream\":\"\(state.stream.value.uuidText)\","
+            + "\"spooled\":\(state.tip.sequence.value),\"acknowledged\":\(state.acknowledged.sequence.value),"
+            + "\"waiting\":\(state.unacknowledged),\"dead_letters\":\(state.deadLetterEvents),"
+            + "\"too_old\":\(state.tooOld),\"gaps\":\(state.gaps.count),"
+            + "\"sources\":{\(sources.joined(separator: ","))}}\n"
+    }
+
+    private static let nothing = [SourceTally](repeating: SourceTally(), count: SourceKind.allCases.count)
+}
+
+extension Workstation {
+    package func status(isJSON: Bool) throws(WorkstationError) -> Int32 {
+        let report = StatusReport(
+            home: home.path, gateway: try home.enrolment()?.gateway, state: try spoolState() ?? SpoolState())
+        Terminal.writeOutput(isJSON ? report.json() : report.text())
+        return ExitStatus.success
+    }
+}

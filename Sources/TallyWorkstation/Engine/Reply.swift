@@ -1,0 +1,85 @@
+import Dispatch
+import Synchronization
+
+/// What a command has to say while it works, from the engine's queue to the thread that waits for it.
+///
+/// The waiting thread takes messages in order until `done`. Progress that nobody has taken yet is replaced by the
+/// next; errors beyond `messagesMax` are counted and told as a number.
+package final class Reply: Sendable {
+    package enum Message: Hashable, Sendable {
+        case output(String)
+        case error(String)
+        /// One line that replaces the one before, for a terminal.
+        case progress(String)
+        case done(Int32)
+    }
+
+    private struct State {
+        var messages: [Message] = []
+        var isDone = false
+        var omitted = 0
+    }
+
+    private static let messagesMax = 10_000
+    private let state = Mutex(State())
+    private let ready = DispatchSemaphore(value: 0)
+
+    package init() {}
+
+    package func output(_ text: String) { put(.output(text)) }
+    package func error(_ text: String) { put(.error("tally: \(text)\n")) }
+    package func progress(_ text: String) { put(.progress(text)) }
+
+    /// The last word; what comes later is dropped.
+    package func done(_ code: Int32) { put(.done(code)) }
+
+    package var isDone: Bool { state.withLock { $0.isDone } }
+
+    private func put(_ message: Message) {
+        let isAdded = state.withLock { state in
+            guard !state.isDone else { return false }
+            if case .progress = message, case .progress? = state.messages.last {
+                state.messages[state.messages.count - 1] = message
+                return false
+            }
+            if case .done = message {
+                state.isDone = true
+                if state.omitted > 0 {
+                    state.messages.append(.error("tally: \(state.omitted) further messages are not shown\n"))
+                    state.omitted = 0
+                    ready.signal()
+                }
+            } else if state.messages.count >= Reply.messagesMax {
+                state.omitted += 1
+                return false
+            }
+            state.messages.append(message)
+            return true
+        }
+        if isAdded { ready.signal() }
+    }
+
+    /// Waits for the next message; nil if none comes in time.
+    package func next(timeoutMs: Int? = nil) -> Message? {
+        if let timeoutMs {
+            guard ready.wait(timeout: .now() + .milliseconds(timeoutMs)) == .success else { return nil }
+        } else {
+            ready.wait()
+        }
+        return state.withLock { $0.messages.isEmpty ? nil : $0.messages.removeFirst() }
+    }
+}
+
+/// Exit codes that a script may rely on.
+package enum ExitStatus {
+    package static let success: Int32 = 0
+    package static let failure: Int32 = 1
+    /// Try again later: everything is spooled (`EX_TEMPFAIL` of sysexits).
+    package static let tryLater: Int32 = 75
+
+    /// How `tally send` ends.
+    package static func ofSend(badLines: UInt64, isSettled: Bool) -> Int32 {
+        if !isSettled { return tryLater }
+        return badLines > 0 ? failure : success
+    }
+}

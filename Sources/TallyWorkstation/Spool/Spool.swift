@@ -1,0 +1,282 @@
+import TallyHash
+import TallyIO
+package import TallyLog
+package import TallyModel
+package import TallyWire
+
+/// The workstation's durable queue: events and reading positions in one log, so that they can never disagree.
+///
+/// Promise: what `sync` returned for is found again after a power loss, and each line of a source gives its
+/// events once. One owner, on one queue. After an error of `append` or `sync` the value is of no use: nothing is
+/// lost, the next start recovers and reads again what was not written.
+package final class Spool {
+    package private(set) var state: SpoolState
+    /// The highest event that is on stable storage: nothing behind it may be sent.
+    package private(set) var durable: Sequence64
+    package let recovery: LogRecovery
+    package let disk: any LogDisk
+    private var log: SegmentLog
+    private var encoder = BatchEncoder()
+    private var unsyncedBytes = 0
+
+    package static var options: LogOptions {
+        var options = LogOptions()
+        options.segmentBytes = Limits.spoolSegmentBytes
+        return options
+    }
+
+    /// Opens the spool or makes a new one, as `stream` or under a name drawn now. The caller holds the home's lock.
+    package init(
+        on disk: any LogDisk, options: LogOptions = Spool.options, stream: StreamID? = nil, nowMs: Int64
+    ) throws(WorkstationError) {
+        self.disk = disk
+        do throws(LogError) {
+            log = try SegmentLog.open(on: disk, options: options)
+        } catch {
+            guard error == .absent else { throw .log(error) }
+            let fresh = SpoolState(newStream: stream ?? StreamID(Bytes16(Random.bytes(16))))
+            let first = Spool.head(fresh, nowMs: nowMs)
+            do throws(LogError) {
+                log = try SegmentLog.create(
+                    on: disk, options: options, lineage: Bytes16(Random.bytes(16)), nowMs: nowMs,
+                    salt: Random.uint64(), first: first)
+            } catch {
+                throw .log(error)
+            }
+        }
+        recovery = log.recovery
+        state = try SpoolState.load(disk, through: log.durable.ordinal)
+        durable = state.tip.sequence
+    }
+
+    /// The counter, for the scan to fill. Drain it with `commit` only.
+    package var counter: Counter {
+        get { state.counter }
+        _modify { yield &state.counter }
+    }
+
+    package var isFull: Bool { log.segments.count > Limits.spoolSegmentsMax }
+    package var isSyncDue: Bool { unsyncedBytes >= Limits.spoolUnsyncedBytesMax }
+    package var hasUnsynced: Bool { unsyncedBytes > 0 }
+
+    // MARK: Appending
+
+    /// Drains the counter into one record. Events before `oldestMs` are dropped and counted.
+    package func commit(nowMs: Int64, oldestMs: Int64) throws(WorkstationError) {
+        guard state.counter.hasChanges else { return }
+        let drained = state.counter.drain()
+        let kept = drained.events.filter { $0.timeMs >= oldestMs }
+        state.tooOld += UInt64(drained.events.count - kept.count)
+        try append(kept, delta: drained.delta, generation: state.generation, nowMs: nowMs)
+    }
+
+    private func append(
+        _ events: [Event], delta: [UInt8], generation: UInt32, nowMs: Int64
+    ) throws(WorkstationError) {
+        let record = makeRecord(events, after: state.tip, delta: delta)
+        var draft = record.draft
+        draft.receivedAtMs = nowMs
+        draft.stream = state.number
+        draft.generation = Generation(generation)
+        let behind = try write(NewRecord(draft, body: record.body, local: record.local))
+        if draft.kind == .batch {
+            let isNoted = state.note(draft, totals: record.totals, behind: behind)
+            precondition(isNoted, "a new record continues the stream")
+        }
+    }
+
+    struct EncodedRecord {
+        var draft: RecordDraft
+        var body: [UInt8]
+        var local: [UInt8]
+        var totals: RunningTotals
+    }
+
+    /// Lays out events as one record behind `cursor`.
+    func makeRecord(
+        _ events: [Event], after cursor: StreamCursor, delta: [UInt8]
+    ) -> EncodedRecord {
+        var draft = RecordDraft(events.isEmpty ? .sourceDelta : .batch)
+        var local = SpoolLocal(tooOld: state.tooOld, totals: cursor.totals)
+        local.delta = delta
+        var body: [UInt8] = []
+        var chain = cursor.chain
+        var start = 0
+        // Each turn takes at least one event.
+        while start < events.count {
+            let part: EncodedBatch
+            do throws(BatchRefusal) {
+                part = try encoder.encode(events.span.extracting(start..<events.count), after: chain)
+            } catch {
+                preconditionFailure("the counter makes valid events only")
+            }
+            local.parts.append(SpoolLocal.Part(count: part.count, bytes: part.raw.count))
+            body += part.raw
+            chain = part.chainAfter
+            let added = RunningTotals(
+                tokens: UInt128(part.controlTokens), reportedNanoUSD: UInt128(part.reportedNanoUSD))
+            // At most 2⁵⁶ events of 6 · 10⁹ tokens: the sum always fits.
+            local.totals = local.totals.adding(added) ?? local.totals
+            start += part.count
+        }
+        draft.count = UInt32(events.count)
+        draft.schema = SchemaTable.version
+        draft.firstSequence = events.isEmpty ? .zero : cursor.sequence.advanced(by: 1)
+        draft.lowestTimeMs = events.map(\.timeMs).min() ?? 0
+        draft.highestTimeMs = events.map(\.timeMs).max() ?? 0
+        draft.chainBefore = cursor.chain
+        draft.chainAfter = chain
+        return EncodedRecord(draft: draft, body: body, local: local.encode(), totals: local.totals)
+    }
+
+    /// Appends one record; returns the position before it.
+    @discardableResult
+    func write(_ record: NewRecord) throws(WorkstationError) -> LedgerPosition {
+        do throws(LogError) {
+            let behind = log.appended
+            try log.append(record.draft, body: record.body, local: record.local)
+            unsyncedBytes += RecordHeader.overheadBytes + record.body.count + record.local.count
+            return behind
+        } catch {
+            throw .log(error)
+        }
+    }
+
+    /// Everything appended so far is on stable storage when this returns.
+    package func sync() throws(WorkstationError) {
+        do throws(LogError) { try log.sync() } catch { throw .log(error) }
+        unsyncedBytes = 0
+        durable = state.tip.sequence
+    }
+
+    /// Hands what is appended to the kernel, so that readers see it.
+    func flush() throws(WorkstationError) {
+        do throws(LogError) { try log.flush() } catch { throw .log(error) }
+    }
+
+    package func close() throws(WorkstationError) {
+        do throws(LogError) { try log.close() } catch { throw .log(error) }
+    }
+
+    // MARK: Marks
+
+    /// The gateway has committed up to `cursor`.
+    package func acknowledge(
+        _ cursor: StreamCursor, epoch: StoreEpoch, backedUpThrough: Sequence64, nowMs: Int64
+    ) throws(WorkstationError) {
+        let record = AcknowledgedRecord(
+            stream: state.stream, epoch: epoch, committed: cursor.sequence, chain: cursor.chain,
+            backedUpThrough: backedUpThrough, totals: cursor.totals, atMs: nowMs)
+        try write(NewRecord(RecordDraft(.acknowledged, receivedAtMs: nowMs), body: record.encode()))
+        state.take(record)
+    }
+
+    /// Puts events that were refused for ever aside, durably: their bodies and the gap that they leave.
+    package func giveUp(_ letters: [DeadLetterRecord], _ gap: GapRecord, nowMs: Int64) throws(WorkstationError) {
+        for letter in letters {
+            try write(NewRecord(RecordDraft(.deadLetter, receivedAtMs: nowMs), body: letter.encode()))
+        }
+        try write(NewRecord(RecordDraft(.gap, receivedAtMs: nowMs), body: gap.encode()))
+        try sync()
+        state.note(gap, isRepeated: false)
+    }
+
+    /// Encodes events for the dead letters.
+    func encode(_ events: Span<Event>) throws(BatchRefusal) -> EncodedBatch {
+        try encoder.encode(events, after: ChainValue(0))
+    }
+
+    // MARK: Segments
+
+    package var isRollDue: Bool { log.isRollDue }
+
+    /// Begins a new segment with a snapshot of all that is remembered. Precondition: the counter is drained.
+    package func roll(nowMs: Int64) throws(WorkstationError) {
+        do throws(LogError) {
+            try log.roll(nowMs: nowMs, salt: Random.uint64(), first: Spool.head(state, nowMs: nowMs))
+        } catch {
+            if case .segmentFull = error { throw .memoryTooLarge }
+            throw .log(error)
+        }
+        unsyncedBytes = 0
+        durable = state.tip.sequence
+        if let newest = log.segments.last {
+            state.segmentStarts.append(
+                SpoolState.SegmentStart(
+                    segment: newest.number, number: state.number, tip: state.tip, createdAtMs: nowMs))
+        }
+    }
+
+    /// What a segment begins with.
+    static func head(_ state: SpoolState, nowMs: Int64) -> [NewRecord] {
+        var entry = CheckpointRecord.Entry(
+            number: state.number, generation: Generation(state.generation), stream: state.stream,
+            workstation: WorkstationID(0), committed: state.tip.sequence, chain: state.tip.chain)
+        entry.totals = state.tip.totals
+        entry.gapEvents = state.deadLetterEvents
+        let checkpoint = CheckpointRecord(
+            epoch: state.epoch, newestReceivedAtMs: nowMs, events: state.tooOld, totals: state.tip.totals,
+            streams: [entry])
+        let acknowledged = AcknowledgedRecord(
+            stream: state.stream, epoch: state.epoch, committed: state.acknowledged.sequence,
+            chain: state.acknowledged.chain, backedUpThrough: state.backedUpThrough,
+            totals: state.acknowledged.totals, atMs: nowMs)
+        var records = [
+            NewRecord(RecordDraft(.checkpoint, receivedAtMs: nowMs), body: checkpoint.encode()),
+            NewRecord(RecordDraft(.acknowledged, receivedAtMs: nowMs), body: acknowledged.encode()),
+        ]
+        for gap in state.gaps {
+            var draft = RecordDraft(.gap, receivedAtMs: nowMs)
+            draft.admissionFlags = 1
+            records.append(NewRecord(draft, body: gap.encode()))
+        }
+        var place = SnapshotCursor()
+        while let chunk = state.counter.snapshotChunk(&place) {
+            var local = SpoolLocal(tooOld: state.tooOld, totals: state.tip.totals)
+            local.delta = chunk
+            records.append(NewRecord(RecordDraft(.sourceDelta, receivedAtMs: nowMs), local: local.encode()))
+        }
+        return records
+    }
+
+    /// Unlinks leading segments whose events are all acknowledged, and either backed up or beyond what is kept.
+    package func trim(nowMs: Int64) throws(WorkstationError) {
+        while state.segmentStarts.count > 1 {
+            let next = state.segmentStarts[1]
+            let isOld = state.segmentStarts[0].createdAtMs < nowMs - Limits.spoolKeptMs
+            let keptBytes = (state.segmentStarts.count - 1) * Limits.spoolSegmentBytes
+            if next.number == state.number {
+                guard next.tip.sequence <= state.acknowledged.sequence else { return }
+                guard next.tip.sequence <= state.backedUpThrough || isOld || keptBytes > Limits.spoolKeptBytesMax
+                else { return }
+            }
+            guard let segment = log.segments.first(where: { $0.number == next.segment }) else { return }
+            do throws(LogError) {
+                let end = LedgerPosition(
+                    lineage: log.lineage, segment: next.segment - 1, ordinal: segment.firstOrdinal - 1, checksum: 0)
+                guard try log.trim(through: end) > 0 else { return }
+            } catch {
+                throw .log(error)
+            }
+            state.trimmed(to: next)
+        }
+    }
+
+    // MARK: Rewriting
+
+    var nextGeneration: UInt32 { state.highestGeneration + 1 }
+
+    func stage(_ record: NewRecord, totals: RunningTotals) throws(WorkstationError) {
+        let behind = try write(record)
+        let isNoted = state.note(record.draft, totals: totals, behind: behind)
+        precondition(isNoted, "a rewrite is continuous")
+        if log.isRollDue { try roll(nowMs: record.draft.receivedAtMs) }
+    }
+
+    func commitRewrite(_ record: StreamRecord, nowMs: Int64) throws(WorkstationError) {
+        try write(NewRecord(RecordDraft(.stream, receivedAtMs: nowMs), body: record.encode()))
+        try sync()
+        state.commit(record)
+        durable = state.tip.sequence
+    }
+}
