@@ -6,17 +6,32 @@ import Glibc
 import Darwin
 #endif
 
-/// Turns SIGTERM and SIGINT into calls on a queue of its own, for as long as it lives.
+/// SIGTERM and SIGINT as a wish to stop, for as long as this value lives.
+///
+/// A parent may have blocked them (a process started from a Dispatch thread inherits its mask), so they are unblocked
+/// first; their default action is switched off, and a Dispatch source sees them on a queue of its own.
 package final class StopSignals {
     private let sources: [any DispatchSourceSignal]
+    private let semaphore: DispatchSemaphore
 
-    package init(_ asked: @escaping @Sendable () -> Void) {
+    /// Calls `asked` for each signal that comes.
+    package init(_ asked: @escaping @Sendable () -> Void = {}) {
+        var set = sigset_t()
+        // `set` lives for these calls, which only write to and read from it.
+        unsafe sigemptyset(&set)
+        unsafe sigaddset(&set, SIGTERM)
+        unsafe sigaddset(&set, SIGINT)
+        unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
         let queue = DispatchQueue(label: "tally.signals")
+        let semaphore = DispatchSemaphore(value: 0)
+        self.semaphore = semaphore
         sources = [SIGTERM, SIGINT].map { number in
-            // The default action would end the process before the source hears of it.
             _ = signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler { asked() }
+            source.setEventHandler { @Sendable in
+                asked()
+                semaphore.signal()
+            }
             source.activate()
             return source
         }
@@ -25,4 +40,7 @@ package final class StopSignals {
     deinit {
         for source in sources { source.cancel() }
     }
+
+    /// Blocks this thread until one of them comes.
+    package func wait() { semaphore.wait() }
 }
