@@ -35,8 +35,6 @@ struct PriceRow: Sendable {
                         tier == .standard ? .times(.one) : tiers[tier],
                         region == .global ? .times(.one) : regions[region],
                     ]
-                    // No vendor sells fast processing in another tier: a product of both would be made up.
-                    if speed == .fast, tier != .standard { schedules.append(nil); continue }
                     switch PriceRow.combine(base, parts) {
                     case .none: schedules.append(nil)
                     case .inexact: return nil

@@ -89,6 +89,10 @@ enum Fixtures {
 
     /// The oracle's figures for the sandbox's homes.
     static func oracle(_ sandbox: Sandbox) throws -> Truth {
+        for folder in ["homes/claude", "homes/codex"] {
+            try FileManager.default.createDirectory(
+                atPath: sandbox.path(folder), withIntermediateDirectories: true)
+        }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [

@@ -15,7 +15,7 @@ struct AggregatorTests {
 
     /// Random valid events over few sessions, models and days, so that cells are hit often.
     static func arrivals(_ count: Int, _ random: inout Seeded) throws -> [Arrival] {
-        let models = try ["claude-opus-5", "claude-haiku-4-5-20251001", "gpt-5.2-codex", "no-such-model", "gpt-5.5"].map
+        let models = try ["claude-opus-5", "claude-haiku-4-5-20251001", "gpt-5.2-codex", "no-such-model", "gpt-5.1"].map
         {
             try require(Label($0))
         }
