@@ -113,7 +113,7 @@ let package = Package(
             "TallyGatewayTests",
             [
                 "TallyGateway", "TallyStorage", "TallyLog", "TallyTransport", "TallyTLS", "TallyIO", "TallyProtocol",
-                "TallyWire", "TallyModel", "TallyHash", "TallyPricing", "TallyRollup", "TallyHTTP", "TallyGenerator",
+                "TallyWire", "TallyModel", "TallyHash", "TallyPricing", "TallyRollup", "TallyHTTP", "TallyGenerator", grdb,
             ]),
         proof("TallyWorkstationTests", ["TallyWorkstation", "TallyGenerator", "TallyLog", "TallyIO", "TallyModel"]),
         proof("TallyGeneratorTests", ["TallyGenerator", "TallyPricing", "TallyModel"]),

@@ -2,8 +2,8 @@ import TallyModel
 
 /// Turns the raw body of a BATCH into columns, or says exactly why not (SPEC.md section 4).
 ///
-/// Holds its scratch space for the next batch: in steady state it allocates nothing. Checks go column by column
-/// in the order of the body; then row by row, rules of the kind before relations (TG-4-11).
+/// Holds its scratch space for the next batch: in steady state it allocates nothing. What is read first is
+/// judged first, as TG-4-11 orders it: columns, residuals, the rules of each kind, relations.
 package struct BatchDecoder: Sendable {
     var labels = LabelCache()
     var keys: KeyTable
@@ -99,10 +99,11 @@ package struct BatchDecoder: Sendable {
             position += 1
             guard id >= 32 else { throw .whole(.nonCanonical, id, rows: rows) }
         }
+        guard id > last else { throw .whole(.malformed, id, rows: rows) }
         guard !SchemaTable.contentIDs.contains(id) else { throw .whole(.contentField, id, rows: rows) }
         guard id <= columns.count else { throw .whole(.unknownField, id, rows: rows) }
         let column = columns[Int(id) - 1]
-        guard id > last, let encoding = Encoding(rawValue: first >> 5), column.allows(encoding) else {
+        guard let encoding = Encoding(rawValue: first >> 5), column.allows(encoding) else {
             throw .whole(.malformed, id, rows: rows)
         }
         return (column, encoding)

@@ -72,21 +72,24 @@ struct KindRules: Sendable {
     private let required = EventKind.allCases.map { EventRules.required($0).rawValue }
     private let forbidden = EventKind.allCases.map { EventRules.forbidden($0).rawValue }
 
-    /// Holds every row to the rules of its kind and to the relations between columns.
+    /// Holds every row to the rules of its kind, then every row to the relations between columns.
     func check(_ batch: borrowing Batch, rows: Int) throws(BatchRefusal) {
-        let capacity = batch.capacity
         let presence = batch.longs.span
         let kinds = batch.bytes.span
+        let required = required.span
+        let forbidden = forbidden.span
         for row in 0..<rows {
             let held = presence[row]
             let kind = Int(kinds[row])
             let broken = (required[kind] & ~held) | (forbidden[kind] & held)
             if broken != 0 { throw refusal(row, held, kind) }
-            if batch.present & Batch.bit(.reasoningTokens) != 0,
-                batch.words[6 * capacity + row] > batch.words[5 * capacity + row]
-            {
-                throw .row(row, .fieldRange, .reasoningTokens)
-            }
+        }
+        guard batch.has(.reasoningTokens) else { return }
+        let words = batch.words.span
+        let output = 5 * batch.capacity
+        let reasoning = 6 * batch.capacity
+        for row in 0..<rows where words[reasoning + row] > words[output + row] {
+            throw .row(row, .fieldRange, .reasoningTokens)
         }
     }
 

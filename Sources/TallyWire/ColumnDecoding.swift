@@ -1,7 +1,7 @@
 import TallyModel
 
-/// One column of numbers at a time. Each reads the whole column first (its form), then judges its values, then
-/// whether they should have been a constant.
+/// One column of numbers at a time. Each value is judged as it is read; at the end of the rows, whether they should
+/// have been a constant.
 extension BatchDecoder {
     /// The value that every row has.
     mutating func constant(
@@ -19,7 +19,7 @@ extension BatchDecoder {
             batch.append(value, to: column.id)
             batch.fill(column.id, with: 1, rows: rows)
         case .label:
-            let range = try labelRange(raw, &position)
+            let range = try labelRange(raw, &position, rows)
             guard !range.isEmpty else { throw .nonCanonical }
             let (label, hash) = labels.label(raw, range)
             guard label != nil else { throw .outOfRange(row: 0, run: rows) }
@@ -33,7 +33,7 @@ extension BatchDecoder {
     func counts(
         _ column: Column, _ raw: Span<UInt8>, _ position: inout Int, _ rows: Int, _ batch: inout Batch
     ) throws(ColumnFault) {
-        var tally = ColumnTally(max: column.encodedMax)
+        var tally = ColumnTally(0...column.encodedMax)
         let (kind, index) = Slot.of(column.id)
         let start = index * batch.capacity
         var at = position
@@ -41,14 +41,14 @@ extension BatchDecoder {
             var out = batch.words.mutableSpan
             for row in 0..<rows {
                 let value = try Varint.read(raw, &at)
-                tally.note(value, row)
+                try tally.note(value, row)
                 out[start + row] = UInt32(truncatingIfNeeded: value)
             }
         } else {
             var out = batch.longs.mutableSpan
             for row in 0..<rows {
                 let value = try Varint.read(raw, &at)
-                tally.note(value, row)
+                try tally.note(value, row)
                 out[start + row] = value
             }
         }
@@ -57,21 +57,21 @@ extension BatchDecoder {
         batch.finishVarying(column.id, hasDefaults: tally.hasDefaults, rows: rows)
     }
 
-    /// The first row, then zigzag differences. A value that left the range may wrap behind it; the first row that
-    /// did is the one to blame, so what follows does not matter.
+    /// The first row, then zigzag differences. A difference is below 2⁶³ in size, so a sum that leaves the range
+    /// cannot wrap into it.
     func times(
         _ column: Column, _ raw: Span<UInt8>, _ position: inout Int, _ rows: Int, _ batch: inout Batch
     ) throws(ColumnFault) {
-        var tally = ColumnTally(max: column.encodedMax)
+        var tally = ColumnTally(column.bounds)
         let start = Slot.time * batch.capacity
         var out = batch.longs.mutableSpan
         var at = position
         var value = try Varint.read(raw, &at)
-        tally.note(value, 0)
+        try tally.note(value, 0)
         out[start] = value
         for row in 1..<rows {
             value = value &+ UInt64(bitPattern: Varint.unzigzag(try Varint.read(raw, &at)))
-            tally.note(value, row)
+            try tally.note(value, row)
             out[start + row] = value
         }
         position = at
@@ -84,15 +84,16 @@ extension BatchDecoder {
         _ column: Column, _ raw: Span<UInt8>, _ position: inout Int, _ rows: Int, _ batch: inout Batch
     ) throws(ColumnFault) {
         guard case .enumeration(let bits) = column.type else { throw .malformed }
-        var tally = ColumnTally(max: column.encodedMax)
+        var tally = ColumnTally(0...column.encodedMax)
         let start = Slot.of(column.id).index * batch.capacity
         var run = try PackedRun(raw, &position, bits: bits, rows: rows)
         var out = batch.bytes.mutableSpan
         for row in 0..<rows {
             let value = run.next(raw)
-            tally.note(value, row)
+            try tally.note(value, row)
             out[start + row] = UInt8(truncatingIfNeeded: value)
         }
+        try run.finish()
         try tally.finish()
         batch.finishVarying(column.id, hasDefaults: tally.hasDefaults, rows: rows)
     }
@@ -109,11 +110,13 @@ extension BatchDecoder {
         return Bytes16(high: high, low: low)
     }
 
-    /// Where the bytes of a label stand, behind their length.
-    func labelRange(_ raw: Span<UInt8>, _ position: inout Int) throws(ColumnFault) -> Range<Int> {
+    /// Where the bytes of a label stand, behind their length. One that is too long is out of range whether or not its
+    /// bytes are there.
+    func labelRange(_ raw: Span<UInt8>, _ position: inout Int, _ rows: Int) throws(ColumnFault) -> Range<Int> {
         guard position < raw.count else { throw .malformed }
         let length = Int(raw[position])
         position += 1
+        guard length <= Limits.labelBytesMax else { throw .outOfRange(row: 0, run: rows) }
         guard length <= raw.count - position else { throw .malformed }
         defer { position += length }
         return position..<position + length
@@ -122,24 +125,27 @@ extension BatchDecoder {
 
 /// What the rows of a column have in common.
 struct ColumnTally {
-    private let max: UInt64
+    private let lowest: UInt64
+    private let span: UInt64
     private var first: UInt64 = 0
     private var differences: UInt64 = 0
-    private var offender = -1
     private(set) var hasDefaults = false
 
-    init(max: UInt64) { self.max = max }
+    /// `range` is that of the encoded values.
+    init(_ range: ClosedRange<UInt64>) {
+        lowest = range.lowerBound
+        span = range.upperBound - range.lowerBound
+    }
 
     @inline(__always)
-    mutating func note(_ value: UInt64, _ row: Int) {
+    mutating func note(_ value: UInt64, _ row: Int) throws(ColumnFault) {
+        guard value &- lowest <= span else { throw .outOfRange(row: row, run: 1) }
         if row == 0 { first = value }
         differences |= value ^ first
         if value == 0 { hasDefaults = true }
-        if value > max, offender < 0 { offender = row }
     }
 
     func finish() throws(ColumnFault) {
-        if offender >= 0 { throw .outOfRange(row: offender, run: 1) }
         if differences == 0 { throw .nonCanonical }
     }
 }
@@ -152,17 +158,19 @@ struct PackedRun {
     private var held: UInt64 = 0
     private var heldBits: UInt64 = 0
 
-    /// Checks the run's length and padding, and moves `position` behind it.
+    /// Checks the run's length and moves `position` behind it.
     init(_ raw: Span<UInt8>, _ position: inout Int, bits: Int, rows: Int) throws(ColumnFault) {
-        let total = bits * rows
-        let length = (total + 7) / 8
+        let length = (bits * rows + 7) / 8
         guard raw.count - position >= length else { throw .malformed }
         self.bits = UInt64(bits)
         mask = 1 << UInt64(bits) - 1
         self.position = position
         position += length
-        let used = total % 8
-        if used != 0, raw[position - 1] >> UInt8(used) != 0 { throw .nonCanonical }
+    }
+
+    /// Behind the last row: what is left of the last byte is zero.
+    func finish() throws(ColumnFault) {
+        if held != 0 { throw .nonCanonical }
     }
 
     /// Called at most once a row. At most 16 bits a value, so `held` never runs over.

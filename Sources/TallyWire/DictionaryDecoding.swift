@@ -8,17 +8,14 @@ extension BatchDecoder {
         _ batch: inout Batch
     ) throws(ColumnFault) {
         let told = try Varint.read(raw, &position)
-        // More entries than rows could not all be used, and one row less is left where one is absent.
-        let most = UInt64(hasAbsent ? rows - 1 : rows)
-        guard told >= (hasAbsent ? 1 : 2), told <= most else { throw .nonCanonical }
+        // More entries than rows could not all be used.
+        guard told >= (hasAbsent ? 1 : 2), told <= UInt64(rows) else { throw .nonCanonical }
         let entries = Int(truncatingIfNeeded: told)
         keys.removeAll()
-        let offender: Int
         if column.type == .label {
-            offender = try readLabels(entries, raw, &position, &batch)
+            try readLabels(entries, raw, &position, rows, &batch)
         } else {
             try readIdentifiers(entries, column.id, raw, &position, &batch)
-            offender = 0
         }
         let bits = Int.bitWidth - (hasAbsent ? entries : entries - 1).leadingZeroBitCount
         let start = Slot.of(column.id).index * batch.capacity
@@ -26,20 +23,18 @@ extension BatchDecoder {
         var out = batch.shorts.mutableSpan
         var seen = 0
         var absent = false
-        var offendingRow = -1
         for row in 0..<rows {
             let index = Int(truncatingIfNeeded: run.next(raw)) + (hasAbsent ? 0 : 1)
             guard index <= entries else { throw .malformed }
             if index > seen {
                 guard index == seen + 1 else { throw .nonCanonical }
                 seen = index
-                if index == offender { offendingRow = row }
             }
             if index == 0 { absent = true }
             out[start + row] = UInt16(truncatingIfNeeded: index)
         }
         guard seen == entries, absent == hasAbsent else { throw .nonCanonical }
-        guard offendingRow < 0 else { throw .outOfRange(row: offendingRow, run: 1) }
+        try run.finish()
         batch.finishVarying(column.id, hasDefaults: absent, rows: rows)
     }
 
@@ -58,21 +53,18 @@ extension BatchDecoder {
         }
     }
 
-    /// Returns the first entry that is no label, or 0.
     private mutating func readLabels(
-        _ entries: Int, _ raw: Span<UInt8>, _ position: inout Int, _ batch: inout Batch
-    ) throws(ColumnFault) -> Int {
-        var offender = 0
+        _ entries: Int, _ raw: Span<UInt8>, _ position: inout Int, _ rows: Int, _ batch: inout Batch
+    ) throws(ColumnFault) {
         for entry in 1...entries {
-            let range = try labelRange(raw, &position)
+            let range = try labelRange(raw, &position, rows)
             guard !range.isEmpty else { throw .malformed }
             let (label, hash) = labels.label(raw, range)
-            if label == nil, offender == 0 { offender = entry }
+            guard label != nil else { throw .outOfRange(row: 0, run: rows) }
             guard keys.find(hash, in: batch.modelHashes, orInsert: entry) == entry else { throw .nonCanonical }
             batch.models.append(label)
             batch.modelHashes.append(hash)
         }
-        return offender
     }
 
     /// Keeps the differences until all columns that the predictions need have been read.
@@ -91,15 +83,14 @@ extension BatchDecoder {
         let column = SchemaTable.column(.cacheReadTokens)
         while prompts.count < batch.sessions.count { prompts.append(0) }
         for index in batch.sessions.indices { prompts[index] = 0 }
-        var tally = ColumnTally(max: column.encodedMax)
+        var tally = ColumnTally(0...column.encodedMax)
         let capacity = batch.capacity
         for row in 0..<rows {
             let isUsage = batch.bytes[row] == EventKind.usage.rawValue
             let session = batch.sessionIndex(row)
             let predicted = isUsage ? prompts[session] : 0
             let value = predicted &+ UInt64(bitPattern: Varint.unzigzag(residuals[row]))
-            guard value <= column.encodedMax else { throw .outOfRange(row: row, run: 1) }
-            tally.note(value, row)
+            try tally.note(value, row)
             batch.words[capacity + row] = UInt32(truncatingIfNeeded: value)
             guard isUsage else { continue }
             prompts[session] =

@@ -143,7 +143,8 @@ package struct BatchHeader: Hashable, Sendable {
         self.isLZ4 = isLZ4
     }
 
-    /// The sequence of the last event. Meaningful for a header that decoded: `count` is at least 1 there.
+    /// The sequence of the last event; `first − 1` where `count` is 0, which is SIZE. Meaningful for a header that
+    /// decoded: `first` is at least 1 there.
     package var last: Sequence64 { Sequence64(first.value + UInt64(count) - 1) }
 }
 
@@ -173,7 +174,11 @@ package struct Reject: Hashable, Sendable {
     package var first: Sequence64
     package var index: UInt32
     package var run: UInt32
+    /// What is known of `code`. One that this side does not know stands for a known one of the same permanence.
     package var reason: RejectReason
+    /// The reason and the permanent bit as they travel (SPEC.md TG-2-7).
+    package var code: UInt16
+    package var isPermanent: Bool
     /// The column to blame, 0 for none.
     package var field: UInt8
     package var retryMs: UInt32
@@ -184,6 +189,8 @@ package struct Reject: Hashable, Sendable {
         self.index = index
         self.run = run
         self.reason = reason
+        code = reason.rawValue
+        isPermanent = reason.isPermanent
         self.field = field
         self.retryMs = retryMs
     }
@@ -223,11 +230,15 @@ package struct SkipGroup: Hashable, Sendable {
 }
 
 package struct GoAway: Hashable, Sendable {
+    /// What is known of `code`; OVERLOADED, which retries, for one that this side does not know.
     package var reason: GoAwayReason
+    /// The reason as it travels.
+    package var code: UInt16
     package var reconnectMs: UInt32
     package var committed: Sequence64
     package init(reason: GoAwayReason, reconnectMs: UInt32, committed: Sequence64) {
         self.reason = reason
+        code = reason.rawValue
         self.reconnectMs = reconnectMs
         self.committed = committed
     }

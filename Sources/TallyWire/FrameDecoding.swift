@@ -47,7 +47,7 @@ package enum FrameCodec {
         let tokens = try fields.u64(bytes)
         let reported = try fields.u64(bytes)
         let chain = try fields.chain(bytes)
-        guard first > .zero, count > 0, first.value + UInt64(count) - 1 <= Limits.sequenceMax else { throw .badValue }
+        guard first > .zero, first.value + UInt64(count) - 1 <= Limits.sequenceMax else { throw .badValue }
         let header = BatchHeader(
             first: first, count: count, rawBytes: rawBytes, controlTokens: tokens, reportedNanoUSD: reported,
             chainAfter: chain, isLZ4: slice.flags & 1 != 0)

@@ -13,11 +13,17 @@ extension FrameCodec {
         let first = try fields.sequence(bytes)
         let index = try fields.u32(bytes)
         let run = try fields.u32(bytes)
-        guard let reason = RejectReason(rawValue: try fields.u16(bytes)) else { throw .badValue }
+        let code = try fields.u16(bytes)
         let field = try fields.u8(bytes)
-        guard try fields.u8(bytes) == (reason.isPermanent ? 1 : 0) else { throw .badValue }
-        return Reject(
+        let bits = try fields.u8(bytes)
+        guard bits <= 1 else { throw .badValue }
+        let isPermanent = bits == 1
+        let reason = RejectReason(rawValue: code) ?? (isPermanent ? .malformed : .busy)
+        var reject = Reject(
             first: first, index: index, run: run, reason: reason, field: field, retryMs: try fields.u32(bytes))
+        reject.code = code
+        reject.isPermanent = isPermanent
+        return reject
     }
 
     static func skip(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> Skip {
@@ -52,10 +58,14 @@ extension FrameCodec {
     }
 
     static func goaway(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> GoAway {
-        guard let reason = GoAwayReason(rawValue: try fields.u16(bytes)) else { throw .badValue }
+        let code = try fields.u16(bytes)
         try fields.reserved(bytes)
         let reconnect = try fields.u32(bytes)
-        return GoAway(reason: reason, reconnectMs: reconnect, committed: try fields.sequence(bytes))
+        var goaway = GoAway(
+            reason: GoAwayReason(rawValue: code) ?? .overloaded, reconnectMs: reconnect,
+            committed: try fields.sequence(bytes))
+        goaway.code = code
+        return goaway
     }
 
     static func adopt(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> [SessionID] {

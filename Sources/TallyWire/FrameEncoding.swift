@@ -150,9 +150,9 @@ extension FrameCodec {
         put(reject.first.value, &bytes)
         put(reject.index, &bytes)
         put(reject.run, &bytes)
-        put(reject.reason.rawValue, &bytes)
+        put(reject.code, &bytes)
         put(reject.field, &bytes)
-        put(UInt8(reject.reason.isPermanent ? 1 : 0), &bytes)
+        put(UInt8(reject.isPermanent ? 1 : 0), &bytes)
         put(reject.retryMs, &bytes)
     }
 
@@ -173,7 +173,7 @@ extension FrameCodec {
     }
 
     private static func put(_ goaway: GoAway, _ bytes: inout [UInt8]) {
-        put(goaway.reason.rawValue, &bytes)
+        put(goaway.code, &bytes)
         put(UInt16(0), &bytes)
         put(goaway.reconnectMs, &bytes)
         put(goaway.committed.value, &bytes)

@@ -41,6 +41,9 @@ package struct AdminClient: Sendable {
             try socket.send(Array(try JSONEncoder().encode(call)), timeoutMs: Self.answerMs)
             guard let message = try socket.receive(timeoutMs: Self.answerMs) else { return nil }
             return try JSONDecoder().decode(AdminReply.self, from: Data(message))
+        } catch let error as SystemError where error.isCut {
+            // It stopped before it answered: ask again.
+            return nil
         } catch {
             return .failed("the running gateway did not answer: \(error)")
         }
@@ -55,6 +58,11 @@ package struct AdminClient: Sendable {
         defer { store.close() }
         return AdminService(store: store).answer(call)
     }
+}
+
+extension SystemError {
+    /// The other side has closed the connection.
+    fileprivate var isCut: Bool { number == ECONNRESET || number == EPIPE }
 }
 
 /// Which folder a command means.

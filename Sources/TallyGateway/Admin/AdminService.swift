@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TallyHash
 import TallyModel
 import TallyStorage
@@ -29,14 +30,17 @@ package struct AdminService: Sendable {
             throw AdminError.csvOnlyForUsage
         }
         switch call.request {
-        case .tenantCreate(let name, let plan, let days): return try createTenant(name, plan, days, call.format)
+        case .tenantCreate(let name, let plan, let days):
+            return try store.changing.withLock { _ in try createTenant(name, plan, days, call.format) }
         case .tenantList:
             return .done(AdminTables.tenants(try catalog.tenants().map(facts), format: call.format))
         case .tenantShow(let name):
             return .done(AdminTables.tenant(try facts(try catalog.tenant(named: tenantName(name))), format: call.format))
-        case .enroll(let tenant, let workstation): return try enroll(tenant, workstation, call.format)
+        case .enroll(let tenant, let workstation):
+            return try store.changing.withLock { _ in try enroll(tenant, workstation, call.format) }
         case .workstationList(let tenant): return try workstations(tenant, call.format)
-        case .workstationRevoke(let tenant, let workstation): return try revoke(tenant, workstation, call.format)
+        case .workstationRevoke(let tenant, let workstation):
+            return try store.changing.withLock { _ in try revoke(tenant, workstation, call.format) }
         case .usage(let arguments):
             let report = try store.usage.report(arguments)
             switch call.format {

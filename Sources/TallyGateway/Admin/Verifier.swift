@@ -48,12 +48,13 @@ struct Verifier: Sendable {
                 finding.problems.append("the views belong to another ledger")
                 return
             }
-            let expected = try fold(ledger, through: applied, state.streams)
+            let (expected, gaps) = try fold(ledger, through: applied, state.streams)
             var found: [RollupKey: RollupCounts] = [:]
             try snapshot.forEachCell { key, counts in found[key] = counts }
             finding.cells = found.count
             let wrong = expected.filter { found[$0.key] != $0.value }.count + found.keys.count { expected[$0] == nil }
             if wrong > 0 { finding.problems.append("\(wrong) cells of the views differ from the ledger") }
+            if try snapshot.gapTotals() != gaps { finding.problems.append("the gaps of the views differ from the ledger") }
             if try !snapshot.tablesAgree() { finding.problems.append("the views' two tables do not agree") }
         }
     }
@@ -82,13 +83,18 @@ struct Verifier: Sendable {
 
     private func fold(
         _ ledger: Directory, through applied: LedgerPosition, _ streams: [UInt32: LedgerState.Stream]
-    ) throws -> [RollupKey: RollupCounts] {
+    ) throws -> (cells: [RollupKey: RollupCounts], gaps: GapTotals) {
         var sums: [RollupKey: RollupCounts] = [:]
+        var gaps = GapTotals()
         var fold = try LedgerFold(
             disk: ledger, from: nil, through: applied, books: store.services.folder.books, streams: streams)
         while let result = try fold.next() {
             for (key, counts) in result.cells { sums[key, default: RollupCounts()] += counts }
+            for gap in result.gaps {
+                gaps.events += Int128(gap.events)
+                gaps.reportedNanoUSD += Int128(gap.reportedNanoUSD)
+            }
         }
-        return sums
+        return (sums, gaps)
     }
 }

@@ -56,7 +56,10 @@ package final class Gateway: Sendable {
         address = bound
         metricsServer = try settings.metrics.map { target in
             guard let address = try Resolver.resolve(target).first else { throw GatewayError.noAddress }
-            return try MetricsServer(address: address, metrics: services.metrics)
+            return try MetricsServer(address: address, metrics: services.metrics) {
+                services.metrics.set(.viewsLagRecords, Int(clamping: store.views.lagRecords))
+                services.metrics.set(.connectionsRefused, connections.refusedTotal)
+            }
         }
         socket = try AdminSocket(folder: services.folder, service: AdminService(store: store))
         self.certificate = certificate
@@ -84,10 +87,12 @@ package final class Gateway: Sendable {
         services.log(.stopping)
         listener.stop()
         for room in rooms { room.async { $0.shutdown() } }
-        let deadline = services.clock.now() + Limits.drainTimeout
+        // Two seconds before the promise of ten runs out: whoever still keeps us waiting then is cut off.
+        let deadline = services.clock.now() + (Limits.drainTimeout - .seconds(2))
         while connections.current > 0, services.clock.now() < deadline { usleep(10_000) }
         for room in rooms { room.async { $0.abort() } }
-        for shard in shards { shard.sync { _ in } }
+        // A room and its shard hold each other; with them go the last holders of the folder's lock.
+        for room in rooms { room.shard.sync { $0.leave(room) } }
         certificate.stop()
         socket.stop()
         metricsServer?.stop()

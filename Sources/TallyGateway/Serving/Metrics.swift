@@ -90,6 +90,8 @@ package final class Metrics: Sendable {
 
     func add(_ counter: Counter, _ amount: Int = 1) { counters[counter.rawValue].add(amount) }
     func add(_ gauge: Gauge, _ amount: Int) { gauges[gauge.rawValue].add(amount) }
+    /// For a counter that is kept elsewhere and never falls.
+    func set(_ counter: Counter, _ value: Int) { counters[counter.rawValue].set(value) }
     func set(_ gauge: Gauge, _ value: Int) { gauges[gauge.rawValue].set(value) }
     package func value(_ counter: Counter) -> Int { counters[counter.rawValue].value }
     package func value(_ gauge: Gauge) -> Int { gauges[gauge.rawValue].value }

@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import Synchronization
 import TallyHTTP
 import TallyIO
@@ -6,19 +7,23 @@ import TallyModel
 
 /// `/metrics`, `/healthz` and `/readyz` over plain HTTP, on loopback only.
 ///
-/// One thread accepts, and answers in turn with a deadline on each wait: a scraper comes every few seconds, and one that
-/// stalls costs at most `waitMs`.
+/// One thread accepts and answers in turn, one request a connection: a scraper comes every few seconds, and neither a
+/// connection that is kept open nor one that sends byte by byte may keep a health check waiting longer than `waitMs`.
 final class MetricsServer: Sendable {
     private static let waitMs: CInt = 2_000
-    private static let requestsPerConnectionMax = 100
 
     let address: SocketAddress
     private let listener: Descriptor
     private let metrics: Metrics
+    /// Sets the gauges that are looked up when asked for.
+    private let prepare: @Sendable () -> Void
     private let isStopping = Atomic<Bool>(false)
     private let queue = DispatchQueue(label: "tallygate.metrics", qos: .utility)
 
-    init(address: SocketAddress, metrics: Metrics) throws(SystemError) {
+    init(
+        address: SocketAddress, metrics: Metrics, prepare: @escaping @Sendable () -> Void
+    ) throws(SystemError) {
+        self.prepare = prepare
         listener = try Sockets.listen(on: address)
         self.address = try Sockets.localAddress(of: listener)
         self.metrics = metrics
@@ -31,8 +36,8 @@ final class MetricsServer: Sendable {
                     guard let connection = try BlockingConnection.accept(from: listener, timeoutMs: 200) else { continue }
                     serve(connection)
                 } catch {
-                    // One connection's failure; the next accept tells whether it was more.
-                    continue
+                    // Out of descriptors, most likely: do not spin.
+                    usleep(100_000)
                 }
             }
         }
@@ -44,44 +49,44 @@ final class MetricsServer: Sendable {
     }
 
     private func serve(_ connection: borrowing BlockingConnection) {
-        let parser = RequestParser()
         var buffer: [UInt8] = []
-        for _ in 0..<Self.requestsPerConnectionMax where !isStopping.load(ordering: .relaxed) {
-            let outcome = read(connection, parser, &buffer)
-            guard let outcome else { return }
-            let reply: (bytes: [UInt8], keepsAlive: Bool)
-            switch outcome {
-            case .needsMore: return
-            case .refused(let refusal):
-                reply = (Response(refusal: refusal).bytes(isHead: false, keepsAlive: false), false)
-            case .request(let request, let bytes):
-                buffer.removeFirst(bytes)
-                let response = answer(request.path)
-                reply = (response.bytes(isHead: request.isHead, keepsAlive: request.keepsAlive), request.keepsAlive)
-            }
-            guard (try? connection.write(reply.bytes, timeoutMs: Self.waitMs)) != nil, reply.keepsAlive else { return }
+        let bytes: [UInt8]
+        switch read(connection, &buffer) {
+        case .needsMore?, nil: return
+        case .refused(let refusal)?: bytes = Response(refusal: refusal).bytes(isHead: false, keepsAlive: false)
+        case .request(let request, _)?: bytes = answer(request.path).bytes(isHead: request.isHead, keepsAlive: false)
         }
+        // A scraper that has gone has no use for the answer.
+        try? connection.write(bytes, timeoutMs: Self.waitMs)
     }
 
-    /// Reads until a request is whole or refused; nil where the peer stopped.
+    /// Reads until a request is whole or refused, for `waitMs` in all; nil where the peer stopped.
     private func read(
-        _ connection: borrowing BlockingConnection, _ parser: RequestParser, _ buffer: inout [UInt8]
+        _ connection: borrowing BlockingConnection, _ buffer: inout [UInt8]
     ) -> RequestParser.Outcome? {
+        let parser = RequestParser()
+        let deadline = MonotonicClock.nowNanoseconds() + Int64(Self.waitMs) * 1_000_000
         // The parser refuses what is longer than a head may be, so this ends.
         while true {
             let outcome = parser.parse(buffer)
             guard outcome == .needsMore else { return outcome }
-            guard (try? connection.read(upTo: 4_096, into: &buffer, timeoutMs: Self.waitMs)) == true else { return nil }
+            let now = MonotonicClock.nowNanoseconds()
+            guard now < deadline, !isStopping.load(ordering: .relaxed) else { return nil }
+            let waitMs = CInt(clamping: (deadline - now) / 1_000_000 + 1)
+            guard (try? connection.read(upTo: 4_096, into: &buffer, timeoutMs: waitMs)) == true else { return nil }
         }
     }
 
     private func answer(_ path: String) -> Response {
         switch path {
-        case "/metrics": Response(.ok, contentType: "text/plain; version=0.0.4; charset=utf-8", body: metrics.text)
-        case "/healthz": Response(.ok, body: "ok\n")
+        case "/metrics":
+            prepare()
+            return Response(.ok, contentType: "text/plain; version=0.0.4; charset=utf-8", body: metrics.text)
+        case "/healthz": return Response(.ok, body: "ok\n")
         case "/readyz":
-            metrics.value(.isReady) == 1 ? Response(.ok, body: "ready\n") : Response(.unavailable, body: "not ready\n")
-        default: Response(.notFound, body: "there are /metrics, /healthz and /readyz\n")
+            guard metrics.value(.isReady) == 1 else { return Response(.unavailable, body: "not ready\n") }
+            return Response(.ok, body: "ready\n")
+        default: return Response(.notFound, body: "there are /metrics, /healthz and /readyz\n")
         }
     }
 }

@@ -53,7 +53,8 @@ package struct Settings: Sendable {
             certificateFile: flags.certificate ?? below.text("certificate"),
             keyFile: flags.key ?? below.text("key"),
             logLevel: try level(flags.logLevel ?? below.text("log_level") ?? "info"),
-            shards: flags.shards ?? shards ?? ProcessInfo.processInfo.activeProcessorCount)
+            shards: flags.shards ?? shards
+                ?? min(ProcessInfo.processInfo.activeProcessorCount, Limits.shardsMax))
         try settings.check()
         return settings
     }
@@ -124,6 +125,12 @@ private struct Sources {
         var values: [AbsoluteConfigKey: ConfigValue] = [:]
         for (name, value) in object {
             guard Settings.keys.contains(name) else { throw .unknownKey(path: path) }
+            // A number where a text belongs would be passed over without a word.
+            switch value {
+            case .count where name != "shards": throw .value(key: name, expected: "a text")
+            case .text where name == "shards": throw .value(key: name, expected: "a whole number")
+            default: break
+            }
             values[AbsoluteConfigKey(["tallygate", name])] = value.configured
         }
         return InMemoryProvider(values: values)

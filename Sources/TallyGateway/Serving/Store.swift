@@ -1,3 +1,4 @@
+import Synchronization
 import TallyIO
 import TallyModel
 package import TallyStorage
@@ -10,6 +11,8 @@ package final class Store: Sendable {
     let views: ViewsKeeper
     let ledgers: LedgerKeeper
     let directory = TenantDirectory()
+    /// One change of the catalog and of what was read from it at a time: an older answer must not replace a newer one.
+    let changing = Mutex(())
     let usage: UsageService
 
     /// Opens every tenant. One that is damaged is quarantined and said so; the others go on.

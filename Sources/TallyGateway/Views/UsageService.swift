@@ -22,13 +22,15 @@ struct UsageService: Sendable {
         }
         let labels = try services.folder.catalog.labels(of: tenant.id)
         let query = try query(arguments, labels)
-        let streams = views.sync { $0.streams(of: tenant.id) }
         let folder = try services.folder.tenantDirectory(tenant)
         let ledger = try folder.openDirectory(TenantLedger.folderName)
         let period = max(0, query.sinceMs ?? 0)..<max(query.untilMs ?? .max, max(0, query.sinceMs ?? 0))
         let plan = query.plan()
         let reader = try ViewsReader(folder: folder.path)
         return try reader.read { snapshot in
+            let applied = snapshot.position
+            // Behind the snapshot: whatever bound a stream before that position is known by now.
+            let streams = views.sync { $0.streams(of: tenant.id) }
             var extra: [(RollupKey, RollupCounts)] = []
             var gaps = GapTotals()
             func add(from: LedgerPosition?, through: LedgerPosition, within: [Range<Int64>], countsGaps: Bool) throws {
@@ -44,7 +46,6 @@ struct UsageService: Sendable {
                     }
                 }
             }
-            let applied = snapshot.position
             if (applied?.ordinal ?? 0) < durable.ordinal {
                 try add(from: applied, through: durable, within: [period], countsGaps: true)
             }

@@ -15,7 +15,8 @@ actor ViewsKeeper {
     private struct Slot {
         var tenant: Tenant
         var folder: Directory
-        var views: Views
+        /// Nil only while a damaged file is replaced: two connections to one path must never stand side by side.
+        var views: Views?
         /// Whose stream a number is.
         var streams: [UInt32: LedgerState.Stream]
     }
@@ -26,6 +27,8 @@ actor ViewsKeeper {
     private nonisolated let services: Services
     private nonisolated let board: TenantBoard
     private nonisolated let woken = Mutex<Set<TenantID>>([])
+    /// The last ordinal that each tenant's views hold, for the metrics.
+    private nonisolated let applied = Mutex<[TenantID: UInt64]>([:])
     private var slots: [TenantID: Slot] = [:]
 
     @safe nonisolated var unownedExecutor: UnownedSerialExecutor { executor.reference }
@@ -45,7 +48,20 @@ actor ViewsKeeper {
         }
         guard isFirst else { return }
         let wait = max(Self.gather, services.faults.viewsDelay)
-        executor.queue.asyncAfter(deadline: .now() + wait.dispatch) { self.assumeIsolated { $0.round() } }
+        // Views that are held back must not hold the folder's lock after a stop.
+        executor.queue.asyncAfter(deadline: .now() + wait.dispatch) { [weak self] in
+            self?.assumeIsolated { $0.round() }
+        }
+    }
+
+    /// Ledger records that are durable and that the views do not hold yet, of all open tenants.
+    nonisolated var lagRecords: UInt64 {
+        let applied = applied.withLock { $0 }
+        return board.all.reduce(0) { sum, entry in
+            guard case .open(let durable) = entry.value else { return sum }
+            let held = applied[entry.key] ?? 0
+            return sum + (durable.ordinal > held ? durable.ordinal - held : 0)
+        }
     }
 
     nonisolated func sync<Result: Sendable>(_ body: @Sendable (isolated ViewsKeeper) -> Result) -> Result {
@@ -67,7 +83,13 @@ actor ViewsKeeper {
             views = try Views(folder: folder.path)
         }
         slots[tenant.id] = Slot(tenant: tenant, folder: folder, views: views, streams: [:])
-        return try views.position()?.ordinal ?? 0
+        let ordinal = try views.position()?.ordinal ?? 0
+        note(ordinal, of: tenant.id)
+        return ordinal
+    }
+
+    private nonisolated func note(_ ordinal: UInt64, of tenant: TenantID) {
+        applied.withLock { $0[tenant] = ordinal }
     }
 
     /// What the ledger knows of its streams, once it is open.
@@ -80,7 +102,7 @@ actor ViewsKeeper {
     /// Applies all that is durable; for a clean stop.
     func finish() {
         for tenant in slots.keys { catchUp(tenant) }
-        for slot in slots.values { try? slot.views.checkpoint() }
+        for slot in slots.values { try? slot.views?.checkpoint() }
     }
 
     // MARK: A round
@@ -94,18 +116,19 @@ actor ViewsKeeper {
     }
 
     private func catchUp(_ tenant: TenantID) {
-        guard let slot = slots[tenant], case .open(let durable)? = board[tenant] else { return }
+        guard slots[tenant] != nil, case .open(let durable)? = board[tenant] else { return }
         do {
-            try apply(slot, through: durable)
+            try apply(tenant, through: durable)
         } catch {
-            services.log(.viewsFailed(tenant: slot.tenant.name.text, reason: "\(error)"))
-            rebuild(slot, through: durable)
+            failed(tenant, error)
+            guard error.asksForRebuild else { return }
+            rebuild(tenant, through: durable, isDamaged: error.saysDamaged)
         }
-        services.metrics.set(.viewsLagRecords, 0)
     }
 
-    private func apply(_ slot: Slot, through durable: LedgerPosition) throws {
-        var position = try slot.views.position()
+    private func apply(_ tenant: TenantID, through durable: LedgerPosition) throws {
+        guard let slot = slots[tenant], let views = slot.views else { return }
+        var position = try views.position()
         if let position, position.ordinal >= durable.ordinal, position.lineage == durable.lineage { return }
         let disk = try slot.folder.openDirectory(TenantLedger.folderName)
         var fold = try LedgerFold(
@@ -116,24 +139,53 @@ actor ViewsKeeper {
             delta.cells = result.cells
             delta.sessions = result.sessions.map(SessionSpan.init)
             delta.gaps = result.gaps
-            _ = try slot.views.apply(delta)
+            _ = try views.apply(delta)
             services.metrics.add(.viewTransactions)
+            note(through.ordinal, of: tenant)
             position = through
         }
-        slots[slot.tenant.id]?.streams = fold.streams
+        slots[tenant]?.streams = fold.streams
     }
 
-    /// The views are not those of this ledger, or cannot be written: discard them and fold the ledger from its start.
-    private func rebuild(_ slot: Slot, through durable: LedgerPosition) {
+    /// The views are not those of this ledger, or their file is damaged: begin anew and fold the ledger from its start.
+    private func rebuild(_ tenant: TenantID, through durable: LedgerPosition, isDamaged: Bool) {
         do {
-            try slot.views.reset()
-            try apply(slot, through: durable)
+            if isDamaged { try replaceFile(of: tenant) } else { try slots[tenant]?.views?.reset() }
+            note(0, of: tenant)
+            try apply(tenant, through: durable)
             services.metrics.add(.viewRebuilds)
-            services.log(.viewsRebuilt(tenant: slot.tenant.name.text, events: durable.ordinal))
+            services.log(.viewsRebuilt(tenant: name(of: tenant), events: durable.ordinal))
         } catch {
             // A full disk, most likely. Readers fold the ledger meanwhile; the next commit wakes us again.
-            services.log(.viewsFailed(tenant: slot.tenant.name.text, reason: "\(error)"))
+            failed(tenant, error)
         }
+    }
+
+    private func replaceFile(of tenant: TenantID) throws {
+        guard let path = slots[tenant]?.folder.path else { return }
+        slots[tenant]?.views = nil
+        try Views.discard(folder: path)
+        slots[tenant]?.views = try Views(folder: path)
+    }
+
+    private func name(of tenant: TenantID) -> String { slots[tenant]?.tenant.name.text ?? "#\(tenant.value)" }
+
+    private func failed(_ tenant: TenantID, _ error: any Error) {
+        services.log(.viewsFailed(tenant: name(of: tenant), reason: "\(error)"))
+    }
+}
+
+extension Error {
+    /// Whether views built anew would help: they would not against a full disk or a damaged ledger.
+    fileprivate var asksForRebuild: Bool {
+        if case .log(.positionUnknown)? = self as? LedgerError { return true }
+        if case .positionMismatch? = self as? StorageError { return true }
+        return saysDamaged
+    }
+
+    fileprivate var saysDamaged: Bool {
+        if case .damaged? = self as? StorageError { return true }
+        return false
     }
 }
 
