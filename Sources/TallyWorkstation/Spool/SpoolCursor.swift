@@ -30,9 +30,7 @@ package struct SpoolCursor {
     package mutating func advance(_ state: SpoolState) throws(WorkstationError) -> SpoolPart? {
         while pending.isEmpty {
             guard next <= state.tip.sequence else { return nil }
-            let found: RecordHeader?
-            do throws(LogError) { found = try reader.next() } catch { throw .log(error) }
-            guard let header = found else { throw .spoolDamaged(ordinal: reader.position.ordinal + 1) }
+            guard let header = try nextRecord() else { throw .spoolDamaged(ordinal: reader.position.ordinal + 1) }
             let draft = header.draft
             guard draft.kind == .batch, draft.stream == state.number,
                 draft.generation.value == state.generation(of: next), draft.firstSequence <= next,
@@ -43,6 +41,17 @@ package struct SpoolCursor {
         let part = pending.removeFirst()
         next = part.last.advanced(by: 1)
         return part
+    }
+
+    /// What the reader holds of the file may be older than its newest record; after saying that it has no more it
+    /// reads the file anew.
+    private mutating func nextRecord() throws(WorkstationError) -> RecordHeader? {
+        do throws(LogError) {
+            if let header = try reader.next() { return header }
+            return try reader.next()
+        } catch {
+            throw .log(error)
+        }
     }
 
     private mutating func take(_ header: RecordHeader) throws(WorkstationError) {
