@@ -147,7 +147,7 @@ struct CommandTests {
         try peer.open(spool.hello())
         peer.send(.batch(try spool.batch(plainEvents(7))))
         try peer.ack(through: 7)
-        #expect(eventually { rig.metrics.value(.viewTransactions) > 0 })
+        #expect(eventually { rig.viewsOrdinal == 3 })
         let port = try #require(try rig.gateway.metricsAddress?.port)
         let target = try #require(HostPort(host: "127.0.0.1", port: port))
         func ask(_ text: String) throws -> String {

@@ -24,6 +24,8 @@ struct PropertyTests {
             let peer = try rig.peer()
             let welcome = try peer.open(uplink.hello())
             try uplink.welcomed(welcome)
+            // All of it was committed although the last connection was cut before it heard so.
+            guard uplink.acknowledged < 4_000 else { break }
             for _ in 0..<random.number(1...12) where uplink.sent < 4_000 {
                 if random.number(0...9) == 0, let repeated = uplink.lastBatch { peer.send(.batch(repeated)) }
                 peer.send(.batch(try uplink.next(random.number(1...120))))

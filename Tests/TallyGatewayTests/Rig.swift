@@ -122,6 +122,12 @@ final class Rig: Sendable {
         try FileManager.default.contentsOfDirectory(atPath: path + "/tenants").sorted().map { path + "/tenants/" + $0 }
     }
 
+    /// The last ledger record in the views of the only tenant; 0 where there are none yet.
+    var viewsOrdinal: Int {
+        guard let folder = try? tenantFolders().first else { return 0 }
+        return (try? SQLiteShell.number(folder + "/views.sqlite", "SELECT ordinal FROM meta")) ?? 0
+    }
+
     // MARK: Peers
 
     func trust() throws -> TLSClientContext { try TLSClientContext(authoritiesFile: path + "/tls/ca.pem") }

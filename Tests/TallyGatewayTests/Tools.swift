@@ -67,6 +67,12 @@ enum SQLiteShell {
     static func run(_ path: String, _ sql: String) throws {
         try DatabaseQueue(path: path).write { try $0.execute(sql: sql) }
     }
+
+    static func number(_ path: String, _ sql: String) throws -> Int {
+        var configuration = Configuration()
+        configuration.readonly = true
+        return try DatabaseQueue(path: path, configuration: configuration).read { try Int.fetchOne($0, sql: sql) ?? 0 }
+    }
 }
 
 /// A caller of the folder's socket that connects and never asks.
