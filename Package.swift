@@ -115,7 +115,12 @@ let package = Package(
                 "TallyGateway", "TallyStorage", "TallyLog", "TallyTransport", "TallyTLS", "TallyIO", "TallyProtocol",
                 "TallyWire", "TallyModel", "TallyHash", "TallyPricing", "TallyRollup", "TallyHTTP", "TallyGenerator", grdb,
             ]),
-        proof("TallyWorkstationTests", ["TallyWorkstation", "TallyGenerator", "TallyLog", "TallyIO", "TallyModel"]),
+        proof(
+            "TallyWorkstationTests",
+            [
+                "TallyWorkstation", "TallyGenerator", "TallyProtocol", "TallyWire", "TallyHash", "TallyLog", "TallyIO",
+                "TallyModel",
+            ]),
         proof("TallyGeneratorTests", ["TallyGenerator", "TallyPricing", "TallyModel"]),
         // The programs themselves, as a person runs them.
         proof("EndToEndTests", ["tallygate", "tally", "tallygen"]),

@@ -23,10 +23,9 @@ package struct UnixSocket: ~Copyable, Sendable {
         unsafe try withAddress(folder: folder, name: name) { address, length throws(SystemError) in
             let path = folder + "/" + name
             unsafe unlink(path)
-            let mask = umask(0o177)
-            let bound = unsafe bind(socket.descriptor.raw, address, length)
-            umask(mask)
-            guard bound == 0 else { throw SystemError("bind", path) }
+            guard unsafe bind(socket.descriptor.raw, address, length) == 0 else { throw SystemError("bind", path) }
+            // Not by umask, which is the whole process's: another thread may be making a folder. The folder is 0700.
+            guard unsafe chmod(path, 0o600) == 0 else { throw SystemError("chmod", path) }
         }
         guard Glibc.listen(socket.descriptor.raw, 16) == 0 else { throw SystemError("listen", name) }
         return socket
