@@ -113,7 +113,8 @@ let package = Package(
             "TallyGatewayTests",
             [
                 "TallyGateway", "TallyStorage", "TallyLog", "TallyTransport", "TallyTLS", "TallyIO", "TallyProtocol",
-                "TallyWire", "TallyModel", "TallyHash", "TallyPricing", "TallyRollup", "TallyHTTP", "TallyGenerator", grdb,
+                "TallyWire", "TallyModel", "TallyHash", "TallyPricing", "TallyRollup", "TallyHTTP", "TallyGenerator",
+                grdb,
             ]),
         proof(
             "TallyWorkstationTests",

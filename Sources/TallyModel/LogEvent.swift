@@ -34,7 +34,8 @@ package enum LogEvent: Sendable {
         case .streamOpened, .connectionClosed: .info
         case .listening, .metricsListening, .stopping, .stopped, .certificateRenewed, .diskResumed: .notice
         case .connectionRefused, .handshakeFailed, .helloRefused: .info
-        case .batchRejected, .gapRecorded, .seenNotWritten, .epochRaised, .viewsRebuilt, .diskPaused, .faultInjected: .warning
+        case .batchRejected, .gapRecorded, .seenNotWritten, .epochRaised, .viewsRebuilt, .diskPaused, .faultInjected:
+            .warning
         case .tenantQuarantined, .viewsFailed, .certificateFailed: .error
         case .commitFailed: .critical
         }

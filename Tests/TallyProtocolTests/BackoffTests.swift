@@ -63,7 +63,8 @@ struct BackoffTests {
     func asked() {
         var reconnector = Reconnector()
         #expect(reconnector.ended(Self.goaway(.shutdown, 20_000), now: Samples.start, random: 0).after == .seconds(20))
-        #expect(reconnector.ended(Self.goaway(.overloaded, .max), now: Samples.start, random: 0).after == .seconds(3_600))
+        #expect(
+            reconnector.ended(Self.goaway(.overloaded, .max), now: Samples.start, random: 0).after == .seconds(3_600))
     }
 
     @Test("A person is told where only a person can help")

@@ -53,7 +53,8 @@ struct GatewayRulesTests {
         _ = session.take(1, 5)
         _ = session.take(6, 9)
         _ = session.take(10, 12)
-        #expect(session.refused(first: Sequence64(6), RunRefusal(reason: .sessionLimit, run: 4))?.first == Sequence64(6))
+        #expect(
+            session.refused(first: Sequence64(6), RunRefusal(reason: .sessionLimit, run: 4))?.first == Sequence64(6))
         session.checkInvariants()
         #expect(session.accepted == GatewaySession.Cursor(sequence: Sequence64(5), chain: Samples.chain(5)))
         #expect(session.take(13, 14) == .silent)
@@ -93,7 +94,9 @@ struct GatewayRulesTests {
             var header = Samples.header(first, first + 3_999)
             header.rawBytes = 100
             let decision = session.batch(header, bodyBytes: 100)
-            if first < 8_001 { session.accepted(header, bodyBytes: 100) } else {
+            if first < 8_001 {
+                session.accepted(header, bodyBytes: 100)
+            } else {
                 #expect(decision == .goaway(GoAway(reason: .credit, reconnectMs: 0, committed: .zero)))
             }
         }
@@ -168,12 +171,16 @@ struct GatewayRulesTests {
         var session = Samples.gateway(committed: 5)
         #expect(session.close(final: Sequence64(5)) == .close(Samples.ack(5)))
         session = Samples.gateway(committed: 5)
-        #expect(session.close(final: Sequence64(6)) == .goaway(
-            GoAway(reason: .protocol, reconnectMs: 0, committed: Sequence64(5))))
+        #expect(
+            session.close(final: Sequence64(6))
+                == .goaway(
+                    GoAway(reason: .protocol, reconnectMs: 0, committed: Sequence64(5))))
         session = Samples.gateway(committed: 5)
         _ = session.take(6, 6)
-        #expect(session.close(final: Sequence64(5)) == .goaway(
-            GoAway(reason: .protocol, reconnectMs: 0, committed: Sequence64(5))))
+        #expect(
+            session.close(final: Sequence64(5))
+                == .goaway(
+                    GoAway(reason: .protocol, reconnectMs: 0, committed: Sequence64(5))))
     }
 
     @Test("A superseded session takes nothing more and acknowledges nothing more")
@@ -190,8 +197,10 @@ struct GatewayRulesTests {
     @Test("Shutting down acknowledges what was accepted before it says GOAWAY")
     func draining() {
         var session = Samples.gateway()
-        #expect(session.shutdown(now: Samples.start) == .goaway(
-            GoAway(reason: .shutdown, reconnectMs: 1_000, committed: .zero)))
+        #expect(
+            session.shutdown(now: Samples.start)
+                == .goaway(
+                    GoAway(reason: .shutdown, reconnectMs: 1_000, committed: .zero)))
         session = Samples.gateway()
         _ = session.take(1, 4)
         #expect(session.shutdown(now: Samples.start) == .draining(until: Samples.after(.seconds(10))))
@@ -201,11 +210,13 @@ struct GatewayRulesTests {
         #expect(session.commit(4) == .ackThenGoAway(Samples.ack(4), goaway))
     }
 
-    @Test("Every wait of the gateway ends", arguments: [
-        (GatewaySession.Phase.awaitingHello, Duration.seconds(5), GoAwayReason.timeout),
-        (.authenticating, .seconds(30), .overloaded), (.claiming, .seconds(30), .overloaded),
-        (.open, .seconds(120), .idle), (.draining, .seconds(10), .shutdown),
-    ])
+    @Test(
+        "Every wait of the gateway ends",
+        arguments: [
+            (GatewaySession.Phase.awaitingHello, Duration.seconds(5), GoAwayReason.timeout),
+            (.authenticating, .seconds(30), .overloaded), (.claiming, .seconds(30), .overloaded),
+            (.open, .seconds(120), .idle), (.draining, .seconds(10), .shutdown),
+        ])
     func deadlines(_ phase: GatewaySession.Phase, _ wait: Duration, _ reason: GoAwayReason) {
         var session = GatewayStateTests.session(in: phase)
         let early = session.tick(now: Samples.after(wait - .nanoseconds(1)))
@@ -219,13 +230,17 @@ struct GatewayRulesTests {
         var session = GatewaySession(offer: GatewayOffer(), now: Samples.start)
         var hello = Samples.hello()
         hello.versions = 2...3
-        #expect(session.receive(hello, now: Samples.start) == .goaway(
-            GoAway(reason: .version, reconnectMs: 0, committed: .zero)))
+        #expect(
+            session.receive(hello, now: Samples.start)
+                == .goaway(
+                    GoAway(reason: .version, reconnectMs: 0, committed: .zero)))
         session = GatewaySession(offer: GatewayOffer(), now: Samples.start)
         hello.versions = 1...3
         hello.schemas = 2...2
-        #expect(session.receive(hello, now: Samples.start) == .goaway(
-            GoAway(reason: .schema, reconnectMs: 0, committed: .zero)))
+        #expect(
+            session.receive(hello, now: Samples.start)
+                == .goaway(
+                    GoAway(reason: .schema, reconnectMs: 0, committed: .zero)))
         session = GatewaySession(offer: GatewayOffer(), now: Samples.start)
         hello.schemas = 1...2
         hello.options = [HelloOption(id: 0x1A1A, value: [])]
@@ -267,7 +282,9 @@ struct GatewayRulesTests {
         #expect(session.probe(Sequence64(5)) == .lookUp(Sequence64(5)))
         #expect(session.probe(Sequence64(10)) == .answer(sequence: Sequence64(10), value: Samples.chain(10)))
         #expect(session.probe(Sequence64(11)) == .answer(sequence: Sequence64(11), value: nil))
-        #expect(session.take(11, 12) == .goaway(
-            GoAway(reason: .streamFork, reconnectMs: 0, committed: Sequence64(10))))
+        #expect(
+            session.take(11, 12)
+                == .goaway(
+                    GoAway(reason: .streamFork, reconnectMs: 0, committed: Sequence64(10))))
     }
 }

@@ -26,7 +26,8 @@ struct ResumeTests {
     @Test("Equal chains go on behind committed, also where an ACK was lost")
     func proceeds() {
         for (committed, acknowledged) in [(UInt64(0), UInt64(0)), (40, 40), (60, 40), (100, 40)] {
-            let plan = Self.plan(Samples.view(acknowledged: acknowledged, epoch: 1), Samples.welcome(committed: committed))
+            let plan = Self.plan(
+                Samples.view(acknowledged: acknowledged, epoch: 1), Samples.welcome(committed: committed))
             #expect(plan?.first == Sequence64(committed + 1))
             #expect(plan?.lost == nil && plan?.trimmed == nil && plan?.isProven == true && plan?.isOtherEpoch == false)
         }
@@ -92,7 +93,9 @@ struct ResumeTests {
     /// A spool of `lowest` … 100 that shares `prefix` events with a gateway whose ledger tells chain values from
     /// `knownFrom` on.
     static func search(lowest: UInt64, prefix: UInt64, knownFrom: UInt64) -> (Sequence64?, Int) {
-        func theirs(_ sequence: UInt64) -> ChainValue { ChainValue(sequence <= prefix ? Samples.chain(sequence).value : 1) }
+        func theirs(_ sequence: UInt64) -> ChainValue {
+            ChainValue(sequence <= prefix ? Samples.chain(sequence).value : 1)
+        }
         var welcome = Samples.welcome(committed: 100)
         welcome.committed.chain = theirs(100)
         var (session, action) = begin(Samples.view(lowest: lowest), welcome)

@@ -1,5 +1,5 @@
-import Testing
 import TallyProtocol
+import Testing
 
 @Suite("Both machines against each other")
 struct SimulationTests {
@@ -26,7 +26,8 @@ struct SimulationTests {
         print("simulation of seeds 1...2000: \(sum)")
         // A run in which nothing went wrong would prove nothing.
         let least = min(
-            sum.cuts, sum.crashes, sum.restores, sum.takeovers, sum.rejects, sum.skips, sum.duplicates, sum.pauses, sum.late,
+            sum.cuts, sum.crashes, sum.restores, sum.takeovers, sum.rejects, sum.skips, sum.duplicates, sum.pauses,
+            sum.late,
             sum.trims)
         #expect(least > 100)
     }

@@ -60,7 +60,9 @@ struct ToySpool: Sendable {
             all[Int(sequence) - 1] = ToyEvent(id: all[Int(sequence) - 1].id | 1 << 40, fault: nil)
         }
         chains.removeSubrange(Int(range.lowerBound.value)...)
-        for event in all[(Int(range.lowerBound.value) - 1)...] { chains.append(toyChain(chains[chains.count - 1], event)) }
+        for event in all[(Int(range.lowerBound.value) - 1)...] {
+            chains.append(toyChain(chains[chains.count - 1], event))
+        }
     }
 
     func chain(at sequence: Sequence64) -> ChainValue? {

@@ -12,13 +12,15 @@ struct WorkstationRulesTests {
     @Test("TG-6-4 Events and bytes beyond the window are not sent until an ACK moves it")
     func credit() {
         var session = Samples.workstation(highest: 20_000)
-        #expect(Self.request(session, highest: 20_000)
-            == SendRequest(first: Sequence64(1), eventsMax: 4_096, bodyBytesMax: 65_536))
+        #expect(
+            Self.request(session, highest: 20_000)
+                == SendRequest(first: Sequence64(1), eventsMax: 4_096, bodyBytesMax: 65_536))
         session.send(through: 3_000)
         #expect(Self.request(session, highest: 20_000)?.bodyBytesMax == 65_536)
         session.send(through: 6_000)
-        #expect(Self.request(session, highest: 20_000)
-            == SendRequest(first: Sequence64(6_001), eventsMax: 2_192, bodyBytesMax: 11_072))
+        #expect(
+            Self.request(session, highest: 20_000)
+                == SendRequest(first: Sequence64(6_001), eventsMax: 2_192, bodyBytesMax: 11_072))
         session.send(through: 6_500)
         #expect(Self.request(session, highest: 20_000) == nil, "1,072 bytes are too little room")
         _ = session.hear(.ack(Samples.ack(3_000)))

@@ -92,7 +92,8 @@ struct UsagePropertyTests {
         var instants: Set<Int64> = [since - 1, since, since + 1, until - 1, until, until + 1]
         for quarter in Int64(990)...1_010 { for step in Int64(-1)...1 { instants.insert(quarter * 900_000 + step) } }
         for instant in instants {
-            let parts = plan.edges.filter { $0.contains(instant) }.count
+            let parts =
+                plan.edges.filter { $0.contains(instant) }.count
                 + (plan.whole.contains(instant / 900_000) ? 1 : 0)
             #expect(parts == (instant >= since && instant < until ? 1 : 0), "seed \(seed), instant \(instant)")
         }
@@ -216,7 +217,8 @@ struct UsagePropertyTests {
             let parts = calendar.dateComponents([.year, .month, .day, .hour], from: start)
             let day = String(format: "%04d-%02d-%02d", parts.year ?? 0, parts.month ?? 0, parts.day ?? 0)
             let east = query.timeZone.secondsFromGMT(for: start) / 60
-            let zone = query.timeZone == .gmt
+            let zone =
+                query.timeZone == .gmt
                 ? "Z" : String(format: "%@%02d:%02d", east < 0 ? "-" : "+", abs(east) / 60, abs(east) % 60)
             let keys: [String?] = query.by.map { dimension in
                 switch dimension {

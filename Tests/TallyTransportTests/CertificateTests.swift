@@ -95,9 +95,11 @@ import Testing
         }
     }
 
-    @Test("A host that could smuggle an extension into a certificate is no host", arguments: [
-        "a,DNS:b", "a b", "", "a\nb", "ä.example", "*.example", "a=b", "a/b", String(repeating: "a", count: 254),
-    ])
+    @Test(
+        "A host that could smuggle an extension into a certificate is no host",
+        arguments: [
+            "a,DNS:b", "a b", "", "a\nb", "ä.example", "*.example", "a=b", "a/b", String(repeating: "a", count: 254),
+        ])
     func hostileHost(_ text: String) {
         #expect(CertificateHost(text) == nil)
     }

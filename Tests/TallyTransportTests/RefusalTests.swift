@@ -34,7 +34,8 @@ import Darwin
         try Data(rig.trust.server.certificate + rig.trust.server.key).write(to: file)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = ["s_server", "-accept", "127.0.0.1:0", "-cert", file.path, "-key", file.path]
+        process.arguments =
+            ["s_server", "-accept", "127.0.0.1:0", "-cert", file.path, "-key", file.path]
             + server.arguments
         let output = Pipe()
         process.standardInput = Pipe()
@@ -164,9 +165,12 @@ import Darwin
         #expect(try early.dial().wait() == [.failed(.tls(.notYetValid, early.listener.address))])
     }
 
-    @Test("A client that speaks plain text is refused as such", arguments: [
-        "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "hello gateway, this is not TLS", String(repeating: "\u{0}", count: 64),
-    ])
+    @Test(
+        "A client that speaks plain text is refused as such",
+        arguments: [
+            "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "hello gateway, this is not TLS",
+            String(repeating: "\u{0}", count: 64),
+        ])
     func plainText(_ text: String) throws {
         let rig = try Rig()
         let socket = try Plain(to: rig.listener.address)

@@ -53,7 +53,8 @@ struct BatchRecord {
     ) {
         text("{\"name\":\"\(name)\",\"stream\":\"")
         hex(stream.value.bytes)
-        text("\",\"chain_before\":\"\(hexText(before.value))\",\"chain_after\":\"\(hexText(encoded.chainAfter.value))\"")
+        text(
+            "\",\"chain_before\":\"\(hexText(before.value))\",\"chain_after\":\"\(hexText(encoded.chainAfter.value))\"")
         text(",\"control_tokens\":\(encoded.controlTokens),\"reported_nano_usd\":\(encoded.reportedNanoUSD)")
         if isFirst { text(",\"chain_zero\":true") }
         text(",\"raw\":\"")
@@ -123,5 +124,7 @@ struct BatchRecord {
         }
     }
 
-    private static func digit(_ value: UInt8) -> UInt8 { value + (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10) }
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value + (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
+    }
 }

@@ -13,11 +13,13 @@ struct DifferentialTests {
     private static let missing: Comment = "python3 is not installed, so there is nothing to compare with"
     private static let batches = Int(ProcessInfo.processInfo.environment["TALLY_BATCHES"] ?? "") ?? 10_000
 
-    private let seed = ProcessInfo.processInfo.environment["TALLY_SEED"].flatMap { UInt64($0) }
+    private let seed =
+        ProcessInfo.processInfo.environment["TALLY_SEED"].flatMap { UInt64($0) }
         ?? UInt64.random(in: 0...UInt64(UInt32.max))
     private let folder = FileManager.default.temporaryDirectory.appending(path: "tally-\(UUID().uuidString)")
 
-    @Test("What Swift encodes, Python finds canonical, byte for byte, with its chain, its totals and its LZ4 block",
+    @Test(
+        "What Swift encodes, Python finds canonical, byte for byte, with its chain, its totals and its LZ4 block",
         .enabled(if: python != nil, missing))
     func swiftToPython() throws {
         print("TALLY_SEED=\(seed)")
@@ -71,7 +73,8 @@ struct DifferentialTests {
         }
     }
 
-    @Test("What Python encodes, Swift decodes and encodes again to the same bytes, and its LZ4 block yields them",
+    @Test(
+        "What Python encodes, Swift decodes and encodes again to the same bytes, and its LZ4 block yields them",
         .enabled(if: python != nil, missing))
     func pythonToSwift() throws {
         print("TALLY_SEED=\(seed)")

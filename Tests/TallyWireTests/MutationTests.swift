@@ -41,7 +41,8 @@ struct MutationTests {
         var bytes = raw
         switch Int.random(in: 0..<4, using: &random) {
         case 0: bytes.removeLast(Int.random(in: 0...min(3, bytes.count), using: &random))
-        case 1: bytes.insert(UInt8.random(in: 0...255, using: &random), at: Int.random(in: 0...bytes.count, using: &random))
+        case 1:
+            bytes.insert(UInt8.random(in: 0...255, using: &random), at: Int.random(in: 0...bytes.count, using: &random))
         case 2: bytes[Int.random(in: 0..<bytes.count, using: &random)] ^= 1 << UInt8.random(in: 0...7, using: &random)
         default:
             for _ in 0...Int.random(in: 0...3, using: &random) {

@@ -57,7 +57,8 @@ struct RandomEvents {
         time = min(max(time + Int64.random(in: -1_000...60_000, using: &random), Limits.timeMsMin), Limits.timeMsMax)
         if random.chance(200) { time = random.pick([Limits.timeMsMin, Limits.timeMsMax]) }
         var event = Event(
-            kind: kind, timeMs: time, session: random.pick(sessions), agent: plain ? .codex : random.pick(Agent.allCases))
+            kind: kind, timeMs: time, session: random.pick(sessions),
+            agent: plain ? .codex : random.pick(Agent.allCases))
         if kind == .usage || kind == .correction || random.chance(3) { event.model = random.pick(models) }
         if !random.chance(3) { event.project = random.pick(projects) }
         event.origin = plain ? .main : random.pick(Origin.allCases)

@@ -73,7 +73,8 @@ extension Frame {
         case "PROBE": self = .probe(sequence: try fields.sequence("sequence"))
         case "CHAIN":
             let known: Int = try fields.small("known")
-            self = .chain(sequence: try fields.sequence("sequence"), value: known == 1 ? try fields.chain("chain") : nil)
+            self = .chain(
+                sequence: try fields.sequence("sequence"), value: known == 1 ? try fields.chain("chain") : nil)
         case "PING": self = .ping(opaque: try fields.opaque())
         case "PONG": self = .pong(opaque: try fields.opaque())
         case "GOAWAY": self = .goaway(try GoAway(vector: fields))
@@ -81,7 +82,8 @@ extension Frame {
         case "ADOPT": self = .adopt(sessions: try fields.list("sessions").map { try fields.session($0.text()) })
         case "ADOPTED":
             let flags: UInt8 = try fields.small("flags", absent: 0)
-            self = .adopted(entries: try fields.records("entries").map { try AdoptedEntry(vector: $0) }, isLast: flags == 1)
+            self = .adopted(
+                entries: try fields.records("entries").map { try AdoptedEntry(vector: $0) }, isLast: flags == 1)
         default: throw fields.missing("type")
         }
     }
@@ -113,7 +115,8 @@ extension Welcome {
     fileprivate init(vector fields: VectorFields) throws {
         self.init(
             committed: StreamCursor(
-                sequence: try fields.sequence("committed"), chain: try fields.chain("chain"), totals: try fields.totals()),
+                sequence: try fields.sequence("committed"), chain: try fields.chain("chain"),
+                totals: try fields.totals()),
             credit: try fields.credit(), batchEventsMax: try fields.small("batch_events_max"),
             batchBodyBytesMax: try fields.small("batch_body_bytes_max"), clockMs: try fields.wide("clock_ms"),
             oldestTimeMs: try fields.wide("oldest_time_ms"), storeEpoch: StoreEpoch(try fields.wide("store_epoch")),

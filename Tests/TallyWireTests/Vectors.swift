@@ -134,7 +134,9 @@ extension Event {
 
     /// The row as a case writes it.
     var vector: [String: VectorValue] {
-        var row: [String: VectorValue] = ["session": .text(hexText(session.value.bytes)), "time_ms": .number(UInt64(timeMs))]
+        var row: [String: VectorValue] = [
+            "session": .text(hexText(session.value.bytes)), "time_ms": .number(UInt64(timeMs)),
+        ]
         func put(_ column: ColumnID, _ value: UInt64?) { if let value { row[column.name] = .number(value) } }
         func put(_ column: ColumnID, count: some BinaryInteger) { if count != 0 { put(column, UInt64(count)) } }
         func put(_ column: ColumnID, _ value: some Vocabulary) {

@@ -117,7 +117,9 @@ struct SpoolTests {
             try spool.commit(nowMs: 1, oldestMs: 0)
             try spool.sync()
             #expect(spool.state.tip.sequence == Sequence64(60), "seed \(seed)")
-            #expect(try SpoolKit.events(spool).map(\.timeMs).sorted() == (0..<60).map { SpoolKit.call($0).timeMs }, "seed \(seed)")
+            #expect(
+                try SpoolKit.events(spool).map(\.timeMs).sorted() == (0..<60).map { SpoolKit.call($0).timeMs },
+                "seed \(seed)")
         }
     }
 

@@ -73,7 +73,8 @@ extension UsageReport {
 
     private var unpricedLine: String {
         guard totals.unpricedEvents != 0 else { return "" }
-        return "\(UsageReport.events(totals.unpricedEvents)) not priced: the price book has no rate for their model, speed, tier or region. "
+        return
+            "\(UsageReport.events(totals.unpricedEvents)) not priced: the price book has no rate for their model, speed, tier or region. "
             + "The cost leaves \(totals.unpricedEvents == 1 ? "it" : "them") out.\n"
     }
 

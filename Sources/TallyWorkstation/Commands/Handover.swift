@@ -62,7 +62,9 @@ enum Handover {
                 while !isTaken {
                     try socket.send([UInt8(ascii: "d")] + bytes, timeoutMs: replyTimeoutMs)
                     isTaken = try answer(socket, console)
-                    if isTaken { lastTaken = MonotonicClock.nowMs() } else {
+                    if isTaken {
+                        lastTaken = MonotonicClock.nowMs()
+                    } else {
                         guard MonotonicClock.nowMs() - lastTaken < Int64(wait.wholeMilliseconds) else { break }
                         Pause.milliseconds(200)
                     }

@@ -43,7 +43,8 @@ enum InspectText {
             text += "event \(sequence.value) (\(place))\n"
             for (name, value) in fields(event) { text += "  \(name) = \(value.text)\n" }
         }
-        text += "batch of events \(part.first.value) to \(part.last.value), \(part.raw.count) bytes before compression:\n"
+        text +=
+            "batch of events \(part.first.value) to \(part.last.value), \(part.raw.count) bytes before compression:\n"
         let hex = part.raw.hexText
         var start = hex.startIndex
         while start < hex.endIndex {

@@ -82,7 +82,11 @@ private final class RunClient: Sendable {
     private func sync(_ wait: Duration) throws(SystemError) {
         let reply = Reply()
         guard let engine = host.current else { return try follow(RunHost.refused(reply)) }
-        engine.with { $0.sync(wait: wait, reply: reply) } orElse: { engine.refuse(reply) }
+        engine.with {
+            $0.sync(wait: wait, reply: reply)
+        } orElse: {
+            engine.refuse(reply)
+        }
         try follow(reply)
     }
 
@@ -90,14 +94,24 @@ private final class RunClient: Sendable {
         let reply = Reply()
         guard let engine = host.current else { return try follow(RunHost.refused(reply)) }
         let input = engine.beginSend(wait: wait, reply: reply)
-        defer { engine.with { $0.endSend(input) } orElse: { engine.refuse(reply) } }
+        defer {
+            engine.with {
+                $0.endSend(input)
+            } orElse: {
+                engine.refuse(reply)
+            }
+        }
         while let message = try socket.receive(timeoutMs: CInt.max) {
             guard message.first == UInt8(ascii: "d") else { break }
             let isTaken = engine.feed(input, Array(message.dropFirst()))
             while !reply.isDone, let message = reply.next(timeoutMs: 0) { try pass(message) }
             try say(isTaken ? "k" : "w")
         }
-        engine.with { $0.endSend(input) } orElse: { engine.refuse(reply) }
+        engine.with {
+            $0.endSend(input)
+        } orElse: {
+            engine.refuse(reply)
+        }
         try follow(reply)
     }
 

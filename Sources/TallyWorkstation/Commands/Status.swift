@@ -28,7 +28,8 @@ struct StatusReport {
             let tally = state.counter.tally(of: source)
             let files = state.counter.files.values.filter { $0.source == source }.count
             let skipped = SkipReason.allCases.map { "\"\($0.name)\":\(tally[$0])" }.joined(separator: ",")
-            return "\"\(source.name)\":{\"files\":\(files),\"lines\":\(tally.lines),\"usage_events\":\(tally.usageEvents),"
+            return
+                "\"\(source.name)\":{\"files\":\(files),\"lines\":\(tally.lines),\"usage_events\":\(tally.usageEvents),"
                 + "\"corrections\":\(tally.corrections),\"other_events\":\(tally.otherEvents),"
                 + "\"files_rewritten\":\(tally.filesRewritten),\"skipped\":{\(skipped)}}"
         }

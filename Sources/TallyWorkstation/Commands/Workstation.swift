@@ -112,7 +112,11 @@ package struct Workstation {
         }
         let host = try EngineHost(home, homes, newShard())
         let reply = Reply()
-        host.with { $0.sync(wait: wait, reply: reply) } orElse: { host.refuse(reply) }
+        host.with {
+            $0.sync(wait: wait, reply: reply)
+        } orElse: {
+            host.refuse(reply)
+        }
         let code = console.show(reply)
         host.stop()
         _ = consume owned
@@ -135,7 +139,11 @@ package struct Workstation {
             if isOpen { isOpen = feed(bytes, input, host, wait) }
             console.showReady(reply)
         }
-        host.with { $0.endSend(input) } orElse: { host.refuse(reply) }
+        host.with {
+            $0.endSend(input)
+        } orElse: {
+            host.refuse(reply)
+        }
         let code = console.show(reply)
         host.stop()
         _ = consume owned
