@@ -81,12 +81,6 @@ package enum Limits {
 
     /// An event further ahead of the gateway's clock counts at its receive time, flagged.
     package static let aheadMsMax: Int64 = 600_000
-    package static let gatherDuration: Duration = .seconds(1)
-
-    // MARK: Labels
-
-    package static let newLabelsPerWorkstationDayMax = 32
-    package static let newLabelsPerTenantMax = 256
 
     // MARK: Log
 
@@ -104,8 +98,6 @@ package enum Limits {
     // MARK: Views
 
     /// How far the views may stand behind the ledger before the reader's fold would grow too long.
-    package static let viewsLagMax: Duration = .milliseconds(250)
-    package static let viewsLagBytesMax = 16 << 20
     /// Bodies that one transaction of the views takes in.
     package static let viewsFoldBytesMax = 16 << 20
 

@@ -40,6 +40,7 @@ final class TenantDirectory: Sendable {
     }
 
     func holder(of hash: TokenHash) -> TokenHolder? { snapshot.withLock { $0.credentials.credential(hash) } }
+    func isRevoked(_ hash: TokenHash) -> Bool { snapshot.withLock { $0.credentials.isRevoked(hash) } }
     func tenant(_ id: TenantID) -> Tenant? { snapshot.withLock { $0.tenants[id] } }
     func name(of id: WorkstationID) -> String {
         snapshot.withLock { $0.workstations[id]?.text } ?? "#\(id.value)"
