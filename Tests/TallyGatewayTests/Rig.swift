@@ -43,8 +43,18 @@ final class Rig: Sendable {
 
     func services() throws -> Services {
         Services(
-            folder: try DataFolder(path: path), metrics: metrics, log: LogSink(level: .debug) { [log] in log.add($0) },
+            folder: try ownFolder(), metrics: metrics, log: LogSink(level: .debug) { [log] in log.add($0) },
             clock: GatewayClock(), faults: faults, onFatal: { [fatal] in fatal.add($0) }, logOptions: options)
+    }
+
+    /// A gateway that has stopped in this process lets go of the lock with the last block of its queues, soon after.
+    private func ownFolder() throws -> DataFolder {
+        var folder: DataFolder?
+        _ = eventually(seconds: 5) {
+            folder = try? DataFolder(path: path)
+            return folder != nil
+        }
+        return try folder ?? DataFolder(path: path)
     }
 
     func start(metricsServer: Bool = false, listen: String = "127.0.0.1:0") throws {
