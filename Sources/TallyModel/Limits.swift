@@ -45,7 +45,7 @@ package enum Limits {
     /// From HELLO to WELCOME, at the gateway: the credential looked up, the barrier of a takeover waited for.
     package static let claimTimeout: Duration = .seconds(30)
     /// How long a gateway that shuts down waits for what it has accepted to be committed.
-    package static let drainTimeout: Duration = .seconds(10)
+    package static let drainTimeout: Duration = .seconds(8)
     package static let pingBurst = 5
     /// A workstation that has heard nothing for so long asks, …
     package static let pingIdle: Duration = .seconds(30)

@@ -84,7 +84,8 @@ enum InspectText {
             let fields = fields(event).map { "\"\($0.name)\":\($0.value.json)" }
             return "{\"sequence\":\(sequence.value),\(fields.joined(separator: ","))}"
         }
-        return "{\"first\":\(part.first.value),\"count\":\(part.count),\"body\":\"\(part.raw.hexText)\",\"travels\":\"\(travelling.hexText)\","
+        return
+            "{\"first\":\(part.first.value),\"count\":\(part.count),\"body\":\"\(part.raw.hexText)\",\"travels\":\"\(travelling.hexText)\","
             + "\"events\":[\(objects.joined(separator: ","))]}\n"
     }
 
