@@ -19,7 +19,7 @@ final class Rig: Sendable {
     let shard: Shard
     private let faults: Faults
     private let options: LogOptions
-    private let running = Mutex<Gateway?>(nil)
+    private let running = Guarded<Gateway?>(nil)
 
     init(
         faults: Faults = .none, options: LogOptions = LogOptions(), path: String? = nil, metricsServer: Bool = false,
@@ -148,7 +148,7 @@ final class Rig: Sendable {
 
 /// Lines that another thread wrote.
 final class LineLog: Sendable {
-    private let lines = Mutex<[String]>([])
+    private let lines = Guarded<[String]>([])
     func add(_ line: String) { lines.withLock { $0.append(line) } }
     var all: [String] { lines.withLock { $0 } }
     var text: String { all.joined() }

@@ -94,7 +94,8 @@ struct DifferentialTests {
         #expect(records == Self.batches)
     }
 
-    @Test("A damaged body is refused by both for the same reason, at the same column, row and run, or taken by both",
+    @Test(
+        "A damaged body is refused by both for the same reason, at the same column, row and run, or taken by both",
         .enabled(if: python != nil, missing))
     func damaged() throws {
         print("TALLY_SEED=\(seed)")

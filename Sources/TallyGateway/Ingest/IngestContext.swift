@@ -1,4 +1,5 @@
 import Synchronization
+import TallyIO
 import TallyModel
 import TallyStorage
 
@@ -24,7 +25,7 @@ final class TenantDirectory: Sendable {
         var workstations: [WorkstationID: WorkstationLabel] = [:]
     }
 
-    private let snapshot = Mutex(Snapshot())
+    private let snapshot = Guarded(Snapshot())
 
     /// Reads everything anew.
     func refresh(from catalog: Catalog) throws(StorageError) {
