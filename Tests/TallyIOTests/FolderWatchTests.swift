@@ -163,7 +163,7 @@ import Testing
         let room = try #require(Int(text.trimmingCharacters(in: .whitespacesAndNewlines)))
         try #require(room <= 100_000, "a queue of the usual length")
         // Nothing is read while the changes are gathered, so the queue overflows.
-        let stage = try Stage(.inotify, gatheringMs: 3_000)
+        let stage = try Stage(.inotify, gatheringMs: 1_000)
         let trouble = stage.watch.watch([stage.root], roots: [])
         #expect(trouble == nil)
         #expect(Self.waits { stage.calls.value == 1 }, "the new folder")
@@ -179,7 +179,7 @@ import Testing
         #expect(Self.waits { stage.calls.value >= 2 })
         #expect(stage.watch.kind == .inotify)
         let before = stage.calls.value
-        usleep(3_500_000)
+        usleep(1_500_000)
         #expect(try stage.isTold { try stage.append("line\n", to: "a.jsonl") }, "\(before)")
     }
 
