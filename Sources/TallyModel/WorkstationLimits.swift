@@ -20,8 +20,13 @@ extension Limits {
     package static let handshakeTimeout: Duration = .seconds(10)
     /// A held request that has not grown for so long is sent; what it grows later is a correction.
     package static let requestQuietMs: Int64 = 2_000
-    /// Between two searches of a following workstation.
+    /// A following workstation searches at most so often: changes within it are gathered.
     package static let followInterval: Duration = .seconds(1)
+    /// It searches without being told of a change so often.
+    package static let searchInterval: Duration = .seconds(30)
+    /// Folders that are watched for changes, about 1 KB of the kernel's memory each; with more of them, it searches
+    /// every `followInterval`.
+    package static let watchedFoldersMax = 16_384
     package static let configBytesMax = 256 << 10
     package static let tokenBytesMax = 255
     /// Standard input that waits for the counter.

@@ -14,6 +14,7 @@ package final class Engine: ShardResident {
     let spool: Spool
     var enrolment: Enrolment
     let hash: WorkstationHash
+    let homes: SourceHomes
     var uplink: Uplink?
     var scan: TranscriptScan<WorkstationHash, DiskFolders>
     /// How far events may lie back; older ones are not kept by the gateway.
@@ -28,7 +29,8 @@ package final class Engine: ShardResident {
     var isScanAsked = false
     /// Held requests are sent at the end of the scan, whether or not they may still grow.
     var isSettlingAll = false
-    var isFollowing = false
+    /// Set while following.
+    var watch: FolderWatch?
     var isSliceQueued = false
     var waiters: [SyncWaiter] = []
     var inputs: [UInt64: SendInput] = [:]
@@ -56,6 +58,7 @@ package final class Engine: ShardResident {
             throw .keysDamaged
         }
         self.hash = hash
+        self.homes = homes
         scan = TranscriptScan(hash: hash, homes: homes, folders: DiskFolders())
         progressedAt = ShardLoop.nowNanoseconds
     }
@@ -66,7 +69,6 @@ package final class Engine: ShardResident {
         let uplink = try Uplink(loop, spool, enrolment, self)
         self.uplink = uplink
         uplink.start()
-        tick()
     }
 
     /// Writes what was read, says farewell.
@@ -81,6 +83,7 @@ package final class Engine: ShardResident {
         }
         uplink?.stop()
         uplink = nil
+        watch = nil
         for timer in [ticker, followTimer] { if let timer { loop.cancel(timer) } }
         if let reference { loop.leave(reference) }
         reference = nil
@@ -99,7 +102,9 @@ package final class Engine: ShardResident {
         }
         isScanning = true
         scan.begin(spool.counter)
+        watchFolders()
         queueSlice()
+        armTicker()
     }
 
     private func queueSlice() {
@@ -141,6 +146,7 @@ package final class Engine: ShardResident {
             return scanNow(settlingAll: isSettlingAll)
         }
         isSettlingAll = false
+        armSearch()
         checkWaiters()
     }
 
@@ -155,33 +161,19 @@ package final class Engine: ShardResident {
         }
     }
 
-    // MARK: Following
-
-    /// Goes on reading what is added, until `stop`.
-    package func follow() {
-        isFollowing = true
-        scanNow(settlingAll: false)
-        armFollow()
-    }
-
-    private func armFollow() {
-        followTimer = loop.after(Limits.followInterval) { [weak self] in
-            guard let self, self.failure == nil else { return }
-            self.scanNow(settlingAll: false)
-            self.armFollow()
-        }
-    }
-
     // MARK: Time
 
     func touch() { progressedAt = ShardLoop.nowNanoseconds }
 
-    private func tick() {
+    /// Looks after scans and waiters while there are any; an idle engine sleeps.
+    func armTicker() {
+        guard ticker == nil, isScanning || !waiters.isEmpty else { return }
         ticker = loop.after(.milliseconds(200)) { [weak self] in
             guard let self, self.failure == nil else { return }
+            self.ticker = nil
             if self.isScanning, !self.isSliceQueued { self.queueSlice() }
             self.checkWaiters()
-            self.tick()
+            self.armTicker()
         }
     }
 

@@ -48,6 +48,7 @@ extension Engine {
         waiter.badLines = badLines
         waiter.number = spool.state.number
         waiters.append(waiter)
+        armTicker()
     }
 
     func refuse(_ reply: Reply, _ error: WorkstationError) {

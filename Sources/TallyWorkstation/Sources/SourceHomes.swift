@@ -8,6 +8,8 @@ package struct SourceHomes: Hashable, Sendable {
     /// Folders below which every `.jsonl` is a transcript of Claude Code.
     package let claude: [String]
     package let codex: [String]
+    /// All of them.
+    package var roots: [String] { claude + codex }
 
     /// The values of `HOME`, `CLAUDE_CONFIG_DIR` and `CODEX_HOME`, nil where not set.
     package init(home: String?, claudeConfigDir: String?, codexHome: String?) {

@@ -39,6 +39,8 @@ package struct FoundFile: Hashable, Sendable {
 package struct FoundFiles: Sendable {
     /// Oldest change first, then by path: an original before its copies wherever that can be told.
     package var files: [FoundFile] = []
+    /// Every folder that was entered, each once: where a new file or line would be.
+    package var folders: [String] = []
     /// Folders that exist and could not be read.
     package var unreadableFolders = 0
     /// The same file or folder met again, by a link or a second name.
@@ -106,6 +108,7 @@ package struct TranscriptFinder<Folders: FolderSource>: Sendable {
                     found.duplicates += 1
                     continue
                 }
+                found.folders.append(path)
                 enter(path, depth, &stack, &found)
             }
         }

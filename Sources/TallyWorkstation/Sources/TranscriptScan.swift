@@ -44,6 +44,9 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     package private(set) var bytesToRead: UInt64 = 0
     package private(set) var bytesRead: UInt64 = 0
 
+    /// The folders that the last search visited.
+    package private(set) var folders: [String] = []
+
     private let hash: Hash
     private let finder: TranscriptFinder<Folders>
     private var claude: ClaudeParser<Hash>
@@ -63,6 +66,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     /// Searches, and queues the files that have something new.
     package mutating func begin(_ counter: Counter) {
         let found = finder.find()
+        folders = found.folders
         problems = ScanProblems()
         problems.unreadableFolders = found.unreadableFolders
         problems.duplicateFiles = found.duplicates
