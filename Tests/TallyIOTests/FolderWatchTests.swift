@@ -10,6 +10,7 @@ import Testing
         let root: String
         let calls: Calls
         let watch: FolderWatch
+        private let gatheringMs: Int
 
         final class Calls: Sendable {
             private let count = Mutex(0)
@@ -19,6 +20,7 @@ import Testing
 
         init(_ kind: FolderWatchKind, gatheringMs: Int = 20, foldersMax: Int = 100) throws {
             root = NSTemporaryDirectory() + "tally-watch-" + UUID().uuidString
+            self.gatheringMs = gatheringMs
             let calls = Calls()
             self.calls = calls
             let bounds = FolderWatch.Bounds(
@@ -51,7 +53,7 @@ import Testing
             var last = -1
             while last != calls.value, watch.kind != .timer {
                 last = calls.value
-                usleep(150_000)
+                usleep(UInt32(gatheringMs + 300) * 1_000)
             }
             return trouble
         }
@@ -153,7 +155,7 @@ import Testing
         let calls = stage.calls.value - before
         #expect(calls <= Int(took / .milliseconds(200)) + 2, "\(calls) calls in \(took)")
         let quiet = stage.calls.value
-        usleep(600_000)
+        usleep(900_000)
         #expect(stage.calls.value == quiet)
     }
 
