@@ -3,6 +3,8 @@
 SWIFT ?= swift
 FLAGS := --explicit-target-dependency-import-check error
 PYTHON ?= python3
+# Locks that the thread sanitizer can see (Sources/TallyIO/System/Guarded.swift).
+SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean
@@ -42,8 +44,8 @@ sanitize-address: deps ## the tests under the address sanitizer
 	.ci/swift-test --skip-build --sanitize=address --scratch-path .build-address
 
 sanitize-thread: deps ## the tests under the thread sanitizer
-	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build-thread
-	.ci/swift-test --skip-build --sanitize=thread --scratch-path .build-thread
+	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build-thread $(SEEN)
+	.ci/swift-test --skip-build --sanitize=thread --scratch-path .build-thread $(SEEN)
 
 oracle: ## the oracle over transcripts: make oracle ARGS="--claude DIR --codex DIR"
 	$(PYTHON) Tests/oracle/oracle.py $(ARGS)

@@ -7,9 +7,11 @@ package enum Random {
     /// Traps when the generator fails: a program that cannot draw keys must not go on with guessable ones.
     package static func bytes(_ count: Int) -> [UInt8] {
         precondition(count >= 0 && count <= 1 << 20, "more random bytes than anything here needs")
+        // All empty arrays share one storage, whose count must not even be written again.
+        guard count > 0 else { return [] }
         // Why this holds: the buffer has room for `count` bytes, and RAND_bytes writes exactly as many.
         return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            let result = count == 0 ? 1 : unsafe RAND_bytes(buffer.baseAddress, CInt(count))
+            let result = unsafe RAND_bytes(buffer.baseAddress, CInt(count))
             precondition(result == 1, "the random generator failed")
             filled = count
         }

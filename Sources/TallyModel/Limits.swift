@@ -45,7 +45,7 @@ package enum Limits {
     /// From HELLO to WELCOME, at the gateway: the credential looked up, the barrier of a takeover waited for.
     package static let claimTimeout: Duration = .seconds(30)
     /// How long a gateway that shuts down waits for what it has accepted to be committed.
-    package static let drainTimeout: Duration = .seconds(10)
+    package static let drainTimeout: Duration = .seconds(8)
     package static let pingBurst = 5
     /// A workstation that has heard nothing for so long asks, …
     package static let pingIdle: Duration = .seconds(30)
@@ -81,12 +81,6 @@ package enum Limits {
 
     /// An event further ahead of the gateway's clock counts at its receive time, flagged.
     package static let aheadMsMax: Int64 = 600_000
-    package static let gatherDuration: Duration = .seconds(1)
-
-    // MARK: Labels
-
-    package static let newLabelsPerWorkstationDayMax = 32
-    package static let newLabelsPerTenantMax = 256
 
     // MARK: Log
 
@@ -104,8 +98,6 @@ package enum Limits {
     // MARK: Views
 
     /// How far the views may stand behind the ledger before the reader's fold would grow too long.
-    package static let viewsLagMax: Duration = .milliseconds(250)
-    package static let viewsLagBytesMax = 16 << 20
     /// Bodies that one transaction of the views takes in.
     package static let viewsFoldBytesMax = 16 << 20
 

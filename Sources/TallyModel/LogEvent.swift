@@ -7,7 +7,6 @@ package enum LogEvent: Sendable {
     case metricsListening(address: String)
     case stopping
     case stopped
-    case connectionRefused(peer: String, reason: StaticString)
     /// `reason` is TLS's failure in our words; it holds no bytes of the peer.
     case handshakeFailed(peer: String, reason: String)
     case helloRefused(peer: String, reason: String)
@@ -33,7 +32,7 @@ package enum LogEvent: Sendable {
         switch self {
         case .streamOpened, .connectionClosed: .info
         case .listening, .metricsListening, .stopping, .stopped, .certificateRenewed, .diskResumed: .notice
-        case .connectionRefused, .handshakeFailed, .helloRefused: .info
+        case .handshakeFailed, .helloRefused: .info
         case .batchRejected, .gapRecorded, .seenNotWritten, .epochRaised, .viewsRebuilt, .diskPaused, .faultInjected:
             .warning
         case .tenantQuarantined, .viewsFailed, .certificateFailed: .error
@@ -48,8 +47,6 @@ package enum LogEvent: Sendable {
         case .metricsListening(let address): ("serving metrics", [("address", address)])
         case .stopping: ("stopping: no new connections, committing what was received", [])
         case .stopped: ("stopped", [])
-        case .connectionRefused(let peer, let reason):
-            ("connection refused", [("peer", peer), ("reason", "\(reason)")])
         case .handshakeFailed(let peer, let reason): ("handshake failed", [("peer", peer), ("reason", reason)])
         case .helloRefused(let peer, let reason): ("hello refused", [("peer", peer), ("reason", reason)])
         case .streamOpened(let tenant, let workstation, let committed, let generation):

@@ -3,9 +3,9 @@ import TallyIO
 
 /// A descriptor on its way to another queue: taken once, and closed if it never is.
 final class Handover: Sendable {
-    private let slot: Mutex<Descriptor?>
+    private let slot: Guarded<Descriptor?>
 
-    init(_ descriptor: consuming Descriptor) { slot = Mutex(descriptor) }
+    init(_ descriptor: consuming Descriptor) { slot = Guarded(descriptor) }
 
     func take() -> Descriptor? {
         slot.withLock { $0.take() }

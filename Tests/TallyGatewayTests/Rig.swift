@@ -19,7 +19,7 @@ final class Rig: Sendable {
     let shard: Shard
     private let faults: Faults
     private let options: LogOptions
-    private let running = Mutex<Gateway?>(nil)
+    private let running = Guarded<Gateway?>(nil)
 
     init(
         faults: Faults = .none, options: LogOptions = LogOptions(), path: String? = nil, metricsServer: Bool = false,
@@ -43,8 +43,18 @@ final class Rig: Sendable {
 
     func services() throws -> Services {
         Services(
-            folder: try DataFolder(path: path), metrics: metrics, log: LogSink(level: .debug) { [log] in log.add($0) },
+            folder: try ownFolder(), metrics: metrics, log: LogSink(level: .debug) { [log] in log.add($0) },
             clock: GatewayClock(), faults: faults, onFatal: { [fatal] in fatal.add($0) }, logOptions: options)
+    }
+
+    /// A gateway that has stopped in this process lets go of the lock with the last block of its queues, soon after.
+    private func ownFolder() throws -> DataFolder {
+        var folder: DataFolder?
+        _ = eventually(seconds: 5) {
+            folder = try? DataFolder(path: path)
+            return folder != nil
+        }
+        return try folder ?? DataFolder(path: path)
     }
 
     func start(metricsServer: Bool = false, listen: String = "127.0.0.1:0") throws {
@@ -138,7 +148,7 @@ final class Rig: Sendable {
 
 /// Lines that another thread wrote.
 final class LineLog: Sendable {
-    private let lines = Mutex<[String]>([])
+    private let lines = Guarded<[String]>([])
     func add(_ line: String) { lines.withLock { $0.append(line) } }
     var all: [String] { lines.withLock { $0 } }
     var text: String { all.joined() }

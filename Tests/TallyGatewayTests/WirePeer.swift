@@ -24,10 +24,10 @@ final class WirePeer: Sendable {
         var isOpen = false
     }
 
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     private let changed = DispatchSemaphore(value: 0)
     private let shard: Shard
-    private let end = Mutex<ShardReference<PeerHandler>?>(nil)
+    private let end = Guarded<ShardReference<PeerHandler>?>(nil)
 
     init(to target: HostPort, tls: TLSClientContext, on shard: Shard) throws {
         self.shard = shard

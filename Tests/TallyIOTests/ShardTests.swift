@@ -12,7 +12,7 @@ import Darwin
 
 /// Values that a shard's blocks leave for the test.
 final class Notes: Sendable {
-    private let values = Mutex<[Int]>([])
+    private let values = Guarded<[Int]>([])
     let changed = DispatchSemaphore(value: 0)
     func add(_ value: Int) {
         values.withLock { $0.append(value) }

@@ -51,9 +51,9 @@ final class LyingDisk: LogDisk {
         var hasFailed = false
     }
 
-    private let state: Mutex<State>
+    private let state: Guarded<State>
 
-    init(seed: UInt64) { state = Mutex(State(random: SeededRandom(seed))) }
+    init(seed: UInt64) { state = Guarded(State(random: SeededRandom(seed))) }
 
     // MARK: Faults
 

@@ -203,7 +203,7 @@ struct GatewayRulesTests {
                     GoAway(reason: .shutdown, reconnectMs: 1_000, committed: .zero)))
         session = Samples.gateway()
         _ = session.take(1, 4)
-        #expect(session.shutdown(now: Samples.start) == .draining(until: Samples.after(.seconds(10))))
+        #expect(session.shutdown(now: Samples.start) == .draining(until: Samples.after(Limits.drainTimeout)))
         #expect(session.take(5, 6) == .silent)
         #expect(session.commit(2) == .ack(Samples.ack(2)))
         let goaway = GoAway(reason: .shutdown, reconnectMs: 1_000, committed: Sequence64(4))
@@ -215,7 +215,7 @@ struct GatewayRulesTests {
         arguments: [
             (GatewaySession.Phase.awaitingHello, Duration.seconds(5), GoAwayReason.timeout),
             (.authenticating, .seconds(30), .overloaded), (.claiming, .seconds(30), .overloaded),
-            (.open, .seconds(120), .idle), (.draining, .seconds(10), .shutdown),
+            (.open, .seconds(120), .idle), (.draining, Limits.drainTimeout, .shutdown),
         ])
     func deadlines(_ phase: GatewaySession.Phase, _ wait: Duration, _ reason: GoAwayReason) {
         var session = GatewayStateTests.session(in: phase)

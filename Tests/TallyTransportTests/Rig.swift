@@ -10,7 +10,7 @@ import TallyTransport
 ///
 /// Every access also goes through a queue: the thread sanitizer does not see a Mutex lock.
 final class Log<Entry: Sendable>: Sendable {
-    private let entries = Mutex<[Entry]>([])
+    private let entries = Guarded<[Entry]>([])
     private let queue = DispatchQueue(label: "tally.tests.log")
     private let changed = DispatchSemaphore(value: 0)
 

@@ -28,7 +28,21 @@ enum BatchFile {
         var lz4: String
     }
 
-    static func records(_ url: URL, _ body: (Record) throws -> Void) throws {
+    /// A damaged body or block, and what it is refused with.
+    struct Damaged: Decodable {
+        var name: String
+        var count: UInt32
+        var raw: String?
+        var lz4: String?
+        var raw_bytes: UInt32?
+        var accepted: Bool?
+        var reason: String?
+        var field: UInt8?
+        var index: UInt32?
+        var run: UInt32?
+    }
+
+    static func records<Line: Decodable>(_ url: URL, as type: Line.Type, _ body: (Line) throws -> Void) throws {
         let data = try Data(contentsOf: url)
         let decoder = JSONDecoder()
         var position = data.startIndex
@@ -37,7 +51,7 @@ enum BatchFile {
             let length = data[position..<position + 4].reversed().reduce(0) { $0 << 8 | Int($1) }
             position += 4
             guard data.endIndex - position >= length else { throw Vectors.Missing(description: "half a record") }
-            try body(try decoder.decode(Record.self, from: data[position..<position + length]))
+            try body(try decoder.decode(Line.self, from: data[position..<position + length]))
             position += length
         }
     }

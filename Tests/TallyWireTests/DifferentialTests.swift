@@ -86,12 +86,35 @@ struct DifferentialTests {
         #expect(status == 0, "\(output.prefix(4_000))")
         var reader = PythonReader()
         var records = 0
-        try BatchFile.records(file) { record in
+        try BatchFile.records(file, as: BatchFile.Record.self) { record in
             records += 1
             let difference = try reader.difference(record)
             #expect(difference == nil, "seed \(seed), \(record.name)")
         }
         #expect(records == Self.batches)
+    }
+
+    @Test(
+        "A damaged body is refused by both for the same reason, at the same column, row and run, or taken by both",
+        .enabled(if: python != nil, missing))
+    func damaged() throws {
+        print("TALLY_SEED=\(seed)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appending(path: "damaged.bin")
+        let (status, output) = try run(["--damage", file.path, "--seed", "\(seed)", "--count", "\(Self.batches)"])
+        #expect(status == 0, "\(output.prefix(4_000))")
+        var reader = PythonReader()
+        var records = 0
+        var reasons: Set<String> = []
+        try BatchFile.records(file, as: BatchFile.Damaged.self) { record in
+            records += 1
+            if let reason = record.reason { reasons.insert(reason) }
+            let difference = try reader.difference(record)
+            #expect(difference == nil, "seed \(seed), \(record.name)")
+        }
+        #expect(records == Self.batches)
+        #expect(reasons.isSuperset(of: ["MALFORMED", "NON_CANONICAL", "FIELD_RANGE", "DECOMPRESS", "UNKNOWN_FIELD"]))
     }
 
     private func run(_ arguments: [String]) throws -> (status: Int32, output: String) {
@@ -144,5 +167,23 @@ private struct PythonReader: ~Copyable {
         } catch {
             return "refused: \(error)"
         }
+    }
+
+    /// What is refused or taken otherwise, or nil.
+    mutating func difference(_ record: BatchFile.Damaged) throws -> String? {
+        let body = try Vectors.bytes(record.raw ?? record.lz4 ?? "")
+        let header = BatchHeader(
+            first: Sequence64(1), count: record.count, rawBytes: record.raw_bytes ?? UInt32(body.count),
+            controlTokens: 0, reportedNanoUSD: 0, chainAfter: ChainValue(0), isLZ4: record.raw == nil)
+        do throws(BatchRefusal) {
+            try opener.open(header, body: body.span)
+            try opener.decode(header, with: &decoder, into: &batch)
+        } catch {
+            let isSame =
+                error.reason.vectorName == record.reason && error.field == record.field
+                && error.index == record.index && error.run == record.run
+            return isSame ? nil : "refused: \(error)"
+        }
+        return record.accepted == true ? nil : "taken"
     }
 }

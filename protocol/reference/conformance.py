@@ -4,6 +4,7 @@
     conformance.py                                      run every vector of ../vectors
     conformance.py --check FILE                         compare a file of batches written by another implementation
     conformance.py --generate FILE --seed S --count N   write such a file from random rows
+    conformance.py --damage FILE --seed S --count N     write one of damaged bodies, and how each is refused
 
 A file of batches holds records: a u32 length, little-endian, and that many bytes of JSON, a case as in
 ``vectors/valid-*.json``.
@@ -161,6 +162,16 @@ def generate(path: str, seed: int, count: int) -> None:
             file.write(struct.pack("<I", len(text)) + text)
 
 
+def damage(path: str, seed: int, count: int) -> None:
+    from tallygate.damage import damaged_case
+
+    random_source = random.Random(seed)
+    with open(path, "wb") as file:
+        for number in range(count):
+            text = dump(damaged_case(random_source, "damaged %d" % number)).encode("utf-8")
+            file.write(struct.pack("<I", len(text)) + text)
+
+
 # ------------------------------------------------------------------------------------------------------- vectors
 
 
@@ -242,12 +253,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", metavar="FILE")
     parser.add_argument("--generate", metavar="FILE")
+    parser.add_argument("--damage", metavar="FILE")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--count", type=int, default=1000)
     options = parser.parse_args()
-    if options.generate:
+    if options.generate or options.damage:
         seed = random.SystemRandom().getrandbits(32) if options.seed is None else options.seed
-        generate(options.generate, seed, options.count)
+        (damage if options.damage else generate)(options.damage or options.generate, seed, options.count)
         print("%d batches, seed %d" % (options.count, seed))
         return 0
     tally = Tally()

@@ -1,6 +1,7 @@
 import Foundation
 import Synchronization
 import TallyHash
+import TallyIO
 import TallyModel
 import TallyStorage
 

@@ -13,7 +13,7 @@ final class AdminSocket: Sendable {
     /// How long a stop waits for answers under way: a command of which the answer is lost asks again.
     private static let stopWait = DispatchTimeInterval.seconds(1)
 
-    private let socket: Mutex<UnixSocket?>
+    private let socket: Guarded<UnixSocket?>
     private let service: AdminService
     private let isStopping = Atomic<Bool>(false)
     private let queue = DispatchQueue(label: "tallygate.admin", qos: .utility)
@@ -22,7 +22,7 @@ final class AdminSocket: Sendable {
     private let answering = DispatchGroup()
 
     init(folder: DataFolder, service: AdminService) throws(SystemError) {
-        socket = Mutex(try UnixSocket.listen(folder: folder.path, name: DataFolder.socketName))
+        socket = Guarded(try UnixSocket.listen(folder: folder.path, name: DataFolder.socketName))
         self.service = service
     }
 

@@ -124,7 +124,12 @@ final class IngestConnection: ChannelHandler, ShardResident {
             guard let holder = tokenHash.flatMap(context.directory.holder),
                 let tenant = context.directory.tenant(holder.tenant),
                 let reference
-            else { return end(session.end(.unauthenticated, after: .seconds(60))) }
+            else {
+                // A token that was good once: its owner keeps the spool and asks the operator.
+                let isRevoked = tokenHash.map(context.directory.isRevoked) ?? false
+                let reason: GoAwayReason = isRevoked ? .revoked : .unauthenticated
+                return end(session.end(reason, after: .seconds(isRevoked ? 300 : 60)))
+            }
             guard session.authenticated() else { return }
             let offset = services.clock.wallMs().subtractingReportingOverflow(hello.clockMs)
             clockOffsetMs = offset.overflow ? 0 : Int32(clamping: offset.partialValue)

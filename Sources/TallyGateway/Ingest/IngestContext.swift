@@ -1,4 +1,5 @@
 import Synchronization
+import TallyIO
 import TallyModel
 import TallyStorage
 
@@ -24,7 +25,7 @@ final class TenantDirectory: Sendable {
         var workstations: [WorkstationID: WorkstationLabel] = [:]
     }
 
-    private let snapshot = Mutex(Snapshot())
+    private let snapshot = Guarded(Snapshot())
 
     /// Reads everything anew.
     func refresh(from catalog: Catalog) throws(StorageError) {
@@ -40,6 +41,7 @@ final class TenantDirectory: Sendable {
     }
 
     func holder(of hash: TokenHash) -> TokenHolder? { snapshot.withLock { $0.credentials.credential(hash) } }
+    func isRevoked(_ hash: TokenHash) -> Bool { snapshot.withLock { $0.credentials.isRevoked(hash) } }
     func tenant(_ id: TenantID) -> Tenant? { snapshot.withLock { $0.tenants[id] } }
     func name(of id: WorkstationID) -> String {
         snapshot.withLock { $0.workstations[id]?.text } ?? "#\(id.value)"

@@ -25,7 +25,7 @@ actor LedgerKeeper {
     }
 
     private nonisolated let executor = QueueExecutor(DispatchQueue(label: "tallygate.ledger", qos: .userInitiated))
-    private nonisolated let mailbox = Mutex(Mailbox())
+    private nonisolated let mailbox = Guarded(Mailbox())
     private nonisolated let services: Services
     private nonisolated let board: TenantBoard
     private nonisolated let seen: SeenNotes

@@ -1,5 +1,6 @@
 import Dispatch
 import Synchronization
+import TallyIO
 import TallyModel
 import TallyStorage
 
@@ -8,7 +9,7 @@ import TallyStorage
 final class SeenNotes: Sendable {
     private static let period = DispatchTimeInterval.seconds(5)
 
-    private let pending = Mutex<[WorkstationID: Int64]>([:])
+    private let pending = Guarded<[WorkstationID: Int64]>([:])
     private let catalog: Catalog
     private let log: LogSink
     private let queue = DispatchQueue(label: "tallygate.seen", qos: .utility)

@@ -9,7 +9,7 @@ import TallyTLS
 final class CertificateHolder: Sendable {
     private static let period = DispatchTimeInterval.seconds(43_200)
 
-    private let current: Mutex<TLSServerContext>
+    private let current: Guarded<TLSServerContext>
     private let make: @Sendable () throws -> TLSServerContext
     private let log: LogSink
     private let isStopped = Atomic<Bool>(false)
@@ -25,7 +25,7 @@ final class CertificateHolder: Sendable {
                 log: services.log)
             make = { try identity.context() }
         }
-        current = Mutex(try make())
+        current = Guarded(try make())
     }
 
     var context: TLSServerContext { current.withLock { $0 } }

@@ -90,7 +90,7 @@ package final class Gateway: Sendable {
         listener.stop()
         for room in rooms { room.async { $0.shutdown() } }
         // Two seconds before the promise of ten runs out: whoever still keeps us waiting then is cut off.
-        let deadline = services.clock.now() + (Limits.drainTimeout - .seconds(2))
+        let deadline = services.clock.now() + (Limits.drainTimeout)
         while connections.current > 0, services.clock.now() < deadline { usleep(10_000) }
         for room in rooms { room.async { $0.abort() } }
         // A room and its shard hold each other; with them go the last holders of the folder's lock.

@@ -18,6 +18,8 @@ package enum GatewayProgram {
             if services.faults.viewsDelay > .zero { log(.faultInjected(name: "views delay")) }
             let gateway = try Gateway(settings: settings, services: services)
             try gateway.open(publicAddress: settings.address)
+            log(.listening(address: "\(gateway.address)"))
+            if let metrics = gateway.metricsAddress { log(.metricsListening(address: "\(metrics)")) }
             // For scripts: these two lines stand on standard error once connections are accepted.
             StandardError.write("listening on \(gateway.address)\n")
             if let metrics = gateway.metricsAddress { StandardError.write("metrics on http://\(metrics)/metrics\n") }

@@ -34,7 +34,7 @@ package final class Metrics: Sendable {
 
         var help: String {
             switch self {
-            case .connectionsAccepted: "TCP connections accepted."
+            case .connectionsAccepted: "Connections whose TLS handshake was completed."
             case .connectionsRefused: "Connections refused because of a limit."
             case .handshakesFailed: "TLS handshakes that failed."
             case .hellosRefused: "HELLO frames refused."

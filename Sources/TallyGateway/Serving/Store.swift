@@ -12,7 +12,7 @@ package final class Store: Sendable {
     let ledgers: LedgerKeeper
     let directory = TenantDirectory()
     /// One change of the catalog and of what was read from it at a time: an older answer must not replace a newer one.
-    let changing = Mutex(())
+    let changing = Guarded(())
     let usage: UsageService
 
     /// Which tenants are opened at once. A gateway serves all; a command that asks for one need not wait for a thousand.

@@ -26,9 +26,9 @@ actor ViewsKeeper {
     private nonisolated let executor = QueueExecutor(DispatchQueue(label: "tallygate.views", qos: .utility))
     private nonisolated let services: Services
     private nonisolated let board: TenantBoard
-    private nonisolated let woken = Mutex<Set<TenantID>>([])
+    private nonisolated let woken = Guarded<Set<TenantID>>([])
     /// The last ordinal that each tenant's views hold, for the metrics.
-    private nonisolated let applied = Mutex<[TenantID: UInt64]>([:])
+    private nonisolated let applied = Guarded<[TenantID: UInt64]>([:])
     private var slots: [TenantID: Slot] = [:]
     /// Tenants whose views could not be moved the last time: said once, not at every try.
     private var failing: Set<TenantID> = []

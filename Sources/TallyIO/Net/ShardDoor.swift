@@ -6,7 +6,7 @@ final class ShardDoor: Sendable {
         weak var shard: Shard?
     }
 
-    private let opening = Mutex(Opening())
+    private let opening = Guarded(Opening())
 
     func open(onto shard: Shard) {
         opening.withLock { $0.shard = shard }

@@ -69,22 +69,28 @@ extension Catalog {
         }
     }
 
-    /// The live tokens of active tenants.
+    /// The live tokens of active tenants, and those that were revoked.
     package func credentials() throws(StorageError) -> CredentialIndex {
         try file.read { database in
             let rows = try Row.fetchCursor(
                 database,
                 sql: """
-                    SELECT w.token_hash, w.tenant, w.id FROM workstations w JOIN tenants t ON t.id = w.tenant
-                    WHERE w.revoked_ms IS NULL AND t.state = ?
+                    SELECT w.token_hash, w.tenant, w.id, w.revoked_ms IS NOT NULL
+                    FROM workstations w JOIN tenants t ON t.id = w.tenant WHERE t.state = ?
                     """,
                 arguments: [TenantState.active.rawValue])
             var byHash: [TokenHash: TokenHolder] = [:]
+            var revoked: Set<TokenHash> = []
             while let row = try rows.next() {
-                byHash[TokenHash(sha256: try row.bytes(0, count: 32))] = TokenHolder(
-                    tenant: TenantID(try row.word(1)), workstation: WorkstationID(try row.word(2)))
+                let hash = TokenHash(sha256: try row.bytes(0, count: 32))
+                if try row.int(3) != 0 {
+                    revoked.insert(hash)
+                } else {
+                    byHash[hash] = TokenHolder(
+                        tenant: TenantID(try row.word(1)), workstation: WorkstationID(try row.word(2)))
+                }
             }
-            return CredentialIndex(byHash)
+            return CredentialIndex(byHash, revoked: revoked)
         }
     }
 

@@ -7,12 +7,18 @@ package import TallyModel
 /// 2 MB. The key is a digest of 256 random bits, so looking it up tells a guesser nothing through time.
 package struct CredentialIndex: Sendable {
     private let byHash: [TokenHash: TokenHolder]
+    private let revoked: Set<TokenHash>
 
-    init(_ byHash: [TokenHash: TokenHolder]) { self.byHash = byHash }
+    init(_ byHash: [TokenHash: TokenHolder], revoked: Set<TokenHash> = []) {
+        self.byHash = byHash
+        self.revoked = revoked
+    }
 
     package static let empty = CredentialIndex([:])
 
     package func credential(_ hash: TokenHash) -> TokenHolder? { byHash[hash] }
+    /// Whether the token was good once and was taken away: its owner is told so, and keeps its spool.
+    package func isRevoked(_ hash: TokenHash) -> Bool { revoked.contains(hash) }
     package var count: Int { byHash.count }
 }
 

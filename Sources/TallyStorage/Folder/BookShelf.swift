@@ -9,7 +9,7 @@ package final class BookShelf: Sendable {
     /// The book that new records name.
     package let current: PriceBook
     private let directory: Directory
-    private let loaded: Mutex<[UInt64: PriceBook]>
+    private let loaded: Guarded<[UInt64: PriceBook]>
 
     /// Puts the built-in book on the shelf if it is not there.
     package init(directory: Directory) throws(SystemError) {
@@ -21,7 +21,7 @@ package final class BookShelf: Sendable {
             preconditionFailure("the built-in price book is refused: \(error)")
         }
         self.directory = directory
-        loaded = Mutex([id.value: current])
+        loaded = Guarded([id.value: current])
         let name = BookShelf.fileName(id.value)
         do throws(SystemError) {
             _ = try directory.facts(name)

@@ -1,4 +1,5 @@
 import Synchronization
+import TallyIO
 package import TallyModel
 
 /// How far each tenant's ledger is durable, and whether it may be used: written by the keeper of the ledgers after each
@@ -11,7 +12,7 @@ package final class TenantBoard: Sendable {
         case quarantined(String)
     }
 
-    private let standings = Mutex<[TenantID: Standing]>([:])
+    private let standings = Guarded<[TenantID: Standing]>([:])
 
     package init() {}
 

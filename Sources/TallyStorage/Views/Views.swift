@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Synchronization
+import TallyIO
 package import TallyModel
 
 /// The writer of one tenant's views (`views.sqlite` in the tenant's folder).
@@ -11,7 +12,7 @@ package import TallyModel
 /// readers use `ViewsReader`.
 package final class Views: Sendable {
     private let file: DatabaseFile
-    private let interner = Mutex(Interner())
+    private let interner = Guarded(Interner())
 
     package static let fileName = "views.sqlite"
 

@@ -69,7 +69,7 @@ final class EngineHost: Sendable {
 
 /// The first failure of an engine.
 private final class FailureSlot: Sendable {
-    private let slot = Mutex<WorkstationError?>(nil)
+    private let slot = Guarded<WorkstationError?>(nil)
     var error: WorkstationError? { slot.withLock { $0 } }
     func put(_ error: WorkstationError) { slot.withLock { if $0 == nil { $0 = error } } }
 }

@@ -17,6 +17,7 @@ extension Workstation {
         var cursor = try SpoolCursor(folder, state, from: Sequence64(from))
         var decoder = BatchDecoder(hashSeed: Random.uint64())
         var batch = Batch()
+        var encoder = BatchEncoder()
         while let part = try cursor.advance(state) {
             do throws(BatchRefusal) {
                 try decoder.decode(part.raw.span, count: part.count, into: &batch)
@@ -28,15 +29,29 @@ extension Workstation {
                 let sequence = part.first.advanced(by: UInt64(row))
                 if sequence.value >= from, let event = batch.event(at: row) { events.append((sequence, event)) }
             }
+            let travelling = encoder.travelling(part)
             Terminal.writeOutput(
-                isJSON ? InspectText.json(part, events) : InspectText.text(part, events, state.acknowledged.sequence))
+                isJSON
+                    ? InspectText.json(part, travelling, events)
+                    : InspectText.text(part, travelling, events, state.acknowledged.sequence))
         }
         return ExitStatus.success
     }
 }
 
+extension BatchEncoder {
+    /// The body as it travels when this batch is sent by itself: compressed where that is shorter.
+    fileprivate mutating func travelling(_ part: SpoolPart) -> [UInt8] {
+        let encoded = EncodedBatch(
+            count: part.count, raw: part.raw, controlTokens: 0, reportedNanoUSD: 0, chainAfter: ChainValue(0))
+        return frame(encoded, first: part.first).body
+    }
+}
+
 enum InspectText {
-    static func text(_ part: SpoolPart, _ events: [(Sequence64, Event)], _ acknowledged: Sequence64) -> String {
+    static func text(
+        _ part: SpoolPart, _ travelling: [UInt8], _ events: [(Sequence64, Event)], _ acknowledged: Sequence64
+    ) -> String {
         var text = ""
         for (sequence, event) in events {
             let place = sequence <= acknowledged ? "acknowledged" : "waiting"
@@ -45,7 +60,15 @@ enum InspectText {
         }
         text +=
             "batch of events \(part.first.value) to \(part.last.value), \(part.raw.count) bytes before compression:\n"
-        let hex = part.raw.hexText
+        text += lines(part.raw)
+        text += "as it travels, \(travelling.count) bytes:\n" + lines(travelling)
+        return text
+    }
+
+    /// Hexadecimal, 32 bytes a line.
+    private static func lines(_ bytes: [UInt8]) -> String {
+        let hex = bytes.hexText
+        var text = ""
         var start = hex.startIndex
         while start < hex.endIndex {
             let end = hex.index(start, offsetBy: 64, limitedBy: hex.endIndex) ?? hex.endIndex
@@ -56,12 +79,13 @@ enum InspectText {
     }
 
     /// One object a line for each batch.
-    static func json(_ part: SpoolPart, _ events: [(Sequence64, Event)]) -> String {
+    static func json(_ part: SpoolPart, _ travelling: [UInt8], _ events: [(Sequence64, Event)]) -> String {
         let objects = events.map { sequence, event in
             let fields = fields(event).map { "\"\($0.name)\":\($0.value.json)" }
             return "{\"sequence\":\(sequence.value),\(fields.joined(separator: ","))}"
         }
-        return "{\"first\":\(part.first.value),\"count\":\(part.count),\"body\":\"\(part.raw.hexText)\","
+        return
+            "{\"first\":\(part.first.value),\"count\":\(part.count),\"body\":\"\(part.raw.hexText)\",\"travels\":\"\(travelling.hexText)\","
             + "\"events\":[\(objects.joined(separator: ","))]}\n"
     }
 

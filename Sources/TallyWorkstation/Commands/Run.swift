@@ -12,8 +12,8 @@ final class RunHost: Sendable {
         case failed(WorkstationError)
     }
 
-    private let slot = Mutex<EngineHost?>(nil)
-    private let events = Mutex<[Event]>([])
+    private let slot = Guarded<EngineHost?>(nil)
+    private let events = Guarded<[Event]>([])
     private let ready = DispatchSemaphore(value: 0)
 
     var current: EngineHost? { slot.withLock { $0 } }

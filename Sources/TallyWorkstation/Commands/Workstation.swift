@@ -72,7 +72,7 @@ package struct Workstation {
     private func greet(
         _ gateway: HostPort, _ tls: TLSClientContext, _ token: [UInt8], _ state: SpoolState, _ shard: Shard
     ) throws(WorkstationError) -> Welcome {
-        let answer = Mutex<Result<Welcome, WorkstationError>?>(nil)
+        let answer = Guarded<Result<Welcome, WorkstationError>?>(nil)
         let ready = DispatchSemaphore(value: 0)
         let box = GreetingBox(answer, ready)
         Greeter.greet(gateway, tls: tls, token: token, state: state, on: shard) { box.put($0) }
@@ -177,10 +177,10 @@ package struct Workstation {
 
 /// One answer on its way from the shard to the waiting command.
 private final class GreetingBox: Sendable {
-    private let answer: Mutex<Result<Welcome, WorkstationError>?>
+    private let answer: Guarded<Result<Welcome, WorkstationError>?>
     private let ready: DispatchSemaphore
 
-    init(_ answer: consuming Mutex<Result<Welcome, WorkstationError>?>, _ ready: DispatchSemaphore) {
+    init(_ answer: consuming Guarded<Result<Welcome, WorkstationError>?>, _ ready: DispatchSemaphore) {
         self.answer = answer
         self.ready = ready
     }

@@ -1,5 +1,6 @@
 import Dispatch
 import Synchronization
+import TallyIO
 
 /// What a command has to say while it works, from the engine's queue to the thread that waits for it.
 ///
@@ -21,9 +22,7 @@ package final class Reply: Sendable {
     }
 
     private static let messagesMax = 10_000
-    private let state = Mutex(State())
-    /// Entered before the lock is taken: the thread sanitizer sees the order that a queue makes, and not a `Mutex`.
-    private let order = DispatchQueue(label: "tally.reply")
+    private let state = Guarded(State())
     private let ready = DispatchSemaphore(value: 0)
 
     package init() {}
@@ -35,11 +34,10 @@ package final class Reply: Sendable {
     /// The last word; what comes later is dropped.
     package func done(_ code: Int32) { put(.done(code)) }
 
-    package var isDone: Bool { order.sync { state.withLock { $0.isDone } } }
+    package var isDone: Bool { state.withLock { $0.isDone } }
 
     private func put(_ message: Message) {
-        let isAdded = order.sync { add(message) }
-        if isAdded { ready.signal() }
+        if add(message) { ready.signal() }
     }
 
     private func add(_ message: Message) -> Bool {
@@ -72,7 +70,7 @@ package final class Reply: Sendable {
         } else {
             ready.wait()
         }
-        return order.sync { state.withLock { $0.messages.isEmpty ? nil : $0.messages.removeFirst() } }
+        return state.withLock { $0.messages.isEmpty ? nil : $0.messages.removeFirst() }
     }
 }
 
