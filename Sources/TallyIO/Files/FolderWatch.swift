@@ -39,23 +39,21 @@ package final class FolderWatch: Sendable {
 
     private let bounds: Bounds
     private let changed: @Sendable () -> Void
-    private let state: Mutex<State>
-    /// Entered before the lock is taken: the thread sanitizer sees the order that a queue makes, and not a `Mutex`.
-    private let order = DispatchQueue(label: "tally.watch.order")
+    private let state: Guarded<State>
 
     /// `changed` is called on a queue of this watch's own and hands over to its owner's; it must not wait.
     package init(_ kind: FolderWatchKind = .preferred, _ bounds: Bounds, changed: @escaping @Sendable () -> Void) {
         self.bounds = bounds
         self.changed = changed
         do throws(SystemError) {
-            state = Mutex(State(way: try kind.start(bounds, changed), kind: kind))
+            state = Guarded(State(way: try kind.start(bounds, changed), kind: kind))
         } catch {
-            state = Mutex(State(way: TimerWatch(bounds.period, changed), trouble: error, kind: .timer))
+            state = Guarded(State(way: TimerWatch(bounds.period, changed), trouble: error, kind: .timer))
         }
     }
 
     /// The way in use.
-    package var kind: FolderWatchKind { order.sync { state.withLock { $0.kind } } }
+    package var kind: FolderWatchKind { state.withLock { $0.kind } }
 
     /// Watches these folders from now on, and no others. Of each root that is not among them, the nearest folder
     /// above that exists is watched until the root appears.
@@ -64,7 +62,7 @@ package final class FolderWatch: Sendable {
     /// because its contents may have changed between search and watch. Returns why the kernel's way was given up,
     /// once.
     package func watch(_ folders: [String], roots: [String]) -> SystemError? {
-        order.sync { state.withLock { watch(folders, roots, &$0) } }
+        state.withLock { watch(folders, roots, &$0) }
     }
 
     private func watch(_ folders: [String], _ roots: [String], _ state: inout State) -> SystemError? {
@@ -120,7 +118,7 @@ final class TimerWatch: WatchWay {
         let source: any DispatchSourceTimer
     }
 
-    private let state: Mutex<State>
+    private let state: Guarded<State>
 
     init(_ period: Duration, _ changed: @escaping @Sendable () -> Void) {
         let source = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "tally.watch"))
@@ -128,7 +126,7 @@ final class TimerWatch: WatchWay {
         source.schedule(deadline: .now() + interval, repeating: interval, leeway: .milliseconds(10))
         source.setEventHandler(handler: changed)
         source.activate()
-        state = Mutex(State(source: source))
+        state = Guarded(State(source: source))
     }
 
     deinit { state.withLock { $0.source.cancel() } }

@@ -47,7 +47,7 @@ final class InotifyWatch: WatchWay {
     private let changed: @Sendable () -> Void
     private let queue = DispatchQueue(label: "tally.watch")
     /// Taken on `queue`, except in `deinit`.
-    private let state: Mutex<State>
+    private let state: Guarded<State>
 
     init(gathering: Duration, watchesMax: Int, _ changed: @escaping @Sendable () -> Void) throws(SystemError) {
         let raw = inotify_init1(CInt(IN_NONBLOCK | IN_CLOEXEC))
@@ -57,7 +57,7 @@ final class InotifyWatch: WatchWay {
         self.gathering = .milliseconds(Int(clamping: gathering.wholeMilliseconds))
         self.watchesMax = watchesMax
         self.changed = changed
-        state = Mutex(State(source: DispatchSource.makeReadSource(fileDescriptor: raw, queue: queue)))
+        state = Guarded(State(source: DispatchSource.makeReadSource(fileDescriptor: raw, queue: queue)))
         state.withLock { state in
             state.source.setEventHandler { [weak self] in self?.gather() }
             // Holds the descriptor open until Dispatch has let go of it.
