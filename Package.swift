@@ -100,13 +100,17 @@ let package = Package(
             name: "tallygen", dependencies: ["TallyGenerator", "TallyModel", arguments], path: "bench/tallygen",
             swiftSettings: strict),
 
+        // A disk that lies, for whoever must survive one.
+        .target(
+            name: "TestDisk", dependencies: ["TallyIO", "TallyLog", "TallyModel"], path: "Tests/TestDisk",
+            swiftSettings: strict),
         proof("TallyModelTests", ["TallyModel"]),
         proof("TallyIOTests", ["TallyIO", "TallyModel"]),
         proof("TallyTransportTests", ["TallyTransport", "TallyTLS", "TallyIO", "TallyModel"]),
         proof("TallyWireTests", ["TallyWire", "TallyProtocol", "TallyModel", "TallyHash", "TallyLZ4"]),
         proof("TallyProtocolTests", ["TallyProtocol", "TallyWire", "TallyModel", "TallyHash"]),
         proof("TallyPricingTests", ["TallyPricing", "TallyRollup", "TallyModel", "TallyWire"]),
-        proof("TallyLogTests", ["TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
+        proof("TallyLogTests", ["TestDisk", "TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
         proof("TallyStorageTests", ["TallyStorage", "TallyModel", grdb]),
         proof("TallyHTTPTests", ["TallyHTTP"]),
         proof(
@@ -119,7 +123,8 @@ let package = Package(
         proof(
             "TallyWorkstationTests",
             [
-                "TallyWorkstation", "TallyGenerator", "TallyProtocol", "TallyWire", "TallyHash", "TallyLog", "TallyIO",
+                "TestDisk", "TallyWorkstation", "TallyGenerator", "TallyProtocol", "TallyWire", "TallyHash", "TallyLog",
+                "TallyIO",
                 "TallyModel",
             ]),
         proof("TallyGeneratorTests", ["TallyGenerator", "TallyPricing", "TallyModel"]),

@@ -1,6 +1,7 @@
 import TallyIO
 import TallyLog
 import TallyModel
+import TestDisk
 import Testing
 
 /// A small log on the lying disk: `records` batches in each of `segments` segments, all synced one by one.

@@ -1,6 +1,7 @@
 import TallyIO
 import TallyLog
 import TallyModel
+import TestDisk
 import Testing
 
 /// A seeded model: what the log was told, what it said was durable, and what a crash may take.

@@ -1,6 +1,7 @@
 import TallyIO
 import TallyLog
 import TallyModel
+import TestDisk
 import Testing
 
 @Suite struct RecordTests {

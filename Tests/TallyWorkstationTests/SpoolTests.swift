@@ -2,6 +2,7 @@ import TallyIO
 import TallyLog
 import TallyModel
 import TallyWire
+import TestDisk
 import Testing
 
 @testable import TallyWorkstation

@@ -3,6 +3,7 @@ import TallyLog
 import TallyModel
 import TallyProtocol
 import TallyWire
+import TestDisk
 import Testing
 
 @testable import TallyWorkstation

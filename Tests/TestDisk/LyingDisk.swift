@@ -1,12 +1,12 @@
 import Synchronization
-import TallyIO
-import TallyLog
+package import TallyIO
+package import TallyLog
 
 /// SplitMix64: the same seed, the same run.
-struct SeededRandom: RandomNumberGenerator, Sendable {
-    var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
+package struct SeededRandom: RandomNumberGenerator, Sendable {
+    package var state: UInt64
+    package init(_ seed: UInt64) { state = seed }
+    package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var word = state
         word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -18,8 +18,8 @@ struct SeededRandom: RandomNumberGenerator, Sendable {
 /// A disk in memory that keeps only what was synced. At a power loss every 512-byte sector of an unsynced file
 /// holds some earlier state of its own, torn sectors included, and the folder some earlier state of its names.
 /// A failed sync leaves the pages readable and clean: a later sync succeeds and keeps nothing of them.
-final class LyingDisk: LogDisk {
-    static let sectorBytes = 512
+package final class LyingDisk: LogDisk {
+    package static let sectorBytes = 512
 
     fileprivate enum Operation: Sendable {
         case write(at: Int, [UInt8])
@@ -53,16 +53,16 @@ final class LyingDisk: LogDisk {
 
     private let state: Guarded<State>
 
-    init(seed: UInt64) { state = Guarded(State(random: SeededRandom(seed))) }
+    package init(seed: UInt64) { state = Guarded(State(random: SeededRandom(seed))) }
 
     // MARK: Faults
 
-    func failSync(after syncs: Int) { state.withLock { $0.syncsUntilFailure = syncs } }
-    func fill(after bytes: Int) { state.withLock { $0.bytesUntilFull = bytes } }
-    func losePower(afterCalls calls: Int) { state.withLock { $0.callsUntilPowerLoss = calls } }
+    package func failSync(after syncs: Int) { state.withLock { $0.syncsUntilFailure = syncs } }
+    package func fill(after bytes: Int) { state.withLock { $0.bytesUntilFull = bytes } }
+    package func losePower(afterCalls calls: Int) { state.withLock { $0.callsUntilPowerLoss = calls } }
 
     /// The process ends; the page cache stays.
-    func kill() {
+    package func kill() {
         state.withLock { state in
             state.life += 1
             state.syncsUntilFailure = .max
@@ -73,7 +73,7 @@ final class LyingDisk: LogDisk {
     }
 
     /// The power goes: what was not synced is lost, torn or reordered.
-    func losePower() {
+    package func losePower() {
         kill()
         state.withLock { state in
             let kept = state.random.below(state.pendingNames.count + 1)
@@ -89,11 +89,11 @@ final class LyingDisk: LogDisk {
     }
 
     /// Flips one bit of a file, on the disk and in the cache.
-    func flip(_ name: String, byte: Int, bit: Int) {
+    package func flip(_ name: String, byte: Int, bit: Int) {
         edit(name) { $0[byte] ^= 1 << UInt8(bit) }
     }
 
-    func edit(_ name: String, _ change: (inout [UInt8]) -> Void) {
+    package func edit(_ name: String, _ change: (inout [UInt8]) -> Void) {
         state.withLock { state in
             guard let index = state.names[name] else { return }
             change(&state.inodes[index].current)
@@ -101,7 +101,7 @@ final class LyingDisk: LogDisk {
         }
     }
 
-    func remove(_ name: String) {
+    package func remove(_ name: String) {
         state.withLock { state in
             state.names[name] = nil
             state.durableNames[name] = nil
@@ -109,7 +109,7 @@ final class LyingDisk: LogDisk {
     }
 
     /// Puts a whole file there, durable.
-    func put(_ name: String, _ bytes: [UInt8]) {
+    package func put(_ name: String, _ bytes: [UInt8]) {
         state.withLock { state in
             state.inodes.append(Inode(durable: bytes, current: bytes))
             state.names[name] = state.inodes.count - 1
@@ -117,20 +117,20 @@ final class LyingDisk: LogDisk {
         }
     }
 
-    func bytes(_ name: String) -> [UInt8] {
+    package func bytes(_ name: String) -> [UInt8] {
         state.withLock { state in state.names[name].map { state.inodes[$0].current } ?? [] }
     }
 
     /// Every name with its content: to see that nothing was touched.
-    func snapshot() -> [String: [UInt8]] {
+    package func snapshot() -> [String: [UInt8]] {
         state.withLock { state in state.names.mapValues { state.inodes[$0].current } }
     }
 
     // MARK: LogDisk
 
-    func listFiles() throws(SystemError) -> [String] { state.withLock { $0.names.keys.sorted() } }
+    package func listFiles() throws(SystemError) -> [String] { state.withLock { $0.names.keys.sorted() } }
 
-    func createFile(_ name: String) throws(SystemError) -> any LogFile {
+    package func createFile(_ name: String) throws(SystemError) -> any LogFile {
         try change { state throws(SystemError) in
             guard state.names[name] == nil else { throw SystemError("open", name, number: 17) }
             state.inodes.append(Inode())
@@ -139,14 +139,14 @@ final class LyingDisk: LogDisk {
         }
     }
 
-    func openFile(_ name: String, _ access: Directory.Access) throws(SystemError) -> any LogFile {
+    package func openFile(_ name: String, _ access: Directory.Access) throws(SystemError) -> any LogFile {
         try change { state throws(SystemError) in
             guard let index = state.names[name] else { throw SystemError("open", name, number: 2) }
             return LyingFile(self, name, index, life: state.life)
         }
     }
 
-    func renameFile(_ name: String, to newName: String) throws(SystemError) {
+    package func renameFile(_ name: String, to newName: String) throws(SystemError) {
         try change { state throws(SystemError) in
             try state.spendCall("rename")
             guard let index = state.names[name] else { throw SystemError("rename", name, number: 2) }
@@ -158,14 +158,14 @@ final class LyingDisk: LogDisk {
         }
     }
 
-    func unlinkFile(_ name: String) throws(SystemError) {
+    package func unlinkFile(_ name: String) throws(SystemError) {
         try change { state throws(SystemError) in
             guard state.names[name] != nil else { throw SystemError("unlink", name, number: 2) }
             state.rename(.remove(name))
         }
     }
 
-    func syncFolder() throws(SystemError) {
+    package func syncFolder() throws(SystemError) {
         try change { state throws(SystemError) in
             try state.spendCall("sync")
             for operation in state.pendingNames { operation.apply(to: &state.durableNames) }
@@ -181,8 +181,8 @@ final class LyingDisk: LogDisk {
 }
 
 extension SeededRandom {
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-    mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
+    package mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+    package mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
 }
 
 extension LyingDisk.State {
