@@ -63,7 +63,7 @@ struct Verifier: Sendable {
 
     /// Checks every record against those before it.
     private func replay(
-        _ ledger: Directory, through durable: LedgerPosition, _ finding: inout Finding
+        _ ledger: any LogDisk, through durable: LedgerPosition, _ finding: inout Finding
     ) throws -> LedgerState {
         var state = LedgerState()
         var replay = try LedgerReplay(disk: ledger, from: nil, through: durable.ordinal)
@@ -84,7 +84,7 @@ struct Verifier: Sendable {
     }
 
     private func fold(
-        _ ledger: Directory, through applied: LedgerPosition, _ streams: [UInt32: LedgerState.Stream]
+        _ ledger: any LogDisk, through applied: LedgerPosition, _ streams: [UInt32: LedgerState.Stream]
     ) throws -> (cells: [RollupKey: RollupCounts], gaps: GapTotals) {
         var sums: [RollupKey: RollupCounts] = [:]
         var gaps = GapTotals()

@@ -1,4 +1,3 @@
-import TallyIO
 import TallyLog
 import TallyModel
 import TallyStorage
@@ -7,7 +6,7 @@ import TallyWire
 /// Finds the chain value after an event by reading the ledger: for PROBE, which a workstation asks a few times in its
 /// life. Only the segments that are left are read; an event that has been purged is unknown.
 struct ChainLookup: Sendable {
-    let ledger: Directory
+    let ledger: any LogDisk
     /// The last ordinal to read.
     let durable: UInt64
     /// The stream's number in this ledger.

@@ -1,6 +1,5 @@
 import TallyHash
-package import TallyIO
-import TallyLog
+package import TallyLog
 package import TallyModel
 import TallyPricing
 package import TallyRollup
@@ -36,7 +35,7 @@ package struct LedgerFold: ~Copyable {
     /// Reads behind `from` up to `through`. `streams` says whose stream a number is, as of any later record: numbers are
     /// never bound anew.
     package init(
-        disk: Directory, from: LedgerPosition?, through: LedgerPosition, books: BookShelf,
+        disk: any LogDisk, from: LedgerPosition?, through: LedgerPosition, books: BookShelf,
         streams: [UInt32: LedgerState.Stream], within: [Range<Int64>]? = nil
     ) throws(LedgerError) {
         self.books = books

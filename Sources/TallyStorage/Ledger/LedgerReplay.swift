@@ -1,5 +1,4 @@
 import TallyHash
-package import TallyIO
 package import TallyLog
 package import TallyModel
 package import TallyWire
@@ -18,7 +17,7 @@ package struct LedgerReplay: ~Copyable {
     package private(set) var isDecoded = false
 
     /// Behind `from`, or from the oldest record; every record up to `through` must be there.
-    package init(disk: Directory, from: LedgerPosition?, through: UInt64?) throws(LedgerError) {
+    package init(disk: any LogDisk, from: LedgerPosition?, through: UInt64?) throws(LedgerError) {
         do throws(LogError) {
             reader = try LogReader(on: disk, from: from, through: through)
         } catch {
@@ -27,7 +26,7 @@ package struct LedgerReplay: ~Copyable {
     }
 
     /// The last segment alone: its checkpoint and what follows.
-    package init(disk: Directory, segment: UInt32) throws(LedgerError) {
+    package init(disk: any LogDisk, segment: UInt32) throws(LedgerError) {
         do throws(LogError) { reader = try LogReader(on: disk, segment: segment) } catch { throw .log(error) }
     }
 

@@ -1,5 +1,4 @@
 import TallyHash
-package import TallyIO
 package import TallyLog
 package import TallyModel
 import TallyWire
@@ -10,47 +9,42 @@ import TallyWire
 /// the owner runs the barrier (`sync`, or `barrier` and `markSynced`) and only then tells anyone.
 package struct TenantLedger: ~Copyable, Sendable {
     package let tenant: TenantID
-    package let folder: Directory
     package private(set) var state: LedgerState
     private var log: SegmentLog
-    private let disk: Directory
+    private let disk: any LogDisk
     /// The content hash of the book that new records name.
     private let book: UInt64
+    private let entropy: Entropy
 
     package static let folderName = "ledger"
 
-    /// Opens and recovers, or begins, the ledger in the tenant's folder. `viewsThrough` is the last ordinal that the
+    /// Opens and recovers, or begins, the ledger in the folder `disk`. `viewsThrough` is the last ordinal that the
     /// views hold: views follow the barrier, so it proves that much durable.
     package init(
-        tenant: Tenant, folder: Directory, book: UInt64, viewsThrough: UInt64, nowMs: Int64,
-        options: LogOptions = LogOptions()
+        tenant: Tenant, disk: any LogDisk, book: UInt64, viewsThrough: UInt64, nowMs: Int64,
+        options: LogOptions = LogOptions(), entropy: Entropy = .system
     ) throws(LedgerError) {
         self.tenant = tenant.id
-        self.folder = folder
         self.book = book
-        let disk: Directory
-        do throws(SystemError) {
-            disk = try folder.openOrMakeDirectory(Self.folderName)
-        } catch {
-            throw .log(.system(error))
-        }
+        self.entropy = entropy
         var state = LedgerState()
         log = try Self.open(
-            &state, tenant: tenant, disk: disk, book: book, viewsThrough: viewsThrough, nowMs: nowMs, options: options)
+            &state, tenant: tenant, disk: disk, book: book, viewsThrough: viewsThrough, nowMs: nowMs, options: options,
+            entropy: entropy)
         self.state = state
         self.disk = disk
     }
 
     private static func open(
-        _ state: inout LedgerState, tenant: Tenant, disk: Directory, book: UInt64, viewsThrough: UInt64, nowMs: Int64,
-        options: LogOptions
+        _ state: inout LedgerState, tenant: Tenant, disk: any LogDisk, book: UInt64, viewsThrough: UInt64, nowMs: Int64,
+        options: LogOptions, entropy: Entropy
     ) throws(LedgerError) -> SegmentLog {
         let log: SegmentLog
         do throws(LogError) {
             log = try SegmentLog.open(on: disk, options: options, evidence: LogEvidence(durableThrough: viewsThrough))
         } catch {
             guard error == .absent else { throw .log(error) }
-            return try create(&state, tenant: tenant, disk: disk, book: book, nowMs: nowMs, options: options)
+            return try create(&state, tenant: tenant, disk: disk, nowMs: nowMs, options: options, entropy: entropy)
         }
         // The last segment begins with a checkpoint of everything before it.
         var replay = try LedgerReplay(disk: disk, segment: log.segments.last?.number ?? 1)
@@ -59,7 +53,8 @@ package struct TenantLedger: ~Copyable, Sendable {
     }
 
     private static func create(
-        _ state: inout LedgerState, tenant: Tenant, disk: Directory, book: UInt64, nowMs: Int64, options: LogOptions
+        _ state: inout LedgerState, tenant: Tenant, disk: any LogDisk, nowMs: Int64, options: LogOptions,
+        entropy: Entropy
     ) throws(LedgerError) -> SegmentLog {
         let epoch = EpochRecord(.created, epoch: tenant.epoch, before: StoreEpoch(0), atMs: nowMs)
         let record = NewRecord(RecordDraft(.epoch, receivedAtMs: nowMs), body: epoch.encode())
@@ -70,7 +65,7 @@ package struct TenantLedger: ~Copyable, Sendable {
         }
         do throws(LogError) {
             return try SegmentLog.create(
-                on: disk, options: options, lineage: Bytes16(Random.bytes(16)), nowMs: nowMs, salt: Random.uint64(),
+                on: disk, options: options, lineage: entropy.bytes16(), nowMs: nowMs, salt: entropy.word(),
                 first: [record])
         } catch {
             throw .log(error)
@@ -84,7 +79,7 @@ package struct TenantLedger: ~Copyable, Sendable {
     package var appended: LedgerPosition { log.appended }
     package var isDirty: Bool { log.appended != log.durable }
     /// What a reader of this ledger opens.
-    package var readable: Directory { disk }
+    package var readable: any LogDisk { disk }
 
     // MARK: Appending
 
@@ -92,7 +87,7 @@ package struct TenantLedger: ~Copyable, Sendable {
     package mutating func rollIfDue(nowMs: Int64) throws(LogError) {
         guard log.isRollDue else { return }
         try log.roll(
-            nowMs: nowMs, salt: Random.uint64(), first: state.checkpoint(priceBook: book).newRecords(nowMs: nowMs))
+            nowMs: nowMs, salt: entropy.word(), first: state.checkpoint(priceBook: book).newRecords(nowMs: nowMs))
     }
 
     /// Appends a batch. Nothing is appended where it does not continue its stream; nothing is copied on the way.

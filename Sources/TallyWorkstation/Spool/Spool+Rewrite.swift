@@ -25,7 +25,7 @@ extension Spool {
 
     /// Begins a new stream with the events behind `after`, numbered from 1. The old one is never written again.
     package func openNewStream(after: Sequence64, nowMs: Int64) throws(WorkstationError) {
-        let stream = StreamID(Bytes16(Random.bytes(16)))
+        let stream = StreamID(entropy.bytes16())
         let held = max(after, Sequence64(state.lowestHeld.value - 1))
         let start = StreamCursor(sequence: .zero, chain: Chain.initial(stream), totals: .zero)
         try rewrite(

@@ -15,6 +15,7 @@ package final class Spool {
     package private(set) var durable: Sequence64
     package let recovery: LogRecovery
     package let disk: any LogDisk
+    let entropy: Entropy
     private var log: SegmentLog
     private var encoder = BatchEncoder()
     private var unsyncedBytes = 0
@@ -27,19 +28,21 @@ package final class Spool {
 
     /// Opens the spool or makes a new one, as `stream` or under a name drawn now. The caller holds the home's lock.
     package init(
-        on disk: any LogDisk, options: LogOptions = Spool.options, stream: StreamID? = nil, nowMs: Int64
+        on disk: any LogDisk, options: LogOptions = Spool.options, stream: StreamID? = nil, nowMs: Int64,
+        entropy: Entropy = .system
     ) throws(WorkstationError) {
         self.disk = disk
+        self.entropy = entropy
         do throws(LogError) {
             log = try SegmentLog.open(on: disk, options: options)
         } catch {
             guard error == .absent else { throw .log(error) }
-            let fresh = SpoolState(newStream: stream ?? StreamID(Bytes16(Random.bytes(16))))
+            let fresh = SpoolState(newStream: stream ?? StreamID(entropy.bytes16()))
             let first = Spool.head(fresh, nowMs: nowMs)
             do throws(LogError) {
                 log = try SegmentLog.create(
-                    on: disk, options: options, lineage: Bytes16(Random.bytes(16)), nowMs: nowMs,
-                    salt: Random.uint64(), first: first)
+                    on: disk, options: options, lineage: entropy.bytes16(), nowMs: nowMs,
+                    salt: entropy.word(), first: first)
             } catch {
                 throw .log(error)
             }
@@ -195,7 +198,7 @@ package final class Spool {
     /// Begins a new segment with a snapshot of all that is remembered. Precondition: the counter is drained.
     package func roll(nowMs: Int64) throws(WorkstationError) {
         do throws(LogError) {
-            try log.roll(nowMs: nowMs, salt: Random.uint64(), first: Spool.head(state, nowMs: nowMs))
+            try log.roll(nowMs: nowMs, salt: entropy.word(), first: Spool.head(state, nowMs: nowMs))
         } catch {
             if case .segmentFull = error { throw .memoryTooLarge }
             throw .log(error)
