@@ -82,7 +82,8 @@ actor LedgerKeeper {
         do {
             let folder = try services.folder.tenantDirectory(tenant)
             let ledger = try TenantLedger(
-                tenant: tenant, disk: try folder.openOrMakeDirectory(TenantLedger.folderName), book: services.folder.books.current.id.value,
+                tenant: tenant, disk: try folder.openOrMakeDirectory(TenantLedger.folderName),
+                book: services.folder.books.current.id.value,
                 viewsThrough: viewsThrough, nowMs: services.clock.wallMs(), options: services.logOptions)
             board.set(tenant.id, .open(durable: ledger.durable))
             desks[tenant.id] = DeskBox(LedgerDesk(tenant: tenant, ledger: ledger))
