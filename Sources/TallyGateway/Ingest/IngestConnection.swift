@@ -11,13 +11,13 @@ import TallyWire
 ///
 /// It decides nothing itself. Confined to its shard; the keeper's news come back through `hear`. A frame becomes a batch
 /// in `take(_:header:body:)`; when it is acknowledged is `GatewaySession.committed(through:)`'s decision.
-final class IngestConnection: ChannelHandler, ShardResident {
+final class IngestConnection: ChannelHandler {
+    let id: ConnectionID
     private let context: IngestContext
     private let lane: IngestLane
     private let loop: ShardLoop
     private weak var room: IngestRoom?
     private var channel: SecureChannel?
-    private var reference: ShardReference<IngestConnection>?
     private var reader = FrameReader(side: .gateway)
     private var session: GatewaySession
     /// Whose token the workstation showed: looked up again when its stream is claimed.
@@ -27,6 +27,7 @@ final class IngestConnection: ChannelHandler, ShardResident {
     private var request: StreamRequest?
     private var ticket: StreamTicket?
     private var oldestTimeMs: Int64 = 0
+    private var isClockTrusted = true
     private var clockOffsetMs: Int32 = 0
     private var tenantName = ""
     private var workstationName = ""
@@ -34,7 +35,8 @@ final class IngestConnection: ChannelHandler, ShardResident {
 
     private var services: Services { context.services }
 
-    init(context: IngestContext, lane: IngestLane, loop: ShardLoop, room: IngestRoom) {
+    init(context: IngestContext, lane: IngestLane, loop: ShardLoop, room: IngestRoom, id: ConnectionID) {
+        self.id = id
         self.room = room
         self.context = context
         self.lane = lane
@@ -46,8 +48,6 @@ final class IngestConnection: ChannelHandler, ShardResident {
 
     func opened(_ channel: SecureChannel) {
         self.channel = channel
-        // Not before: a connection whose handshake never began is told nothing, and would stay for ever.
-        reference = loop.reside(self)
         services.metrics.add(.connectionsAccepted)
         services.metrics.add(.connections, 1)
         arm()
@@ -85,7 +85,6 @@ final class IngestConnection: ChannelHandler, ShardResident {
         // Also where the claim has not been answered yet: its answer would find nobody.
         if let request { lane.submit(.release(request)) }
         if let timer { loop.cancel(timer) }
-        if let reference { loop.leave(reference) }
         self.channel = nil
         room?.left(self)
     }
@@ -122,8 +121,7 @@ final class IngestConnection: ChannelHandler, ShardResident {
         case .authenticate(let credential):
             tokenHash = hash(of: credential)
             guard let holder = tokenHash.flatMap(context.directory.holder),
-                let tenant = context.directory.tenant(holder.tenant),
-                let reference
+                let tenant = context.directory.tenant(holder.tenant)
             else {
                 // A token that was good once: its owner keeps the spool and asks the operator.
                 let isRevoked = tokenHash.map(context.directory.isRevoked) ?? false
@@ -136,7 +134,8 @@ final class IngestConnection: ChannelHandler, ShardResident {
             tenantName = tenant.name.text
             workstationName = context.directory.name(of: holder.workstation)
             let request = StreamRequest(
-                tenant: holder.tenant, workstation: holder.workstation, stream: hello.stream, connection: reference)
+                tenant: holder.tenant, workstation: holder.workstation, stream: hello.stream, connection: id,
+                wantsAdoption: hello.wantsAdoption, clockOffsetMs: clockOffsetMs)
             self.request = request
             lane.submit(.claim(request))
             arm()
@@ -163,12 +162,12 @@ final class IngestConnection: ChannelHandler, ShardResident {
         case .reject(let reject): return self.reject(reject)
         case .goaway(let goaway): return end(goaway)
         }
-        guard let ticket, let reference else { return violation() }
+        guard let ticket else { return violation() }
         let chainBefore = session.chainBefore
         do throws(BatchRefusal) {
             try lane.opener.open(header, body: body)
             try lane.opener.decode(header, with: &lane.decoder, into: &lane.batch)
-            try lane.batch.checkAge(oldestTimeMs: oldestTimeMs)
+            try lane.batch.checkAge(oldestTimeMs: oldestTimeMs, isClockTrusted: isClockTrusted)
             try lane.batch.verify(header, after: chainBefore)
         } catch {
             return refuse(header.first, error)
@@ -179,7 +178,7 @@ final class IngestConnection: ChannelHandler, ShardResident {
         lane.submit(
             .append(
                 BatchAppend(
-                    ticket: ticket, connection: reference, header: header, chainBefore: chainBefore,
+                    ticket: ticket, connection: id, header: header, chainBefore: chainBefore,
                     rawBody: Array(lane.opener.buffer[raw]), lowestTimeMs: times.lowest, highestTimeMs: times.highest,
                     clockOffsetMs: clockOffsetMs)))
     }
@@ -191,16 +190,11 @@ final class IngestConnection: ChannelHandler, ShardResident {
         case .reject(let reject): self.reject(reject)
         case .goaway(let goaway): end(goaway)
         case .append:
-            guard let ticket, let reference else { return violation() }
+            guard let ticket else { return violation() }
             let chainBefore = session.chainBefore
             session.accepted(skip)
-            services.metrics.add(.gapsRecorded)
-            services.log(
-                .gapRecorded(
-                    tenant: tenantName, workstation: workstationName, first: skip.first.value, last: skip.last.value,
-                    reason: "\(skip.reason)"))
             lane.submit(
-                .skip(SkipAppend(ticket: ticket, connection: reference, skip: skip, chainBefore: chainBefore)))
+                .skip(SkipAppend(ticket: ticket, connection: id, skip: skip, chainBefore: chainBefore)))
         }
     }
 
@@ -210,8 +204,8 @@ final class IngestConnection: ChannelHandler, ShardResident {
         case .silent: break
         case .goaway(let goaway): end(goaway)
         case .lookUp(let sequence):
-            guard let ticket, let reference else { return violation() }
-            lane.submit(.probe(ticket, sequence: sequence, connection: reference))
+            guard let ticket else { return violation() }
+            lane.submit(.probe(ticket, sequence: sequence, connection: id))
         }
     }
 
@@ -228,8 +222,8 @@ final class IngestConnection: ChannelHandler, ShardResident {
         case .silent: break
         case .goaway(let goaway): end(goaway)
         case .close(let ack):
-            guard let ticket, let reference else { return violation() }
-            lane.submit(.close(ticket, connection: reference))
+            guard let ticket else { return violation() }
+            lane.submit(.close(ticket, connection: id))
             send(.ack(ack))
         }
     }
@@ -249,7 +243,7 @@ final class IngestConnection: ChannelHandler, ShardResident {
         guard channel != nil else { return }
         switch news {
         case .claimed(let claim, let ticket): claimed(claim, ticket)
-        case .claimFailed(let reason, let reconnectMs):
+        case .claimFailed(let reason, let reconnectMs), .ended(let reason, let reconnectMs):
             if session.phase != .closed { end(session.end(reason, after: .milliseconds(Int64(reconnectMs)))) }
         case .committed(let cursor): committed(cursor)
         case .refused(let first, let refusal):
@@ -260,6 +254,9 @@ final class IngestConnection: ChannelHandler, ShardResident {
         case .revoked:
             ticket = forget(ticket)
             if let goaway = session.revoke() { end(goaway) }
+        case .paused: if let ack = session.pause() { send(.ack(ack)) }
+        case .resumed(let credit): if let ack = session.resume(credit) { send(.ack(ack)) }
+        case .adopted(let entries, let isLast): send(.adopted(entries: entries, isLast: isLast))
         case .chain(let sequence, let value): send(.chain(sequence: sequence, value: value))
         case .closed: channel?.close(.requested)
         }
@@ -280,6 +277,7 @@ final class IngestConnection: ChannelHandler, ShardResident {
             wasWelcomed = true
             reader.phase = .open
             oldestTimeMs = claim.oldestTimeMs
+            isClockTrusted = claim.isClockTrusted
             services.metrics.add(.streams, 1)
             services.log(
                 .streamOpened(
