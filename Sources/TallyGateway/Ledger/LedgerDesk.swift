@@ -9,7 +9,7 @@ import TallyWire
 /// barrier. Sequence, chain and generation are decided here and nowhere else.
 struct LedgerDesk: ~Copyable {
     struct Live {
-        var connection: ShardReference<IngestConnection>
+        var connection: ConnectionID
         var generation: Generation
         var workstation: WorkstationID
     }
@@ -22,7 +22,7 @@ struct LedgerDesk: ~Copyable {
     var advanced: Set<UInt32> = []
     /// Connections that wait for the barrier before they are welcomed.
     var claims: [(number: UInt32, request: StreamRequest)] = []
-    var closings: [ShardReference<IngestConnection>] = []
+    var closings: [ConnectionID] = []
     /// Events that the metrics have been told of.
     var eventsTold: UInt64
     /// The last generation given to each stream. Memory suffices: no connection outlives the process.
@@ -38,7 +38,7 @@ struct LedgerDesk: ~Copyable {
 
     enum ClaimOutcome {
         /// Takes effect after the barrier; who held the stream until now is superseded.
-        case waits(superseded: ShardReference<IngestConnection>?)
+        case waits(superseded: ConnectionID?)
         case refused(GoAwayReason)
     }
 
@@ -61,7 +61,7 @@ struct LedgerDesk: ~Copyable {
         return .waits(superseded: before == request.connection ? nil : before)
     }
 
-    func holds(_ ticket: StreamTicket, _ connection: ShardReference<IngestConnection>? = nil) -> Bool {
+    func holds(_ ticket: StreamTicket, _ connection: ConnectionID? = nil) -> Bool {
         guard let live = live[ticket.number], live.generation == ticket.generation else { return false }
         return connection.map { $0 == live.connection } ?? true
     }

@@ -37,7 +37,8 @@ actor LedgerKeeper {
     private var desks: [TenantID: DeskBox] = [:]
     private var policy: CommitPolicy
     private var fileSystem: FileSystemBarrier?
-    private var outbox: [ObjectIdentifier: (shard: Shard, news: [Delivery])] = [:]
+    private var outbox: [(ConnectionID, LedgerNews)] = []
+    private nonisolated let rooms: IngestRooms
     private var dirty: Set<TenantID> = []
     /// The disk was full at the last barrier.
     private var isPaused = false
@@ -45,8 +46,12 @@ actor LedgerKeeper {
 
     @safe nonisolated var unownedExecutor: UnownedSerialExecutor { executor.reference }
 
-    init(services: Services, board: TenantBoard, onDurable: @escaping @Sendable ([TenantID]) -> Void) {
+    init(
+        services: Services, board: TenantBoard, rooms: IngestRooms,
+        onDurable: @escaping @Sendable ([TenantID]) -> Void
+    ) {
         self.services = services
+        self.rooms = rooms
         self.board = board
         self.onDurable = onDurable
         seen = SeenNotes(catalog: services.folder.catalog, log: services.log)
@@ -151,13 +156,16 @@ actor LedgerKeeper {
             probe(ticket, sequence, connection)
         case .raiseEpoch(let request): raiseEpoch(request)
         case .revoke(let workstation): revoke(workstation)
-        case .perform(let body): body(self)
+        case .adopt(_, let question, let connection):
+            _ = question
+            post(.adopted([], isLast: true), to: connection)
+        case .retire: break
         }
     }
 
     /// Runs one append; a refusal goes to the connection, a fault quarantines the tenant.
     private func run(
-        _ tenant: TenantID, _ connection: ShardReference<IngestConnection>,
+        _ tenant: TenantID, _ connection: ConnectionID,
         _ body: (inout LedgerDesk, Int64) throws(LedgerError) -> RunRefusal?, refused: (RunRefusal) -> LedgerNews
     ) {
         guard let box = desks[tenant] else {
@@ -185,7 +193,7 @@ actor LedgerKeeper {
         }
     }
 
-    private func fail(_ tenant: TenantID, _ error: LedgerError, _ connection: ShardReference<IngestConnection>) {
+    private func fail(_ tenant: TenantID, _ error: LedgerError, _ connection: ConnectionID) {
         switch error {
         case .log(.poisoned(let cause)): services.onFatal("\(cause)")
         case .log(.system), .log(.segmentFull), .log(.bufferFull):
@@ -225,7 +233,7 @@ actor LedgerKeeper {
         }
     }
 
-    private func close(_ ticket: StreamTicket, _ connection: ShardReference<IngestConnection>) {
+    private func close(_ ticket: StreamTicket, _ connection: ConnectionID) {
         guard let box = desks[ticket.tenant], box.desk.holds(ticket, connection) else { return }
         do throws(LedgerError) {
             try box.desk.ledger.changeStream(
@@ -268,16 +276,17 @@ actor LedgerKeeper {
 
     /// Answers with the chain value after `sequence`, or with nil where the ledger no longer tells. It may take the
     /// reading of a whole ledger, for which no other tenant's commit shall wait.
-    private func probe(_ ticket: StreamTicket, _ sequence: Sequence64, _ connection: ShardReference<IngestConnection>) {
+    private func probe(_ ticket: StreamTicket, _ sequence: Sequence64, _ connection: ConnectionID) {
         guard let box = desks[ticket.tenant], box.desk.holds(ticket),
             let stream = box.desk.ledger.state.streams[ticket.number]
         else { return post(.chain(sequence: sequence, value: nil), to: connection) }
         let lookup = ChainLookup(
             ledger: box.desk.ledger.readable, durable: box.desk.ledger.durable.ordinal, number: ticket.number,
             stream: stream.id)
+        let rooms = rooms
         lookups.async {
             let value = try? lookup.chain(at: sequence)
-            connection.async { $0.hear(.chain(sequence: sequence, value: value)) }
+            rooms.deliver([(connection, .chain(sequence: sequence, value: value))])
         }
     }
 
@@ -376,24 +385,10 @@ actor LedgerKeeper {
 
     // MARK: Answers
 
-    private struct Delivery: Sendable {
-        var connection: ShardReference<IngestConnection>
-        var news: LedgerNews
-    }
+    private func post(_ news: LedgerNews, to connection: ConnectionID) { outbox.append((connection, news)) }
 
-    private func post(_ news: LedgerNews, to connection: ShardReference<IngestConnection>) {
-        let shard = ObjectIdentifier(connection.shard)
-        outbox[shard, default: (connection.shard, [])].news.append(Delivery(connection: connection, news: news))
-    }
-
-    /// One hop a shard, however many connections have news.
     private func deliver() {
-        for (_, entry) in outbox {
-            let news = entry.news
-            entry.shard.async { loop in
-                for delivery in news { loop.resident(delivery.connection)?.hear(delivery.news) }
-            }
-        }
+        rooms.deliver(outbox)
         outbox.removeAll(keepingCapacity: true)
     }
 }
