@@ -189,7 +189,7 @@ actor LedgerKeeper {
     private func deliver(_ news: [(ConnectionID, LedgerNews)]) {
         var shards: [[(ConnectionID, LedgerNews)]] = rooms.map { _ in [] }
         for item in news where Int(item.0.shard) < shards.count { shards[Int(item.0.shard)].append(item) }
-        for (room, news) in zip(rooms, shards) where !news.isEmpty { room.async { $0.hear(news) } }
+        for (room, news) in zip(rooms, shards) where !news.isEmpty { room.async { $0.deliver(news) } }
     }
 
     private func perform(_ notes: [LedgerNote]) {
@@ -202,7 +202,7 @@ actor LedgerKeeper {
                 services.metrics.add(.gapsRecorded)
                 services.log(
                     .gapRecorded(
-                        tenant: directory.tenant(tenant)?.name.text ?? "#\(tenant.value)",
+                        tenant: directory.name(of: tenant),
                         workstation: directory.name(of: workstation), first: first.value, last: last.value,
                         reason: "\(reason)"))
             case .eventsCommitted(let events): services.metrics.add(.eventsCommitted, Int(clamping: events))
@@ -229,7 +229,7 @@ actor LedgerKeeper {
         let room = rooms[Int(connection.shard)]
         lookups.async {
             let value = try? lookup.chain(at: sequence)
-            room.async { $0.hear([(connection, .chain(sequence: sequence, value: value))]) }
+            room.async { $0.deliver([(connection, LedgerNews.chain(sequence: sequence, value: value))]) }
         }
     }
 }
