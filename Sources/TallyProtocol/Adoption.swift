@@ -67,25 +67,29 @@ package struct Adoption: Sendable {
 
     // MARK: Steps
 
-    /// What to do now. `isQuiet`: the spool will not grow within moments. While it grows, questions are gathered.
-    package mutating func next(durable: Sequence64, isQuiet: Bool) -> Step {
+    /// What to do now. Nothing behind `suspect` is in question. `isQuiet`: the spool will not grow within moments; while
+    /// it grows, questions are gathered.
+    package mutating func next(durable: Sequence64, suspect: Sequence64, isQuiet: Bool) -> Step {
         switch phase {
         case .reading, .awaiting: return .none
         case .asking: return ask()
         case .idle: break
         }
-        if decided < durable {
-            let ahead = durable.value - decided.value
+        let end = min(suspect, durable)
+        if decided < end {
+            let ahead = end.value - decided.value
             let isDue = isQuiet || ahead >= windowEventsMax
             guard isDue else { return .none }
             guard drops.count < Limits.adoptionDropsMax else { return cut() }
-            let end = decided.advanced(by: min(ahead, windowEventsMax))
-            let range = decided.advanced(by: 1)...end
+            let range = decided.advanced(by: 1)...decided.advanced(by: min(ahead, windowEventsMax))
             phase = .reading(range)
             match = AdoptionMatch()
             return .read(range)
         }
-        return drops.isEmpty ? .none : cut()
+        guard drops.isEmpty else { return cut() }
+        decided = max(decided, durable)
+        cleared = decided
+        return .none
     }
 
     package mutating func note(_ sequence: Sequence64, _ event: Event) {

@@ -91,19 +91,20 @@ struct AdoptionTests {
         var events = (1...9).map { AdoptionWorld.event(1, "opus", Int64($0)) }
         var adoption = Adoption(
             AdoptionTerms(isAdopting: false, bornMs: 5), through: .zero, hashSeed: 1, windowEventsMax: 100)
-        var step = adoption.next(durable: Sequence64(9), isQuiet: false)
+        var step = adoption.next(durable: Sequence64(9), suspect: Sequence64(9), isQuiet: false)
         #expect(step == .none)
         #expect(adoption.cleared == .zero)
-        step = adoption.next(durable: Sequence64(9), isQuiet: true)
+        step = adoption.next(durable: Sequence64(9), suspect: Sequence64(9), isQuiet: true)
         #expect(step == .read(Sequence64(1)...Sequence64(9)))
         for (index, event) in events.enumerated() { adoption.note(Sequence64(UInt64(index + 1)), event) }
         adoption.noted()
-        guard case .ask(let question) = adoption.next(durable: Sequence64(9), isQuiet: true) else {
+        guard case .ask(let question) = adoption.next(durable: Sequence64(9), suspect: Sequence64(9), isQuiet: true)
+        else {
             Issue.record("it does not ask")
             return
         }
         #expect(question.fromMs == 1 && question.sessions == [events[0].session])
-        step = adoption.next(durable: Sequence64(9), isQuiet: true)
+        step = adoption.next(durable: Sequence64(9), suspect: Sequence64(9), isQuiet: true)
         #expect(adoption.cleared == .zero && step == .none)
         var ledger = AdoptionLedger()
         ledger.streams = [Self.old: Array(events[2...3])]
@@ -113,7 +114,7 @@ struct AdoptionTests {
         }
         // What stands before the first event that goes may be sent at once.
         #expect(adoption.cleared == Sequence64(2))
-        let next = adoption.next(durable: Sequence64(9), isQuiet: true)
+        let next = adoption.next(durable: Sequence64(9), suspect: Sequence64(9), isQuiet: true)
         guard case .cut(let cut) = next else {
             Issue.record("it does not cut")
             return
@@ -123,7 +124,7 @@ struct AdoptionTests {
         #expect(adoption.cleared == Sequence64(7) && adoption.isSettled(durable: Sequence64(7)))
         // Younger than the stream: nothing to ask.
         events = (6...8).map { AdoptionWorld.event(2, "opus", Int64($0)) }
-        step = adoption.next(durable: Sequence64(10), isQuiet: true)
+        step = adoption.next(durable: Sequence64(10), suspect: Sequence64(10), isQuiet: true)
         #expect(step == .read(Sequence64(8)...Sequence64(10)))
         for (index, event) in events.enumerated() { adoption.note(Sequence64(UInt64(index + 8)), event) }
         adoption.noted()
@@ -135,10 +136,10 @@ struct AdoptionTests {
         let event = AdoptionWorld.event(1, "opus", 50)
         func asking() -> Adoption {
             var adoption = Adoption(Self.lost, through: .zero, hashSeed: 1)
-            _ = adoption.next(durable: Sequence64(1), isQuiet: true)
+            _ = adoption.next(durable: Sequence64(1), suspect: Sequence64(1), isQuiet: true)
             adoption.note(Sequence64(1), event)
             adoption.noted()
-            _ = adoption.next(durable: Sequence64(1), isQuiet: true)
+            _ = adoption.next(durable: Sequence64(1), suspect: Sequence64(1), isQuiet: true)
             return adoption
         }
         let nothing = Adopted(count: 0, nextMs: .max, body: [], isLast: true)

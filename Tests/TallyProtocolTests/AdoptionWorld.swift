@@ -98,7 +98,7 @@ struct AdoptionSpool {
     mutating func settle(_ ledger: AdoptionLedger) -> Bool {
         for _ in 0..<100_000 {
             let durable = Sequence64(UInt64(events.count))
-            switch adoption.next(durable: durable, isQuiet: true) {
+            switch adoption.next(durable: durable, suspect: durable, isQuiet: true) {
             case .none: return adoption.isSettled(durable: durable)
             case .reconnect: return false
             case .read(let range):

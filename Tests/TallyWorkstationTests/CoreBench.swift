@@ -20,6 +20,14 @@ final class MemoryFolders: FolderSource, ProjectFiles {
 
     private let state = Guarded(State())
 
+    /// A tree of its own with the same files, as a copied machine has.
+    func copy() -> MemoryFolders {
+        let copy = MemoryFolders()
+        let own = state.withLock { $0 }
+        copy.state.withLock { $0 = own }
+        return copy
+    }
+
     func append(_ path: String, _ text: String) {
         state.withLock { state in
             state.files[path, default: []] += Array(text.utf8)
@@ -102,8 +110,13 @@ final class CoreBench {
 
     static let path = "/t/projects/p/6f1f4c8e-0f4a-4c1b-9d2e-3a5b7c9d1e2f.jsonl"
 
-    init(seed: UInt64 = 1, options: LogOptions = Spool.options, folders: MemoryFolders = MemoryFolders()) throws {
+    /// `image`: the files that the home's disk holds already.
+    init(
+        seed: UInt64 = 1, options: LogOptions = Spool.options, folders: MemoryFolders = MemoryFolders(),
+        image: [String: [UInt8]] = [:]
+    ) throws {
         disk = LyingDisk(seed: seed)
+        for (name, bytes) in image.sorted(by: { $0.key < $1.key }) { disk.put(name, bytes) }
         self.folders = folders
         self.options = options
         let random = Guarded(SeededRandom(seed))

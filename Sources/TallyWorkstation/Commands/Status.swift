@@ -17,6 +17,7 @@ struct StatusReport {
         text += "waiting        \(state.unacknowledged) events\n"
         text += "dead letters   \(state.deadLetterEvents) events refused by the gateway\n"
         text += "too old        \(state.tooOld) events left out\n"
+        text += adoption()
         for source in SourceKind.allCases {
             text += SyncReport.line(source, now: state.counter.tally(of: source), then: StatusReport.nothing)
         }
@@ -38,7 +39,26 @@ struct StatusReport {
             + "\"spooled\":\(state.tip.sequence.value),\"acknowledged\":\(state.acknowledged.sequence.value),"
             + "\"waiting\":\(state.unacknowledged),\"dead_letters\":\(state.deadLetterEvents),"
             + "\"too_old\":\(state.tooOld),\"gaps\":\(state.gaps.count),"
+            + "\"counted_before\":{\"adopting\":\(state.adoption.isAdopting),\"events\":\(adopted.events),"
+            + "\"tokens\":\(adopted.totals.tokens),\"differing\":\(adopted.differing),"
+            + "\"missing_tokens\":\(adopted.missing.tokens),"
+            + "\"missing_reported_nano_usd\":\(adopted.missing.reportedNanoUSD),"
+            + "\"surplus_tokens\":\(adopted.surplus.tokens),"
+            + "\"surplus_reported_nano_usd\":\(adopted.surplus.reportedNanoUSD)},"
             + "\"sources\":{\(sources.joined(separator: ","))}}\n"
+    }
+
+    private var adopted: AdoptionReport { state.adopted }
+
+    /// What was left out because the tenant's other streams have it, and where the numbers differ.
+    private func adoption() -> String {
+        var text = "counted before \(adopted.events) events left out"
+        if adopted.differing > 0 {
+            text +=
+                ", with differences in \(adopted.differing) sessions: \(adopted.missing.tokens) tokens not counted, "
+            text += "\(adopted.surplus.tokens) tokens counted more than the sources tell"
+        }
+        return text + "\n"
     }
 
     private static let nothing = [SourceTally](repeating: SourceTally(), count: SourceKind.allCases.count)

@@ -1,5 +1,3 @@
-package import TallyModel
-
 /// What a spool knows of its stream's birth, and what of it may have been counted before.
 package struct AdoptionTerms: Hashable, Sendable {
     /// Sources are still being read that were there before the stream was.
@@ -47,15 +45,19 @@ package struct AdoptionReport: Hashable, Sendable {
         missing = missing.adding(other.missing) ?? missing
         surplus = surplus.adding(other.surplus) ?? surplus
     }
-}
 
-/// Events of the spool that must go, in one step and before anything behind the first of them is sent.
-package struct AdoptionCut: Hashable, Sendable {
-    /// Ascending, apart from one another.
-    package var drops: [ClosedRange<Sequence64>]
-    package var report: AdoptionReport
-    /// Everything through here has been asked about.
-    package var through: Sequence64
+    /// What was added to `earlier`, a report of the same spool.
+    package func since(_ earlier: AdoptionReport) -> AdoptionReport {
+        var rest = AdoptionReport()
+        rest.events = events - earlier.events
+        rest.differing = differing - earlier.differing
+        rest.totals = AdoptionReport.difference(totals, earlier.totals)
+        rest.missing = AdoptionReport.difference(missing, earlier.missing)
+        rest.surplus = AdoptionReport.difference(surplus, earlier.surplus)
+        return rest
+    }
 
-    package var events: UInt64 { drops.reduce(0) { $0 + $1.upperBound.value - $1.lowerBound.value + 1 } }
+    private static func difference(_ now: RunningTotals, _ then: RunningTotals) -> RunningTotals {
+        RunningTotals(tokens: now.tokens - then.tokens, reportedNanoUSD: now.reportedNanoUSD - then.reportedNanoUSD)
+    }
 }

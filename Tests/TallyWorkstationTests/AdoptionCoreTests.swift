@@ -1,0 +1,162 @@
+import TallyLog
+import TallyModel
+import TallyProtocol
+import TallyWire
+import TestDisk
+import Testing
+
+@testable import TallyWorkstation
+
+/// What becomes of a workstation's events when its home is lost, put back or copied: engine, uplink and spool as they
+/// run in the program, against a gateway in memory.
+@Suite("A new stream counts nothing twice")
+struct AdoptionCoreTests {
+    static func calls(_ numbers: Range<Int>) -> [UInt32] { numbers.map { UInt32(100 + $0) } }
+
+    static func counted(_ gateway: WireGateway) -> [UInt32] { gateway.ledger.map(\.inputTokens).sorted() }
+
+    /// Lets a following engine work for a random while, through cuts and kills.
+    static func work(_ bench: CoreBench, _ random: inout SeededRandom, rounds: Int, from start: Int) throws -> Int {
+        var written = start
+        bench.core.follow(bench.now)
+        bench.perform()
+        for _ in 0..<rounds {
+            let step = 1 + random.below(60)
+            bench.write(written..<written + step)
+            written += step
+            bench.core.folderChanged(bench.now)
+            bench.perform()
+            var turns = random.below(50)
+            try bench.run(for: .seconds(3)) { _ in
+                turns -= 1
+                return turns < 0
+            }
+            if random.chance(40) { bench.cut() }
+            if random.chance(40) {
+                try bench.restart(losingPower: random.chance(50))
+                bench.core.follow(bench.now)
+                bench.perform()
+            }
+        }
+        return written
+    }
+
+    @Test("A workstation that lost its home and is enrolled again counts nothing twice, over 60 seeds")
+    func lostHome() throws {
+        for seed in 0..<60 as Range<UInt64> {
+            var random = SeededRandom(seed &+ 77)
+            let lost = try CoreBench(seed: seed)
+            var written = try Self.work(lost, &random, rounds: 1 + random.below(5), from: 0)
+            lost.cut()
+            var options = Spool.options
+            if seed % 2 == 0 { options.segmentBytes = 64 << 10 }
+            let bench = try CoreBench(seed: seed &+ 1_000, options: options, folders: lost.folders)
+            bench.gateway = lost.gateway
+            written = try Self.work(bench, &random, rounds: random.below(5), from: written)
+            #expect(try bench.sync() == 0, "seed \(seed)")
+            #expect(Self.counted(bench.gateway) == Self.calls(0..<written), "seed \(seed)")
+            #expect(bench.core.spool.state.adopted.differing == 0, "seed \(seed)")
+            #expect(!bench.core.spool.state.adoption.isAdopting, "seed \(seed)")
+        }
+    }
+
+    @Test("A home put back from a snapshot counts what came after it once, over 60 seeds")
+    func snapshot() throws {
+        for seed in 0..<60 as Range<UInt64> {
+            var random = SeededRandom(seed &+ 99)
+            let before = try CoreBench(seed: seed)
+            var written = try Self.work(before, &random, rounds: 1 + random.below(4), from: 0)
+            try before.restart(losingPower: true)
+            let image = before.disk.snapshot()
+            written = try Self.work(before, &random, rounds: 1 + random.below(4), from: written)
+            before.cut()
+            let bench = try CoreBench(seed: seed &+ 1_000, folders: before.folders, image: image)
+            bench.gateway = before.gateway
+            written = try Self.work(bench, &random, rounds: random.below(4), from: written)
+            #expect(try bench.sync() == 0, "seed \(seed)")
+            // A fork begins a new stream, whose sources are read again by the next scan.
+            #expect(try bench.sync() == 0, "seed \(seed)")
+            #expect(Self.counted(bench.gateway) == Self.calls(0..<written), "seed \(seed)")
+            #expect(bench.core.spool.state.adopted.differing == 0, "seed \(seed)")
+        }
+    }
+
+    @Test("A clone of a workstation counts its own work and nothing twice, over 60 seeds")
+    func clone() throws {
+        var forks = 0
+        for seed in 0..<60 as Range<UInt64> {
+            var random = SeededRandom(seed &+ 55)
+            let first = try CoreBench(seed: seed)
+            let shared = try Self.work(first, &random, rounds: 1 + random.below(4), from: 0)
+            try first.restart(losingPower: true)
+            let second = try CoreBench(
+                seed: seed &+ 1_000, folders: first.folders.copy(), image: first.disk.snapshot())
+            // Both go on in the same session, each with calls of its own.
+            let ofFirst = try Self.work(first, &random, rounds: 1 + random.below(3), from: shared)
+            #expect(try first.sync() == 0, "seed \(seed)")
+            first.cut()
+            second.gateway = first.gateway
+            let ofSecond = try Self.work(second, &random, rounds: 1 + random.below(3), from: 100_000)
+            #expect(try second.sync() == 0, "seed \(seed)")
+            #expect(try second.sync() == 0, "seed \(seed)")
+            second.cut()
+            first.gateway = second.gateway
+            #expect(try first.sync() == 0, "seed \(seed)")
+            let expected = (Self.calls(0..<ofFirst) + Self.calls(100_000..<ofSecond)).sorted()
+            #expect(Self.counted(first.gateway) == expected, "seed \(seed)")
+            forks += first.gateway.streams.count > 1 ? 1 : 0
+        }
+        #expect(forks > 30)
+    }
+
+    @Test("A home that is enrolled anew goes on in a stream of its own and counts nothing twice")
+    func enrolledAnew() throws {
+        for seed in 0..<20 as Range<UInt64> {
+            var random = SeededRandom(seed &+ 33)
+            let bench = try CoreBench(seed: seed)
+            var written = try Self.work(bench, &random, rounds: 2, from: 0)
+            bench.cut()
+            let old = bench.core.spool.state.stream
+            bench.gateway.foreign = [old]
+            try bench.restart(losingPower: random.chance(50))
+            written = try Self.work(bench, &random, rounds: 2, from: written)
+            #expect(try bench.sync() == 0, "seed \(seed)")
+            #expect(try bench.sync() == 0, "seed \(seed)")
+            #expect(Self.counted(bench.gateway) == Self.calls(0..<written), "seed \(seed)")
+            #expect(bench.core.spool.state.stream != old, "seed \(seed)")
+        }
+    }
+
+    @Test("A gateway that does not answer what must be asked gets nothing")
+    func notAllowed() throws {
+        let bench = try CoreBench()
+        bench.gateway.refusesAdoption = true
+        bench.write(0..<10)
+        #expect(try bench.sync() == ExitStatus.tryLater)
+        #expect(bench.gateway.ledger.isEmpty)
+        bench.gateway.refusesAdoption = false
+        #expect(try bench.sync(wait: .seconds(4_000)) == 0)
+        #expect(Self.counted(bench.gateway) == Self.calls(0..<10))
+    }
+
+    @Test("What was left out is told, by sync and by status")
+    func told() throws {
+        let lost = try CoreBench()
+        lost.write(0..<20)
+        #expect(try lost.sync() == 0)
+        lost.cut()
+        let bench = try CoreBench(seed: 2, folders: lost.folders)
+        bench.gateway = lost.gateway
+        bench.write(20..<25)
+        let command = bench.core.sync(wait: .seconds(10), bench.now)
+        bench.perform()
+        try bench.run(for: .seconds(60)) { $0.code(command) != nil }
+        #expect(bench.text(command).contains("20 events left out: the gateway has counted them before"))
+        #expect(bench.text(command).contains("sent 5 events"))
+        let state = bench.core.spool.state
+        #expect(state.adopted.events == 20 && state.adopted.differing == 0)
+        let status = StatusReport(home: "/h", gateway: nil, state: state)
+        #expect(status.text().contains("counted before 20 events left out"))
+        #expect(status.json().contains("\"counted_before\":{\"adopting\":false,\"events\":20,"))
+    }
+}
