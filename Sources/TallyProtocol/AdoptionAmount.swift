@@ -33,8 +33,16 @@ struct AdoptionAmount: Hashable, Sendable {
             reported: reported + other.reported)
     }
 
-    /// Whether one can have grown to the other.
-    func isComparable(to other: Self) -> Bool { minus(other) != nil || other.minus(self) != nil }
+    /// Whether one can have grown to the other. The prompt of a request is known before its answer begins; calls that
+    /// share an instant nearly always differ in it.
+    func isGrown(from other: Self, kind: EventKind) -> Bool {
+        if kind == .usage {
+            guard input == other.input, cacheRead == other.cacheRead, cacheWrite == other.cacheWrite else {
+                return false
+            }
+        }
+        return minus(other) != nil || other.minus(self) != nil
+    }
 }
 
 extension AdoptionAmount {

@@ -4,7 +4,7 @@ package import TallyModel
 ///
 /// An event is known by its session, model, time and kind: sources give the same call the same instant whenever they
 /// are read. What stands at one instant is paired with equal numbers first. Then with numbers that a request can have
-/// grown to or from, none of them smaller; others are other calls. Where a pair's numbers differ, corrections of the same
+/// grown to or from, the prompt being the same; others are other calls. Where a pair's numbers differ, corrections of the same
 /// session and model must make up for it, to the token and the nano-dollar. What they do not make up for is a
 /// difference, and is told.
 package struct AdoptionMatch: Sendable {
@@ -105,7 +105,8 @@ package struct AdoptionMatch: Sendable {
             }
             var others: [Own] = []
             for event in left {
-                guard let place = rest.firstIndex(where: { $0.amount.isComparable(to: event.amount) }) else {
+                guard let place = rest.firstIndex(where: { $0.amount.isGrown(from: event.amount, kind: key.kind) })
+                else {
                     others.append(event)
                     continue
                 }

@@ -13,6 +13,17 @@ import Testing
 struct AdoptionCoreTests {
     static func calls(_ numbers: Range<Int>) -> [UInt32] { numbers.map { UInt32(100 + $0) } }
 
+    /// A machine with other disks, at the same time of day.
+    static func after(
+        _ other: CoreBench, seed: UInt64, options: LogOptions = Spool.options,
+        folders: MemoryFolders? = nil, image: [String: [UInt8]] = [:]
+    ) throws -> CoreBench {
+        let bench = try CoreBench(
+            seed: seed, options: options, folders: folders ?? other.folders, image: image, now: other.now)
+        bench.gateway = other.gateway
+        return bench
+    }
+
     static func counted(_ gateway: WireGateway) -> [UInt32] { gateway.ledger.map(\.inputTokens).sorted() }
 
     /// Lets a following engine work for a random while, through cuts and kills.
@@ -50,8 +61,7 @@ struct AdoptionCoreTests {
             lost.cut()
             var options = Spool.options
             if seed % 2 == 0 { options.segmentBytes = 64 << 10 }
-            let bench = try CoreBench(seed: seed &+ 1_000, options: options, folders: lost.folders)
-            bench.gateway = lost.gateway
+            let bench = try Self.after(lost, seed: seed &+ 1_000, options: options)
             written = try Self.work(bench, &random, rounds: random.below(5), from: written)
             #expect(try bench.sync() == 0, "seed \(seed)")
             #expect(Self.counted(bench.gateway) == Self.calls(0..<written), "seed \(seed)")
@@ -70,8 +80,7 @@ struct AdoptionCoreTests {
             let image = before.disk.snapshot()
             written = try Self.work(before, &random, rounds: 1 + random.below(4), from: written)
             before.cut()
-            let bench = try CoreBench(seed: seed &+ 1_000, folders: before.folders, image: image)
-            bench.gateway = before.gateway
+            let bench = try Self.after(before, seed: seed &+ 1_000, image: image)
             written = try Self.work(bench, &random, rounds: random.below(4), from: written)
             #expect(try bench.sync() == 0, "seed \(seed)")
             // A fork begins a new stream, whose sources are read again by the next scan.
@@ -89,8 +98,8 @@ struct AdoptionCoreTests {
             let first = try CoreBench(seed: seed)
             let shared = try Self.work(first, &random, rounds: 1 + random.below(4), from: 0)
             try first.restart(losingPower: true)
-            let second = try CoreBench(
-                seed: seed &+ 1_000, folders: first.folders.copy(), image: first.disk.snapshot())
+            let second = try Self.after(
+                first, seed: seed &+ 1_000, folders: first.folders.copy(), image: first.disk.snapshot())
             // Both go on in the same session, each with calls of its own.
             let ofFirst = try Self.work(first, &random, rounds: 1 + random.below(3), from: shared)
             #expect(try first.sync() == 0, "seed \(seed)")
@@ -145,8 +154,7 @@ struct AdoptionCoreTests {
         lost.write(0..<20)
         #expect(try lost.sync() == 0)
         lost.cut()
-        let bench = try CoreBench(seed: 2, folders: lost.folders)
-        bench.gateway = lost.gateway
+        let bench = try Self.after(lost, seed: 2)
         bench.write(20..<25)
         let command = bench.core.sync(wait: .seconds(10), bench.now)
         bench.perform()

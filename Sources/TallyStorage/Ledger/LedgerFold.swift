@@ -119,7 +119,8 @@ package struct LedgerFold: ~Copyable {
                     stream: stream.id, workstation: stream.workstation, first: record.first, last: record.last,
                     reason: UInt8(clamping: record.reason), events: record.events,
                     reportedNanoUSD: UInt64(clamping: record.totals.reportedNanoUSD), receivedMs: draft.receivedAtMs))
-        case .batch, .purge, .husk, .priceBook, .seal, .epoch, .sourceDelta, .acknowledged, .deadLetter, .adoption: break
+        case .batch, .purge, .husk, .priceBook, .seal, .epoch, .sourceDelta, .acknowledged, .deadLetter, .adoption:
+            break
         }
     }
 }
