@@ -35,6 +35,7 @@ package struct Adoption: Sendable {
     private var phase = Phase.idle
     private var windowEnd = Sequence64.zero
     private var match = AdoptionMatch()
+    private var related: [SessionID] = []
     /// The window's sessions that are still to be asked about, and those of the frame that waits for its answer.
     private var waiting: ArraySlice<SessionID> = []
     private var asked: [SessionID] = []
@@ -83,7 +84,7 @@ package struct Adoption: Sendable {
             guard drops.count < Limits.adoptionDropsMax else { return cut() }
             let range = decided.advanced(by: 1)...decided.advanced(by: min(ahead, windowEventsMax))
             phase = .reading(range)
-            match = AdoptionMatch()
+            match = AdoptionMatch(related: Set(related))
             return .read(range)
         }
         guard drops.isEmpty else { return cut() }
@@ -102,8 +103,21 @@ package struct Adoption: Sendable {
     package mutating func noted() {
         guard case .reading(let range) = phase else { return }
         windowEnd = range.upperBound
-        waiting = match.sessions[...]
-        if waiting.isEmpty { decide() } else { phase = .asking }
+        guard !match.sessions.isEmpty else { return decide() }
+        // A call that is in question here may have been counted in another session that has nothing in question.
+        let own = Set(match.sessions)
+        let lowestMs = match.lowestMs
+        let others = related.filter { session in
+            !own.contains(session) && silent[session].map { lowestMs < $0 } ?? true
+        }
+        waiting = (match.sessions + others)[...]
+        phase = .asking
+    }
+
+    /// Sessions of the sources, each once: calls of one may be copies of calls of another. Before a window's first event.
+    package mutating func relate(_ sessions: [SessionID]) {
+        related = sessions
+        if case .reading = phase { match = AdoptionMatch(related: Set(sessions)) }
     }
 
     /// One frame of an answer. False where it does not answer what was asked: a violation.

@@ -41,6 +41,27 @@ struct AdoptionTests {
         }
     }
 
+    @Test(
+        "TG-B8-3 A call that was counted in another session, from which it was copied, is left out; a mere twin is not")
+    func copies() throws {
+        func call(_ session: Int, _ timeMs: Int64, _ tokens: UInt32) -> Event {
+            var event = AdoptionWorld.event(session, "opus", timeMs)
+            event.outputTokens = tokens
+            return event
+        }
+        var ledger = AdoptionLedger()
+        ledger.streams = [Self.old: [call(1, 10, 5), call(1, 20, 6), call(3, 30, 7)]]
+        // Sessions 1 and 2 are transcripts, 3 and 4 are not.
+        let read = [call(2, 10, 5), call(2, 20, 9), call(4, 30, 7), call(2, 30, 7)]
+        var spool = AdoptionSpool(Self.new, read, Self.lost, windowEventsMax: 100)
+        let sessions = try [1, 2].map { try #require(SessionID(Bytes16(high: 7, low: $0))) }
+        spool.adoption.relate(sessions)
+        let isSettled = spool.settle(ledger)
+        #expect(isSettled)
+        #expect(spool.events == Array(read[1...]))
+        #expect(spool.report.events == 1 && spool.report.differing == 0)
+    }
+
     @Test("TG-B8-4 What a request grew by and nobody counted is shown as missing, to the token and the nano-dollar")
     func lostGrowth() {
         var shown = 0

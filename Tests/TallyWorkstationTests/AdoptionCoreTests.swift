@@ -136,6 +136,32 @@ struct AdoptionCoreTests {
         }
     }
 
+    @Test("A session that was copied and went on counts each call once, whichever copy a new home reads first")
+    func copiedSession() throws {
+        func path(_ digit: Int) -> String { "/t/projects/p/\(digit)f1f4c8e-0f4a-4c1b-9d2e-3a5b7c9d1e2f.jsonl" }
+        func line(_ file: Int, _ number: Int) -> String {
+            claudeLine(
+                message: "msg_\(number)", request: "req_\(number)",
+                session: "\(file)f1f4c8e-0f4a-4c1b-9d2e-3a5b7c9d1e2f",
+                input: 100 + number, stop: "end_turn", time: "2026-09-21T10:00:\(10 + number).5\(number)0Z")
+        }
+        let lost = try CoreBench()
+        for number in 0..<5 { lost.folders.append(path(1), line(1, number)) }
+        #expect(try lost.sync() == 0)
+        // The session is resumed as another, with all it had; then the first one goes on, too.
+        for number in 0..<7 { lost.folders.append(path(2), line(2, number)) }
+        #expect(try lost.sync() == 0)
+        lost.folders.append(path(1), line(1, 7))
+        #expect(try lost.sync() == 0)
+        lost.cut()
+        #expect(Self.counted(lost.gateway) == Self.calls(0..<8))
+        let bench = try Self.after(lost, seed: 2)
+        #expect(try bench.sync() == 0)
+        #expect(Self.counted(bench.gateway) == Self.calls(0..<8))
+        #expect(bench.core.spool.state.adopted.events == 8)
+        #expect(bench.core.spool.state.adopted.differing == 0)
+    }
+
     @Test("A gateway that does not answer what must be asked gets nothing")
     func notAllowed() throws {
         let bench = try CoreBench()

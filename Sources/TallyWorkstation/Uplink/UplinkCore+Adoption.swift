@@ -30,6 +30,7 @@ extension UplinkCore {
             case .reconnect?: return finish(.noProgress, now)
             case .ask(let question)?: emit(.send(FrameCodec.encode(.adopt(question))))
             case .read(let range)?:
+                if spool.state.adoption.isAdopting { adoption?.relate(sourceSessions) }
                 var walk = SpoolWalk(spool.disk)
                 try walk.forEach(range, spool.state) { sequence, event in adoption?.note(sequence, event) }
                 adoption?.noted()
@@ -40,6 +41,11 @@ extension UplinkCore {
                 emit(.news(.adopted(cut.report)))
             }
         }
+    }
+
+    /// The sessions of all transcripts that are known.
+    private var sourceSessions: [SessionID] {
+        Set(spool.state.counter.files.values.map(\.parser.session)).sorted()
     }
 
     func take(_ answer: Adopted, _ now: WorkstationInstant) {
