@@ -13,6 +13,7 @@ enum AdminError: Error, CustomStringConvertible {
     case workstationUnknown(String)
     case instant(String)
     case csvOnlyForUsage
+    case auditLimit
 
     var description: String {
         switch self {
@@ -31,6 +32,7 @@ enum AdminError: Error, CustomStringConvertible {
         case .instant(let text):
             "'\(text)' is no instant; use 2026-11-23, 2026-11-23T14:30:00Z or milliseconds since 1970"
         case .csvOnlyForUsage: "only usage can be printed as CSV"
+        case .auditLimit: "give --limit a number from 1 to \(Limits.auditRowsReadMax)"
         }
     }
 }
