@@ -15,15 +15,18 @@ package enum LogEvent: Sendable {
     case batchRejected(tenant: String, workstation: String, reason: String, column: String, first: UInt64)
     case gapRecorded(tenant: String, workstation: String, first: UInt64, last: UInt64, reason: String)
     case epochRaised(tenant: String)
+    case epochNotRaised(tenant: String, reason: String)
     case tenantQuarantined(tenant: String, reason: String)
     case viewsRebuilt(tenant: String, events: UInt64)
     case seenNotWritten(reason: String)
+    case auditNotWritten(reason: String)
     case viewsFailed(tenant: String, reason: String)
     case commitFailed(reason: String)
     case certificateRenewed(daysValid: Int)
     case certificateFailed(reason: String)
     case diskPaused(freeBytes: UInt64)
     case diskResumed(freeBytes: UInt64)
+    case deletionUnfinished(reason: String)
     case faultInjected(name: StaticString)
 
     package enum Level: Int, Sendable { case debug, info, notice, warning, error, critical }
@@ -33,9 +36,10 @@ package enum LogEvent: Sendable {
         case .streamOpened, .connectionClosed: .info
         case .listening, .metricsListening, .stopping, .stopped, .certificateRenewed, .diskResumed: .notice
         case .handshakeFailed, .helloRefused: .info
-        case .batchRejected, .gapRecorded, .seenNotWritten, .epochRaised, .viewsRebuilt, .diskPaused, .faultInjected:
+        case .batchRejected, .gapRecorded, .seenNotWritten, .auditNotWritten, .epochRaised, .viewsRebuilt, .diskPaused,
+            .faultInjected:
             .warning
-        case .tenantQuarantined, .viewsFailed, .certificateFailed: .error
+        case .tenantQuarantined, .epochNotRaised, .viewsFailed, .certificateFailed: .error
         case .commitFailed: .critical
         }
     }
@@ -67,11 +71,14 @@ package enum LogEvent: Sendable {
                 Self.who(tenant, workstation) + [("first", "\(first)"), ("last", "\(last)"), ("reason", reason)]
             )
         case .epochRaised(let tenant): ("store epoch raised: acknowledged data is missing", [("tenant", tenant)])
+        case .epochNotRaised(let tenant, let reason):
+            ("store epoch not raised; the workstation comes again", [("tenant", tenant), ("reason", reason)])
         case .tenantQuarantined(let tenant, let reason):
             ("tenant quarantined; all others go on", [("tenant", tenant), ("reason", reason)])
         case .viewsRebuilt(let tenant, let events):
             ("views rebuilt from the ledger", [("tenant", tenant), ("events", "\(events)")])
         case .seenNotWritten(let reason): ("last-seen times not written", [("reason", reason)])
+        case .auditNotWritten(let reason): ("audit row not written", [("reason", reason)])
         case .viewsFailed(let tenant, let reason): ("views failed", [("tenant", tenant), ("reason", reason)])
         case .commitFailed(let reason): ("commit failed; stopping at once", [("reason", reason)])
         case .certificateRenewed(let days): ("server certificate made", [("days_valid", "\(days)")])
@@ -79,6 +86,8 @@ package enum LogEvent: Sendable {
             ("certificate not renewed; the old one stays", [("reason", reason)])
         case .diskPaused(let free): ("disk nearly full; paused", [("free_bytes", "\(free)")])
         case .diskResumed(let free): ("disk has room again; resumed", [("free_bytes", "\(free)")])
+        case .deletionUnfinished(let reason):
+            ("a tenant's deletion is not finished; it is tried again at the next start", [("reason", reason)])
         case .faultInjected(let name): ("fault injected", [("fault", "\(name)")])
         }
     }

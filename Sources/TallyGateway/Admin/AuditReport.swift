@@ -90,7 +90,7 @@ struct AuditReport: Sendable {
         case .viewsRebuilt: "\(row.first) ledger records"
         case .gatewayStarted: "\(row.first) tenants, \(row.second) of them quarantined"
         case .gatewayStopped: "\(row.first) events committed"
-        case .tenantDeletionBegun, .tenantDeleted, .epochRenewed, .tenantQuarantined: ""
+        case .tenantDeletionBegun, .tenantDeleted, .epochRenewed: ""
         }
     }
 

@@ -92,8 +92,6 @@ package enum AuditAction: UInt8, Vocabulary {
     case contentRejected
     /// Ledger records that were folded anew.
     case viewsRebuilt
-    /// How many workstations were cut off with the tenant.
-    case tenantQuarantined
 
     package var name: String {
         switch self {
@@ -108,7 +106,6 @@ package enum AuditAction: UInt8, Vocabulary {
         case .gatewayStopped: "gateway_stopped"
         case .contentRejected: "content_rejected"
         case .viewsRebuilt: "views_rebuilt"
-        case .tenantQuarantined: "tenant_quarantined"
         }
     }
 }
