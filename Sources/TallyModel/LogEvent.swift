@@ -39,7 +39,7 @@ package enum LogEvent: Sendable {
         case .batchRejected, .gapRecorded, .seenNotWritten, .auditNotWritten, .epochRaised, .viewsRebuilt, .diskPaused,
             .faultInjected:
             .warning
-        case .tenantQuarantined, .epochNotRaised, .viewsFailed, .certificateFailed: .error
+        case .tenantQuarantined, .epochNotRaised, .viewsFailed, .certificateFailed, .deletionUnfinished: .error
         case .commitFailed: .critical
         }
     }

@@ -42,7 +42,8 @@ struct DeletionTests {
             bytes(spool.stream.value), Data(welcome.tenantKey), Data("laptop-of-acme".utf8), Data("acme".utf8),
             Data("model-of-acme-alone".utf8), Data(hash),
         ]
-        #expect(eventually { try !traces(of: needles, in: rig.path).isEmpty }, "the search finds what is there")
+        let isFound = try eventually { try !traces(of: needles, in: rig.path).isEmpty }
+        #expect(isFound, "the search finds what is there")
 
         try rig.done(.tenantDelete(name: "acme"))
         #expect(try peer.goaway().reason == .tenantUnavailable)
@@ -157,8 +158,8 @@ struct RebuildAndAuditTests {
         try peer.open(spool.hello())
         peer.send(.batch(try spool.batch(try plainEvents(2))))
         try peer.ack(through: 2)
-        var group = SkipGroup(model: Label("claude-opus-4-8"), events: 3, tokenClasses: [1, 2, 3, 4, 5, 6, 0])
-        group.reportedNanoUSD = 77
+        let group = SkipGroup(
+            model: Label("claude-opus-4-8"), events: 3, tokenClasses: [1, 2, 3, 4, 5, 6, 0], reportedNanoUSD: 77)
         peer.send(.skip(spool.skip(3, groups: [group])))
         try peer.ack(through: 5)
         for isRunning in [true, false] {

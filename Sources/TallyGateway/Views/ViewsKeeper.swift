@@ -101,6 +101,22 @@ actor ViewsKeeper {
 
     func streams(of tenant: TenantID) -> [UInt32: LedgerState.Stream] { slots[tenant]?.streams ?? [:] }
 
+    /// Lets go of the views of a tenant that is being deleted.
+    func close(_ tenant: TenantID) {
+        slots[tenant] = nil
+        failing.remove(tenant)
+        applied.withLock { $0[tenant] = nil }
+    }
+
+    /// Makes a tenant's views anew from its ledger; the ordinal that they reach then.
+    func rebuild(_ tenant: TenantID, through durable: LedgerPosition) throws -> UInt64 {
+        try slots[tenant]?.views?.reset()
+        note(0, of: tenant)
+        try apply(tenant, through: durable)
+        services.metrics.add(.viewRebuilds)
+        return durable.ordinal
+    }
+
     /// Applies all that is durable; for a clean stop.
     func finish() {
         for tenant in slots.keys { catchUp(tenant) }

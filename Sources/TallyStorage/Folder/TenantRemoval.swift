@@ -1,4 +1,5 @@
 package import TallyIO
+import TallyLog
 package import TallyModel
 
 /// Takes a tenant's folder away for good, in steps of which each may be the last before a crash:
