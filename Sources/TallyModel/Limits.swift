@@ -66,6 +66,10 @@ package enum Limits {
     /// What a gateway asks a workstation to wait, with each of these answers.
     package static let busyRetry: Duration = .seconds(2)
     package static let storageRetry: Duration = .seconds(5)
+    package static let clockUnsureRetry: Duration = .seconds(30)
+    package static let unauthenticatedReconnect: Duration = .seconds(60)
+    /// After `refusedBatchesMax` refusals.
+    package static let refusalsReconnect: Duration = .seconds(60)
     package static let supersededReconnect: Duration = .seconds(5)
     package static let revokedReconnect: Duration = .seconds(300)
     package static let shutdownReconnect: Duration = .seconds(1)
@@ -128,4 +132,7 @@ package enum Limits {
     /// Rows of one usage report; a request that would give more is told to narrow itself.
     package static let reportRowsMax = 500_000
     package static let auditRowsReadMax = 10_000
+    /// Audit rows of refused content that one tenant's workstations can cause in an hour, and all tenants together.
+    package static let contentRowsPerTenantHourMax = 256
+    package static let contentRowsPerHourMax = 65_536
 }

@@ -19,6 +19,7 @@ package enum LogEvent: Sendable {
     case tenantQuarantined(tenant: String, reason: String)
     case viewsRebuilt(tenant: String, events: UInt64)
     case seenNotWritten(reason: String)
+    case auditNotWritten(reason: String)
     case viewsFailed(tenant: String, reason: String)
     case commitFailed(reason: String)
     case certificateRenewed(daysValid: Int)
@@ -34,7 +35,8 @@ package enum LogEvent: Sendable {
         case .streamOpened, .connectionClosed: .info
         case .listening, .metricsListening, .stopping, .stopped, .certificateRenewed, .diskResumed: .notice
         case .handshakeFailed, .helloRefused: .info
-        case .batchRejected, .gapRecorded, .seenNotWritten, .epochRaised, .viewsRebuilt, .diskPaused, .faultInjected:
+        case .batchRejected, .gapRecorded, .seenNotWritten, .auditNotWritten, .epochRaised, .viewsRebuilt, .diskPaused,
+            .faultInjected:
             .warning
         case .tenantQuarantined, .epochNotRaised, .viewsFailed, .certificateFailed: .error
         case .commitFailed: .critical
@@ -75,6 +77,7 @@ package enum LogEvent: Sendable {
         case .viewsRebuilt(let tenant, let events):
             ("views rebuilt from the ledger", [("tenant", tenant), ("events", "\(events)")])
         case .seenNotWritten(let reason): ("last-seen times not written", [("reason", reason)])
+        case .auditNotWritten(let reason): ("audit row not written", [("reason", reason)])
         case .viewsFailed(let tenant, let reason): ("views failed", [("tenant", tenant), ("reason", reason)])
         case .commitFailed(let reason): ("commit failed; stopping at once", [("reason", reason)])
         case .certificateRenewed(let days): ("server certificate made", [("days_valid", "\(days)")])
