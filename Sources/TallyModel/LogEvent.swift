@@ -15,6 +15,7 @@ package enum LogEvent: Sendable {
     case batchRejected(tenant: String, workstation: String, reason: String, column: String, first: UInt64)
     case gapRecorded(tenant: String, workstation: String, first: UInt64, last: UInt64, reason: String)
     case epochRaised(tenant: String)
+    case epochNotRaised(tenant: String, reason: String)
     case tenantQuarantined(tenant: String, reason: String)
     case viewsRebuilt(tenant: String, events: UInt64)
     case seenNotWritten(reason: String)
@@ -37,7 +38,7 @@ package enum LogEvent: Sendable {
         case .batchRejected, .gapRecorded, .seenNotWritten, .auditNotWritten, .epochRaised, .viewsRebuilt, .diskPaused,
             .faultInjected:
             .warning
-        case .tenantQuarantined, .viewsFailed, .certificateFailed: .error
+        case .tenantQuarantined, .epochNotRaised, .viewsFailed, .certificateFailed: .error
         case .commitFailed: .critical
         }
     }
@@ -69,6 +70,8 @@ package enum LogEvent: Sendable {
                 Self.who(tenant, workstation) + [("first", "\(first)"), ("last", "\(last)"), ("reason", reason)]
             )
         case .epochRaised(let tenant): ("store epoch raised: acknowledged data is missing", [("tenant", tenant)])
+        case .epochNotRaised(let tenant, let reason):
+            ("store epoch not raised; the workstation comes again", [("tenant", tenant), ("reason", reason)])
         case .tenantQuarantined(let tenant, let reason):
             ("tenant quarantined; all others go on", [("tenant", tenant), ("reason", reason)])
         case .viewsRebuilt(let tenant, let events):
