@@ -98,11 +98,7 @@ struct RefusalTests {
         #expect(try rig.enroll() != spool.token)
     }
 
-    @Test(
-        """
-        A token revoked in the middle of a batch ends its connection; what was acknowledged stays, and what was not is \
-        sent again after a new enrolment
-        """)
+    @Test("A token revoked mid-batch ends its connection: acknowledged stays, the rest is sent after a new enrolment")
     func revokedMidBatch() throws {
         let rig = try Rig()
         var spool = Spool(token: try rig.enroll())
