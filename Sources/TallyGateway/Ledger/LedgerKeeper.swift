@@ -24,7 +24,6 @@ actor LedgerKeeper {
     private nonisolated let mailbox = Guarded(Mailbox())
     private nonisolated let services: Services
     private nonisolated let directory: TenantDirectory
-    private nonisolated let rooms: IngestRooms
     private nonisolated let seen: SeenNotes
     /// Told, on this queue, which tenants have more that is durable.
     private nonisolated let onDurable: @Sendable ([TenantID]) -> Void
@@ -32,18 +31,19 @@ actor LedgerKeeper {
     private nonisolated let lookups = DispatchQueue(label: "tallygate.lookups", qos: .utility)
 
     private let core: LedgerCore
+    /// One for each shard, by its number; none where a command opened the folder for itself.
+    private var rooms: [ShardReference<IngestRoom>] = []
     private var diskCheckedAt: MonotonicInstant?
     private var isRetrying = false
 
     @safe nonisolated var unownedExecutor: UnownedSerialExecutor { executor.reference }
 
     init(
-        services: Services, board: TenantBoard, directory: TenantDirectory, rooms: IngestRooms,
+        services: Services, board: TenantBoard, directory: TenantDirectory,
         onDurable: @escaping @Sendable ([TenantID]) -> Void
     ) {
         self.services = services
         self.directory = directory
-        self.rooms = rooms
         self.onDurable = onDurable
         seen = SeenNotes(catalog: services.folder.catalog, log: services.log)
         var settings = LedgerCore.Settings(book: services.folder.books.current.id.value)
@@ -58,11 +58,13 @@ actor LedgerKeeper {
 
     /// Nil where `syncfs` does not flush the drive, or does not tell of errors.
     private static func barrier(of folder: DataFolder) -> FileSystemBarrier? {
-        guard let facts = try? folder.fileSystem(), facts.flushesDriveOnSyncfs else { return nil }
+        guard let facts = try? folder.fileSystem(), facts.mayShareBarrier(on: .current) else { return nil }
         return try? FileSystemBarrier.open(on: folder.directory)
     }
 
-    private func now() -> GatewayInstant { services.clock.instant() }
+    private func now() -> GatewayInstant {
+        GatewayInstant(wallMs: services.clock.wallMs(), monotonic: services.clock.now())
+    }
 
     // MARK: From other queues
 
@@ -83,6 +85,9 @@ actor LedgerKeeper {
     }
 
     // MARK: Tenants
+
+    /// Where news go: the rooms of the shards, by the shards' numbers.
+    func attach(_ rooms: [ShardReference<IngestRoom>]) { self.rooms = rooms }
 
     /// Opens, and recovers if need be, a tenant's ledger. Says what is wrong where it cannot be opened.
     func open(_ tenant: Tenant, viewsThrough: UInt64) -> String? {
@@ -135,7 +140,7 @@ actor LedgerKeeper {
         count(outcome, took)
         // The reports' position is on the board before any workstation hears of it.
         if !outcome.moved.isEmpty { onDurable(outcome.moved) }
-        rooms.deliver(core.takeNews())
+        deliver(core.takeNews())
         perform(core.takeNotes())
         services.metrics.set(.tenants, core.tenantCount)
         if core.isPaused { lookAgainLater() }
@@ -180,6 +185,13 @@ actor LedgerKeeper {
 
     // MARK: Answers
 
+    /// One hop a shard, however many connections have news.
+    private func deliver(_ news: [(ConnectionID, LedgerNews)]) {
+        var shards: [[(ConnectionID, LedgerNews)]] = rooms.map { _ in [] }
+        for item in news where Int(item.0.shard) < shards.count { shards[Int(item.0.shard)].append(item) }
+        for (room, news) in zip(rooms, shards) where !news.isEmpty { room.async { $0.deliver(news) } }
+    }
+
     private func perform(_ notes: [LedgerNote]) {
         for note in notes {
             switch note {
@@ -213,10 +225,11 @@ actor LedgerKeeper {
     private var freeBytes: UInt64 { (try? services.folder.fileSystem().freeBytes) ?? 0 }
 
     private func answer(_ lookup: ChainLookup, _ sequence: Sequence64, _ connection: ConnectionID) {
-        let rooms = self.rooms
+        guard Int(connection.shard) < rooms.count else { return }
+        let room = rooms[Int(connection.shard)]
         lookups.async {
             let value = try? lookup.chain(at: sequence)
-            rooms.deliver([(connection, .chain(sequence: sequence, value: value))])
+            room.async { $0.deliver([(connection, LedgerNews.chain(sequence: sequence, value: value))]) }
         }
     }
 }

@@ -32,10 +32,10 @@ package final class Gateway: Sendable {
         self.connections = connections
         let context = IngestContext(services: services, keeper: store.ledgers, directory: store.directory)
         guard let target = try Resolver.resolve(settings.listen).first else { throw GatewayError.noAddress }
-        let rooms = shards.enumerated().map { index, shard in
-            shard.sync { loop in IngestRoom.reside(on: loop, shard: UInt16(index), context) }
+        let rooms = shards.enumerated().map { number, shard in
+            shard.sync { loop in IngestRoom.reside(on: loop, shard: UInt16(clamping: number), context) }
         }
-        store.rooms.open(rooms)
+        store.ledgers.sync { $0.attach(rooms) }
         listener = try Listener.start(
             on: target, shards: shards,
             service: Listener.Service(
@@ -94,8 +94,8 @@ package final class Gateway: Sendable {
         while connections.current > 0, services.clock.now() < deadline { usleep(10_000) }
         for room in rooms { room.async { $0.abort() } }
         // A room and its shard hold each other; with them go the last holders of the folder's lock.
+        store.ledgers.sync { $0.attach([]) }
         for room in rooms { room.shard.sync { $0.leave(room) } }
-        store.rooms.open([])
         contentNotes.finish()
         certificate.stop()
         socket.stop()

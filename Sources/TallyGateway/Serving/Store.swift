@@ -11,7 +11,6 @@ package final class Store: Sendable {
     let views: ViewsKeeper
     let ledgers: LedgerKeeper
     let directory = TenantDirectory()
-    let rooms = IngestRooms()
     /// One change of the catalog and of what was read from it at a time: an older answer must not replace a newer one.
     let changing = Guarded(())
     let usage: UsageService
@@ -36,7 +35,7 @@ package final class Store: Sendable {
         let board = self.board
         let views = ViewsKeeper(services: services, board: board)
         self.views = views
-        ledgers = LedgerKeeper(services: services, board: board, directory: directory, rooms: rooms) { views.wake($0) }
+        ledgers = LedgerKeeper(services: services, board: board, directory: directory) { views.wake($0) }
         usage = UsageService(services: services, board: board, views: views)
         try directory.refresh(from: services.folder.catalog)
         for tenant in try services.folder.catalog.tenants() where tenant.state == .active && opening.includes(tenant) {
