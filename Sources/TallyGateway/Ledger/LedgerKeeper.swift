@@ -58,7 +58,7 @@ actor LedgerKeeper {
 
     /// Nil where `syncfs` does not flush the drive, or does not tell of errors.
     private static func barrier(of folder: DataFolder) -> FileSystemBarrier? {
-        guard let facts = try? folder.fileSystem(), facts.flushesDriveOnSyncfs else { return nil }
+        guard let facts = try? folder.fileSystem(), facts.mayShareBarrier(on: .current) else { return nil }
         return try? FileSystemBarrier.open(on: folder.directory)
     }
 

@@ -16,6 +16,12 @@ package struct FileSystemFacts: Hashable, Sendable {
     /// File systems whose `syncfs` is known to empty the drive's cache too (measured, see docs/DURABILITY.md).
     package var flushesDriveOnSyncfs: Bool { name == "ext4" || name == "btrfs" }
 
+    /// Whether one `syncfs` may stand for a sync of every segment: it flushes the drive, and `kernel` tells of its errors.
+    package func mayShareBarrier(on kernel: KernelRelease?) -> Bool {
+        guard let kernel else { return false }
+        return flushesDriveOnSyncfs && kernel >= .reportsSyncErrors
+    }
+
     package static func under(_ directory: Directory) throws(SystemError) -> FileSystemFacts {
         var facts = statvfs()
         // Why this holds: the kernel fills the structure that is passed and keeps no pointer.
