@@ -10,6 +10,8 @@ extension Limits {
     package static let spoolKeptMs: Int64 = 7 * 86_400_000
     /// Events given up and still held: each gap costs memory.
     package static let spoolGapsMax = 16_384
+    /// Bodies of dead letters that are kept, and written again at each segment's start.
+    package static let deadLetterBytesMax = 4 << 20
     /// One sync for so much of a scan.
     package static let spoolUnsyncedBytesMax = 1 << 20
     /// Batches below this are merged with their neighbours while a backlog is sent.
