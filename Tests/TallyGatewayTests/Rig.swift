@@ -20,15 +20,17 @@ final class Rig: Sendable {
     let shard: Shard
     private let faults: Faults
     private let options: LogOptions
+    private let disk: ToyDisk?
     private let running = Guarded<Gateway?>(nil)
 
     init(
         faults: Faults = .none, options: LogOptions = LogOptions(), path: String? = nil, metricsServer: Bool = false,
-        starts: Bool = true
+        starts: Bool = true, disk: ToyDisk? = nil
     ) throws {
         self.path = path ?? Rig.newPath()
         self.faults = faults
         self.options = options
+        self.disk = disk
         shard = try Shard(name: "peers")
         if starts { try start(metricsServer: metricsServer) }
     }
@@ -43,9 +45,12 @@ final class Rig: Sendable {
     }
 
     func services() throws -> Services {
-        Services(
+        var facts: (@Sendable () -> FileSystemFacts?)?
+        if let disk { facts = { disk.facts } }
+        return Services(
             folder: try ownFolder(), metrics: metrics, log: LogSink(level: .debug) { [log] in log.add($0) },
-            clock: clock.withLock { $0 }, faults: faults, onFatal: { [fatal] in fatal.add($0) }, logOptions: options)
+            clock: clock.withLock { $0 }, faults: faults, onFatal: { [fatal] in fatal.add($0) }, logOptions: options,
+            disk: facts)
     }
 
     /// A gateway that has stopped in this process lets go of the lock with the last block of its queues, soon after.

@@ -13,6 +13,12 @@ package struct FileSystemFacts: Hashable, Sendable {
     /// What an ordinary user may still write.
     package var freeBytes: UInt64
 
+    package init(name: String, totalBytes: UInt64, freeBytes: UInt64) {
+        self.name = name
+        self.totalBytes = totalBytes
+        self.freeBytes = freeBytes
+    }
+
     /// File systems whose `syncfs` is known to empty the drive's cache too (measured, see docs/DURABILITY.md).
     package var flushesDriveOnSyncfs: Bool { name == "ext4" || name == "btrfs" }
 
