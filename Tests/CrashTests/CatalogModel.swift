@@ -85,10 +85,13 @@ struct CatalogModel {
 
     /// All of it in words, to be compared and printed.
     var picture: [String] {
-        let holders = workstations.filter { row in row.isLive && tenants.contains { $0.id == row.tenant && $0.isActive } }
+        let holders = workstations.filter { row in row.isLive && tenants.contains { $0.id == row.tenant && $0.isActive }
+        }
         return tenants.sorted { $0.name < $1.name }.map { tenant in
             "tenant \(tenant.id) \(tenant.name) \(tenant.isActive ? "active" : "deleting"): "
-                + workstations.filter { $0.tenant == tenant.id }.sorted { ($0.label.text, $0.id) < ($1.label.text, $1.id) }
+                + workstations.filter { $0.tenant == tenant.id }.sorted {
+                    ($0.label.text, $0.id) < ($1.label.text, $1.id)
+                }
                 .map { "\($0.id) \($0.label.text) \($0.isLive)" }.joined(separator: ", ")
         } + holders.sorted { $0.secret < $1.secret }.map { "token \($0.secret) is \($0.tenant) \($0.id)" }
             + ["setting \(setting)", "audit \(audit.map(\.name))"]

@@ -123,30 +123,67 @@ static void change_apply(const change *change, buffer *buffer, int64_t start, in
   if (from < to) memcpy(buffer->bytes + from, change->bytes + (from - change->offset), (size_t)(to - from));
 }
 
-/* Gives one sector the first of its changes, some or all, and perhaps a part of the next. */
-static void sector_lose_power(inode *file, disk *disk, const touch *touches, int64_t count, int64_t kept) {
+/*
+** What reaches the medium is decided in two steps, as file systems do it. Truncations are atomic and come in order: all
+** before `bound` took place, none from there on, and nothing that was written behind the end that one of those made.
+** Of the writes every sector has the first few, or all, or none.
+*/
+typedef struct verdict {
+  enum { ALL, NOTHING, SOME } mood;
+  int64_t bound;
+  int64_t size;
+} verdict;
+
+static verdict inode_decide(const inode *file, disk *disk, int64_t *reach) {
+  verdict verdict = {.mood = SOME, .bound = file->change_count};
+  uint64_t mood = disk_draw(disk, 10), truncations = 0;
+  if (mood < 2) verdict.mood = mood == 0 ? ALL : NOTHING;
+  for (int64_t index = 0; index < file->change_count; index++) truncations += file->changes[index].count < 0;
+  uint64_t kept = disk_draw(disk, truncations + 1);
+  if (verdict.mood == ALL) kept = truncations;
+  if (verdict.mood == NOTHING) kept = 0;
+  int64_t first_size = 0; /* sizes from this change on are possible */
+  for (int64_t index = 0, seen = 0; index < file->change_count; index++) {
+    if (file->changes[index].count >= 0) continue;
+    if ((uint64_t)seen++ == kept) {
+      verdict.bound = index;
+      break;
+    }
+    first_size = index + 1;
+  }
+  int64_t after = first_size + (int64_t)disk_draw(disk, (uint64_t)(verdict.bound - first_size) + 1);
+  if (verdict.mood == ALL) after = verdict.bound;
+  if (verdict.mood == NOTHING) after = first_size;
+  int64_t size = *reach = file->durable.count;
+  verdict.size = size;
+  for (int64_t index = 0; index < file->change_count; index++) {
+    const change *change = &file->changes[index];
+    size = change->count < 0 ? change->offset : larger(size, change->offset + change->count);
+    *reach = larger(*reach, size);
+    if (index < after) verdict.size = size;
+  }
+  return verdict;
+}
+
+/* Gives one sector some of its changes, and perhaps a part of the next. */
+static void sector_lose_power(inode *file, disk *disk, verdict verdict, const touch *touches, int64_t count) {
   int64_t start = touches->sector * SECTOR_BYTES, end = start + SECTOR_BYTES;
+  int64_t least = 0, most = count;
+  for (int64_t index = 0; index < count && most == count; index++) {
+    if (file->changes[touches[index].change].count >= 0) continue;
+    if (touches[index].change < verdict.bound) least = index + 1;
+    else most = index;
+  }
+  int64_t kept = verdict.mood == NOTHING ? least : most;
+  if (verdict.mood == SOME) kept = least + (int64_t)disk_draw(disk, (uint64_t)(most - least) + 1);
   for (int64_t index = 0; index < kept; index++) {
     change_apply(&file->changes[touches[index].change], &file->durable, start, end);
   }
-  if (kept == count || disk_draw(disk, 100) >= 30) return;
+  if (kept == most || verdict.mood != SOME || disk_draw(disk, 100) >= 30) return;
   int64_t tear = start + 1 + (int64_t)disk_draw(disk, SECTOR_BYTES - 1);
   change_apply(&file->changes[touches[kept].change], &file->durable, start, tear);
   if (disk->behaviour & CRASH_DISK_POWERSAFE || disk_draw(disk, 2)) return;
   for (int64_t at = tear; at < end; at++) file->durable.bytes[at] = (uint8_t)disk_draw(disk, 256);
-}
-
-/* The size after some of the changes, and how far any of them reached. */
-static int64_t inode_size_after(const inode *file, int64_t changes, int64_t *reach) {
-  int64_t size = file->durable.count, highest = size, result = size;
-  for (int64_t index = 0; index < file->change_count; index++) {
-    const change *change = &file->changes[index];
-    size = change->count < 0 ? change->offset : larger(size, change->offset + change->count);
-    highest = larger(highest, size);
-    if (index < changes) result = size;
-  }
-  *reach = highest;
-  return result;
 }
 
 /* Every sector that a change touches, with the change; returns how many, and fills `touches` unless it is NULL. */
@@ -164,11 +201,8 @@ static int64_t inode_touches(const inode *file, int64_t sectors, touch *touches)
 
 void inode_lose_power(inode *file, disk *disk) {
   if (file->change_count > 0) {
-    /* All kept, nothing kept, and most often something in between. */
-    enum { all, nothing } mood = (int)disk_draw(disk, 10);
-    uint64_t changes = (uint64_t)file->change_count, some = disk_draw(disk, changes + 1);
     int64_t reach = 0;
-    int64_t size = inode_size_after(file, (int64_t)(mood == all ? changes : mood == nothing ? 0 : some), &reach);
+    verdict verdict = inode_decide(file, disk, &reach);
     int64_t sectors = (reach + SECTOR_BYTES - 1) / SECTOR_BYTES;
     int64_t total = inode_touches(file, sectors, NULL);
     touch *touches = crash_resize(NULL, (size_t)total * sizeof(touch));
@@ -177,13 +211,10 @@ void inode_lose_power(inode *file, disk *disk) {
     buffer_resize(&file->durable, sectors * SECTOR_BYTES);
     for (int64_t at = 0, next = 0; at < total; at = next) {
       while (next < total && touches[next].sector == touches[at].sector) next++;
-      int64_t count = next - at;
-      int64_t kept = mood == all ? count : mood == nothing ? 0 : (int64_t)disk_draw(disk, (uint64_t)count + 1);
-      if (mood == nothing) continue;
-      sector_lose_power(file, disk, touches + at, count, kept);
+      sector_lose_power(file, disk, verdict, touches + at, next - at);
     }
     free(touches);
-    buffer_resize(&file->durable, size);
+    buffer_resize(&file->durable, verdict.size);
     inode_settle(file, false);
   }
   file->current.count = 0;

@@ -32,10 +32,9 @@ static int open_there(disk *disk, const char *name, handle *handle, int flags, i
   handle->name = crash_copy_text(name);
   handle->life = disk->life;
   handle->level = SQLITE_LOCK_NONE;
-  /* As SQLite's own VFS: the first sync of a journal it made keeps the journal's name too, that of a database does
-  ** not. */
-  handle->syncs_folder =
-      is_new && flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL);
+  /* As SQLite's own VFS: the first sync of a journal keeps its name too, that of a database does not. */
+  const int journals = SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL;
+  handle->syncs_folder = (flags & SQLITE_OPEN_CREATE) && (flags & journals);
   handle->deletes_on_close = flags & SQLITE_OPEN_DELETEONCLOSE;
   handle->base.pMethods = &crash_io_methods;
   if (out_flags) *out_flags = flags;

@@ -85,13 +85,24 @@ extension DatabaseDisk {
         do throws(SystemError) {
             if try !exists(path) { try create(path) }
             for suffix in schema.isDerived ? ["-journal", "-wal"] : ["-journal", "-wal", ""] {
-                guard try exists(path + suffix), try size(path + suffix) > 0 else { continue }
-                try rewrite(path + suffix)
+                try rewriteIfAny(path + suffix)
             }
             try syncFolder(of: path)
         } catch {
             throw StorageError(error, file: path)
         }
+    }
+
+    /// Makes durable what was written to the log while the library had switched waiting for the disk off. Otherwise it
+    /// would be the next commit's sync that keeps it; and where that one fails, a later commit, which writes itself
+    /// again but not what stands before it, would be lost with it.
+    func syncLog(_ path: String) throws(StorageError) {
+        do throws(SystemError) { try rewriteIfAny(path + "-wal") } catch { throw StorageError(error, file: path) }
+    }
+
+    private func rewriteIfAny(_ path: String) throws(SystemError) {
+        guard try exists(path), try size(path) > 0 else { return }
+        try rewrite(path)
     }
 
     /// Removes a database that nobody has open.

@@ -31,6 +31,7 @@ struct DatabaseFile: Sendable {
             try queue.inDatabase { database in try DatabaseFile.settle(database, path, schema) }
             return queue
         }
+        if !schema.isDerived { try disk.syncLog(path) }
     }
 
     /// Opens an existing file for reading alone.

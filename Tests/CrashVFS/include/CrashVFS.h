@@ -16,8 +16,8 @@
 **   create, delete    pending until a sync of their folder succeeds
 **   a failed sync     leaves what it should have kept readable and clean: the next sync succeeds and keeps none of it
 **   a power loss      gives every 512-byte sector some state between its last synced one and its newest, torn states
-**                     included, each sector for itself; a file one of its sizes in between; the names a prefix of
-**                     their pending changes
+**                     included, each sector for itself; a file one of its sizes in between, a truncation being
+**                     kept whole or not at all; the names a prefix of their pending changes
 **   a kill            ends the process alone: the page cache stays, handles and locks are gone
 **
 ** All of it follows from the disk's seed. Disks are independent of each other; each may be used from several threads.
