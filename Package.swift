@@ -104,6 +104,11 @@ let package = Package(
         .target(
             name: "TestDisk", dependencies: ["TallyIO", "TallyLog", "TallyModel"], path: "Tests/TestDisk",
             swiftSettings: strict),
+        // The same for SQLite: a file system of its own in C, and its levers in Swift.
+        .target(name: "CrashVFS", path: "Tests/CrashVFS", linkerSettings: [.linkedLibrary("sqlite3")]),
+        .target(
+            name: "CrashDisk", dependencies: ["CrashVFS", "TallyIO", "TallyStorage"], path: "Tests/CrashDisk",
+            swiftSettings: strict),
         proof("TallyModelTests", ["TallyModel"]),
         proof("TallyIOTests", ["TallyIO", "TallyModel"]),
         proof("TallyTransportTests", ["TallyTransport", "TallyTLS", "TallyIO", "TallyModel"]),
@@ -112,6 +117,12 @@ let package = Package(
         proof("TallyPricingTests", ["TallyPricing", "TallyRollup", "TallyModel", "TallyWire"]),
         proof("TallyLogTests", ["TestDisk", "TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
         proof("TallyStorageTests", ["TallyStorage", "TallyModel", grdb]),
+        proof(
+            "CrashTests",
+            [
+                "CrashDisk", "TestDisk", "TallyGateway", "TallyStorage", "TallyLog", "TallyWire", "TallyRollup",
+                "TallyPricing", "TallyModel", "TallyIO",
+            ]),
         proof("TallyHTTPTests", ["TallyHTTP"]),
         proof(
             "TallyGatewayTests",

@@ -192,7 +192,6 @@ struct ViewsTests {
         var delta = ViewsDelta(after: nil, through: Sample.position(1))
         delta.streams = [cursor]
         delta.gaps = [gap]
-        delta.priceBooks = [[1, 2, 3], [1, 2, 3]]
         #expect(try views.apply(delta))
 
         cursor.isClosed = true

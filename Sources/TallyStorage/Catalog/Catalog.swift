@@ -12,15 +12,15 @@ package struct Catalog: Sendable {
     package static let fileName = "catalog.sqlite"
 
     /// Opens the catalog in the data folder `folder`, or makes an empty one.
-    package init(folder: String) throws(StorageError) {
-        file = try DatabaseFile(writing: "\(folder)/\(Catalog.fileName)", schema: .catalog)
+    package init(folder: String, on disk: some DatabaseDisk = .machine) throws(StorageError) {
+        file = try DatabaseFile(writing: "\(folder)/\(Catalog.fileName)", schema: .catalog, on: disk)
         try file.checkPages()
     }
 
     /// Opens an existing catalog for reading alone, as a command does while a gateway owns the folder. Verbs
     /// that write fail.
-    package init(reading folder: String) throws(StorageError) {
-        file = try DatabaseFile(reading: "\(folder)/\(Catalog.fileName)", schema: .catalog)
+    package init(reading folder: String, on disk: some DatabaseDisk = .machine) throws(StorageError) {
+        file = try DatabaseFile(reading: "\(folder)/\(Catalog.fileName)", schema: .catalog, on: disk)
     }
 
     /// Whether a commit survives a power loss.

@@ -13,9 +13,6 @@ extension Views {
         for span in delta.sessions { try write(span, &interner, database) }
         for gap in delta.gaps { try write(gap, database) }
         for cursor in delta.streams { try write(cursor, database) }
-        for book in delta.priceBooks {
-            try database.run("INSERT INTO price_books (id) VALUES (?) ON CONFLICT DO NOTHING", [book.data])
-        }
         let position = delta.through
         try database.run(
             "INSERT OR REPLACE INTO meta (id, lineage, segment, ordinal, checksum) VALUES (1, ?, ?, ?, ?)",

@@ -1,4 +1,3 @@
-import Foundation
 import GRDB
 import Synchronization
 import TallyIO
@@ -19,19 +18,13 @@ package final class Views: Sendable {
     static func path(in folder: String) -> String { "\(folder)/\(fileName)" }
 
     /// Opens the views in the tenant's folder, or makes empty ones.
-    package init(folder: String) throws(StorageError) {
-        file = try DatabaseFile(writing: Views.path(in: folder), schema: .views)
+    package init(folder: String, on disk: some DatabaseDisk = .machine) throws(StorageError) {
+        file = try DatabaseFile(writing: Views.path(in: folder), schema: .views, on: disk)
     }
 
-    /// Removes the views of a tenant whose file is damaged. Nobody may have them open.
-    package static func discard(folder: String) throws(StorageError) {
-        // The database goes first: without its log it might pass for a sound one of wrong numbers, while a
-        // log beside an empty database is thrown away by SQLite.
-        for suffix in ["", "-wal", "-shm"] {
-            let path = path(in: folder) + suffix
-            guard FileManager.default.fileExists(atPath: path) else { continue }
-            do { try FileManager.default.removeItem(atPath: path) } catch { throw .damaged(file: path) }
-        }
+    /// Removes the views of a tenant, which can be made again. Nobody may have them open.
+    package static func discard(folder: String, on disk: some DatabaseDisk = .machine) throws(StorageError) {
+        try disk.discard(path(in: folder))
     }
 
     /// The last ledger record that the views contain; nil for none.

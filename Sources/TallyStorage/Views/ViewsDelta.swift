@@ -14,8 +14,6 @@ package struct ViewsDelta: Sendable {
     package var gaps: [GapRow] = []
     /// Written over the cursor of the same stream.
     package var streams: [StreamRow] = []
-    /// Content hashes of the price books used.
-    package var priceBooks: [[UInt8]] = []
 
     package init(after: LedgerPosition?, through: LedgerPosition) {
         self.after = after

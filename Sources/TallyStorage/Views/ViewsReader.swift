@@ -8,8 +8,8 @@ package final class ViewsReader: Sendable {
     private let file: DatabaseFile
 
     /// Throws `.absent` if the tenant has no views yet: its ledger then holds everything.
-    package init(folder: String) throws(StorageError) {
-        file = try DatabaseFile(reading: Views.path(in: folder), schema: .views)
+    package init(folder: String, on disk: some DatabaseDisk = .machine) throws(StorageError) {
+        file = try DatabaseFile(reading: Views.path(in: folder), schema: .views, on: disk)
     }
 
     /// Runs `body` in one read transaction, which begins by reading the applied position: what `body` reads

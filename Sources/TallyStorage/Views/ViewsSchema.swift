@@ -10,8 +10,9 @@ extension DatabaseSchema {
     static let views = DatabaseSchema(
         // "TGvw"
         applicationID: 0x5447_7677,
-        version: 1,
+        version: 2,
         synchronous: .normal,
+        isDerived: true,
         statements: """
             -- The last ledger record that these numbers contain; no row before the first.
             CREATE TABLE meta (
@@ -21,9 +22,6 @@ extension DatabaseSchema {
                 ordinal INTEGER NOT NULL,
                 checksum INTEGER NOT NULL
             ) STRICT;
-
-            -- The books that priced something in here, by the hash of their content.
-            CREATE TABLE price_books (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 
             CREATE TABLE models (id INTEGER PRIMARY KEY, value TEXT NOT NULL UNIQUE) STRICT;
             CREATE TABLE projects (id INTEGER PRIMARY KEY, value BLOB NOT NULL UNIQUE) STRICT;
@@ -92,7 +90,6 @@ extension DatabaseSchema {
 
     /// Every table, dependants first.
     static let viewsTables = [
-        "meta", "price_books", "rollup", "session_rollup", "sessions", "gaps", "streams", "models", "projects",
-        "session_ids",
+        "meta", "rollup", "session_rollup", "sessions", "gaps", "streams", "models", "projects", "session_ids",
     ]
 }
