@@ -265,6 +265,28 @@ struct LedgerCoreTests {
         #expect(rig.epochs.count == 1)
     }
 
+    @Test("A workstation raises its tenant's epoch once in ten minutes at most")
+    func raiseEpochSeldom() throws {
+        let rig = try CoreRig()
+        let spool = CoreSpool(rig.tenants[0])
+        func raise() throws -> LedgerNews? {
+            try rig.claim(spool)
+            rig.take(.raiseEpoch(spool.request()))
+            return rig.commit().told(spool.connection).last
+        }
+        _ = try raise()
+        #expect(rig.epochs.count == 1)
+        rig.advance(.seconds(200))
+        #expect(try raise() == .claimFailed(.overloaded, reconnectMs: 400_000))
+        #expect(rig.epochs.count == 1)
+        rig.advance(.seconds(400))
+        guard case .claimed? = try raise() else {
+            Issue.record("no claim after ten minutes")
+            return
+        }
+        #expect(rig.epochs.count == 2)
+    }
+
     @Test("The same seed gives the same news and the same bytes on the disks")
     func sameTrace() throws {
         func run() throws -> ([String], [[String: [UInt8]]]) {

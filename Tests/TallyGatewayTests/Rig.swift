@@ -16,6 +16,7 @@ final class Rig: Sendable {
     let log = LineLog()
     let metrics = Metrics()
     let fatal = LineLog()
+    private let clock = Guarded(GatewayClock())
     let shard: Shard
     private let faults: Faults
     private let options: LogOptions
@@ -48,7 +49,7 @@ final class Rig: Sendable {
         if let disk { facts = { disk.facts } }
         return Services(
             folder: try ownFolder(), metrics: metrics, log: LogSink(level: .debug) { [log] in log.add($0) },
-            clock: GatewayClock(), faults: faults, onFatal: { [fatal] in fatal.add($0) }, logOptions: options,
+            clock: clock.withLock { $0 }, faults: faults, onFatal: { [fatal] in fatal.add($0) }, logOptions: options,
             disk: facts)
     }
 
@@ -62,16 +63,24 @@ final class Rig: Sendable {
         return try folder ?? DataFolder(path: path)
     }
 
-    func start(metricsServer: Bool = false, listen: String = "127.0.0.1:0") throws {
+    /// With `ownCertificate` the one that an earlier start made is given as an operator gives his, so that a wrong clock
+    /// does not make another.
+    func start(
+        metricsServer: Bool = false, listen: String = "127.0.0.1:0", ownCertificate: Bool = false
+    ) throws {
         let settings = try Settings.resolve(
             flags: SettingsFlags(
-                listen: listen, address: nil, metrics: metricsServer ? "127.0.0.1:0" : nil, certificate: nil,
-                key: nil, logLevel: nil, shards: 2),
+                listen: listen, address: nil, metrics: metricsServer ? "127.0.0.1:0" : nil,
+                certificate: ownCertificate ? path + "/tls/server.pem" : nil,
+                key: ownCertificate ? path + "/tls/server-key.pem" : nil, logLevel: nil, shards: 2),
             file: nil, environment: [:])
         let gateway = try Gateway(settings: settings, services: try services())
         try gateway.open(publicAddress: nil)
         running.withLock { $0 = gateway }
     }
+
+    /// From the next start on the wall clock is so wrong.
+    func setClock(wallErrorMs: Int64) { clock.withLock { $0 = GatewayClock(wallErrorMs: wallErrorMs) } }
 
     func stop() {
         let gateway = running.withLock { running in

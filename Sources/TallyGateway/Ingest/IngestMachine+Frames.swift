@@ -110,7 +110,6 @@ extension IngestMachine {
             guard let ticket else { return violation(&actions) }
             let append = SkipAppend(ticket: ticket, connection: id, skip: skip, chainBefore: session.chainBefore)
             session.accepted(skip)
-            actions.append(.note(.gapAccepted(skip.reason, first: skip.first, last: skip.last)))
             actions.append(.submit(.skip(append)))
         }
     }
