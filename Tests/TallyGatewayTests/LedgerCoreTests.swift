@@ -48,6 +48,8 @@ struct LedgerCoreTests {
         let spools = rig.tenants.enumerated().map { CoreSpool($1, connection: UInt64($0 + 1)) }
         for spool in spools { try rig.claim(spool) }
         for spool in spools { rig.take(try spool.batch(5)) }
+        // Its predecessor is superseded: news that are thrown away with the rest of the round.
+        rig.take(.claim(CoreSpool(rig.tenants[0], connection: 99).request()))
         if tenants > 3 { rig.barrier.failNext() } else { rig.disks[0].failSync(after: 1) }
         #expect(rig.commit().isEmpty)
         let reason = try #require(rig.core.failure)
