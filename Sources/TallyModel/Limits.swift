@@ -79,6 +79,8 @@ package enum Limits {
     package static let retriesPerConnectionMax = 16
     /// How far the two clocks may differ for a workstation to obey TOO_OLD.
     package static let clockAgreementMs: Int64 = 120_000
+    /// One workstation can have its tenant's store epoch raised once in so long.
+    package static let epochRaiseInterval: Duration = .seconds(600)
     /// How far the time of day may run ahead of the last time that was believed, elapsed time allowed for.
     package static let clockAheadMsMax: Int64 = 86_400_000
     /// Two takeovers within this time say that two copies of a spool may run.

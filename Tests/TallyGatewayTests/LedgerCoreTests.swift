@@ -48,6 +48,8 @@ struct LedgerCoreTests {
         let spools = rig.tenants.enumerated().map { CoreSpool($1, connection: UInt64($0 + 1)) }
         for spool in spools { try rig.claim(spool) }
         for spool in spools { rig.take(try spool.batch(5)) }
+        // Its predecessor is superseded: news that are thrown away with the rest of the round.
+        rig.take(.claim(CoreSpool(rig.tenants[0], connection: 99).request()))
         if tenants > 3 { rig.barrier.failNext() } else { rig.disks[0].failSync(after: 1) }
         #expect(rig.commit().isEmpty)
         let reason = try #require(rig.core.failure)
@@ -263,6 +265,28 @@ struct LedgerCoreTests {
         rig.take(.raiseEpoch(spool.request()))
         rig.commit()
         #expect(rig.epochs.count == 1)
+    }
+
+    @Test("A workstation raises its tenant's epoch once in ten minutes at most")
+    func raiseEpochSeldom() throws {
+        let rig = try CoreRig()
+        let spool = CoreSpool(rig.tenants[0])
+        func raise() throws -> LedgerNews? {
+            try rig.claim(spool)
+            rig.take(.raiseEpoch(spool.request()))
+            return rig.commit().told(spool.connection).last
+        }
+        _ = try raise()
+        #expect(rig.epochs.count == 1)
+        rig.advance(.seconds(200))
+        #expect(try raise() == .claimFailed(.overloaded, reconnectMs: 400_000))
+        #expect(rig.epochs.count == 1)
+        rig.advance(.seconds(400))
+        guard case .claimed? = try raise() else {
+            Issue.record("no claim after ten minutes")
+            return
+        }
+        #expect(rig.epochs.count == 2)
     }
 
     @Test("The same seed gives the same news and the same bytes on the disks")
