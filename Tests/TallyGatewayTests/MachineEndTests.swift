@@ -144,6 +144,28 @@ struct MachineEndTests {
         }
     }
 
+    @Test("Refused batches end a connection when they come in a flood, and not when they come now and then")
+    func refusals() throws {
+        for wait in [Duration.zero, Limits.refusedBatchInterval] {
+            var spool = MachineKit.spool()
+            var kit = try MachineKit()
+            try kit.open(spool)
+            var batch = try spool.batch(plainEvents(2, at: MachineKit.startMs))
+            batch.header.controlTokens += 1
+            var ends = 0
+            var count = 0
+            while ends == 0, count < 2 * Limits.refusedBatchesMax {
+                let actions = kit.feed(.batch(batch))
+                count += 1
+                #expect(actions.rejects.map(\.reason) == [.controlTotal])
+                ends = actions.goaways.count { $0.reason == .protocol }
+                #expect(kit.pass(wait).isEmpty)
+            }
+            #expect(ends == (wait == .zero ? 1 : 0))
+            #expect(count == (wait == .zero ? Limits.refusedBatchesMax + 1 : 2 * Limits.refusedBatchesMax))
+        }
+    }
+
     @Test("A column named as content is noted once a connection, however often it is sent")
     func contentNotes() throws {
         var spool = MachineKit.spool()

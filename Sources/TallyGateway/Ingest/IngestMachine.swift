@@ -27,7 +27,7 @@ package struct IngestMachine: Sendable {
     var request: StreamRequest?
     var ticket: StreamTicket?
     var age = AgeLimit()
-    var refusalsLeft = Limits.refusedBatchesMax
+    var refusals = RateBudget(atOnce: Limits.refusedBatchesMax, oneEach: Limits.refusedBatchInterval)
     /// Bit n: the audit has been told of column 128 + n.
     var contentColumnsTold: UInt64 = 0
     /// `close` has been asked for.
