@@ -8,7 +8,7 @@ import TallyWire
 /// one that is shipped.
 ///
 /// It joins what decides: `FrameReader` finds the frames, `GatewaySession` says what may come and what is answered,
-/// `IngestScratch` decodes, `TenantDirectory` knows the tokens. A frame becomes a batch in `take(_:_:_:_:)` of
+/// `IngestScratch` decodes, `TenantDirectory` knows the tokens. A frame becomes a batch in `take(_:_:_:_:_:)` of
 /// `IngestMachine+Frames.swift`; when it is acknowledged is `GatewaySession.committed(through:)`'s decision.
 ///
 /// What to do is appended to the caller's list, which it carries out in order. After each call the caller looks at
