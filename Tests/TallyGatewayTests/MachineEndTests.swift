@@ -68,6 +68,19 @@ struct MachineEndTests {
         }
     }
 
+    @Test("A claim that is answered after a shutdown has said GOAWAY is given back, once")
+    func claimedTooLate() throws {
+        let spool = MachineKit.spool()
+        var kit = try MachineKit()
+        let request = try #require(kit.feed(.hello(spool.hello())).requests.first)
+        var actions: [IngestAction] = []
+        kit.machine.shutdown(now: kit.now, into: &actions)
+        #expect(actions.goaways.map(\.reason) == [.shutdown])
+        let late = kit.hear(.claimed(MachineKit.claim(spool.stream), MachineKit.ticket))
+        #expect(late.releases == [request] && late.frames.isEmpty)
+        #expect(kit.closed().isEmpty)
+    }
+
     @Test("A stream that is lost while its CLOSE waits ends its connection")
     func closeLost() throws {
         for news in [LedgerNews.superseded, .revoked, .ended(.storage, reconnectMs: 1), .closed] {

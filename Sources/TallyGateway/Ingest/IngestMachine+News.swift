@@ -45,7 +45,7 @@ extension IngestMachine {
             return
         }
         switch session.claimed(claim, now: now.monotonic) {
-        case .silent: if let request { actions.append(.submit(.release(request))) }
+        case .silent: release(&actions)
         case .raiseEpoch: if let request { actions.append(.submit(.raiseEpoch(request))) }
         case .welcome(let welcome):
             self.ticket = ticket

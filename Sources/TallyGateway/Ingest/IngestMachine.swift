@@ -88,8 +88,7 @@ package struct IngestMachine: Sendable {
         session.disconnected()
         leave(&actions)
         // Also where the claim has not been answered yet: its answer would find nobody.
-        if let request { actions.append(.submit(.release(request))) }
-        request = nil
+        release(&actions)
     }
 
     package func checkInvariants() {
@@ -115,6 +114,12 @@ package struct IngestMachine: Sendable {
     mutating func close(_ reason: IngestEnd, _ actions: inout [IngestAction]) {
         if !isEnding { actions.append(.close(reason)) }
         isEnding = true
+    }
+
+    /// Gives back what was claimed, once.
+    mutating func release(_ actions: inout [IngestAction]) {
+        if let request { actions.append(.submit(.release(request))) }
+        request = nil
     }
 
     /// The stream is another's, or nobody's.
