@@ -34,8 +34,10 @@ package enum Limits {
     package static let creditEvents: UInt32 = 65_536
     package static let creditBytes: UInt32 = 1 << 20
     package static let connectionsMax = 19_000
-    /// Batches of one connection that may be refused before it ends.
+    /// Batches of one connection that may be refused at once before it ends, and how soon one more may be. Halving down
+    /// to one poisoned event takes twelve.
     package static let refusedBatchesMax = 64
+    package static let refusedBatchInterval: Duration = .seconds(1)
     package static let shardsMax = 64
     /// What may wait for a workstation that does not read.
     package static let sendQueueBytesMax = 256 << 10
@@ -68,7 +70,7 @@ package enum Limits {
     package static let storageRetry: Duration = .seconds(5)
     package static let clockUnsureRetry: Duration = .seconds(30)
     package static let unauthenticatedReconnect: Duration = .seconds(60)
-    /// After `refusedBatchesMax` refusals.
+    /// After more refusals than `refusedBatchesMax`.
     package static let refusalsReconnect: Duration = .seconds(60)
     package static let supersededReconnect: Duration = .seconds(5)
     package static let revokedReconnect: Duration = .seconds(300)

@@ -68,6 +68,19 @@ struct MachineEndTests {
         }
     }
 
+    @Test("A claim that is answered after a shutdown has said GOAWAY is given back, once")
+    func claimedTooLate() throws {
+        let spool = MachineKit.spool()
+        var kit = try MachineKit()
+        let request = try #require(kit.feed(.hello(spool.hello())).requests.first)
+        var actions: [IngestAction] = []
+        kit.machine.shutdown(now: kit.now, into: &actions)
+        #expect(actions.goaways.map(\.reason) == [.shutdown])
+        let late = kit.hear(.claimed(MachineKit.claim(spool.stream), MachineKit.ticket))
+        #expect(late.releases == [request] && late.frames.isEmpty)
+        #expect(kit.closed().isEmpty)
+    }
+
     @Test("A stream that is lost while its CLOSE waits ends its connection")
     func closeLost() throws {
         for news in [LedgerNews.superseded, .revoked, .ended(.storage, reconnectMs: 1), .closed] {
@@ -141,6 +154,28 @@ struct MachineEndTests {
                 #expect(seen == entries)
                 #expect(flags.last == isLast && !flags.dropLast().contains(true))
             }
+        }
+    }
+
+    @Test("Refused batches end a connection when they come in a flood, and not when they come now and then")
+    func refusals() throws {
+        for wait in [Duration.zero, Limits.refusedBatchInterval] {
+            var spool = MachineKit.spool()
+            var kit = try MachineKit()
+            try kit.open(spool)
+            var batch = try spool.batch(plainEvents(2, at: MachineKit.startMs))
+            batch.header.controlTokens += 1
+            var ends = 0
+            var count = 0
+            while ends == 0, count < 2 * Limits.refusedBatchesMax {
+                let actions = kit.feed(.batch(batch))
+                count += 1
+                #expect(actions.rejects.map(\.reason) == [.controlTotal])
+                ends = actions.goaways.count { $0.reason == .protocol }
+                #expect(kit.pass(wait).isEmpty)
+            }
+            #expect(ends == (wait == .zero ? 1 : 0))
+            #expect(count == (wait == .zero ? Limits.refusedBatchesMax + 1 : 2 * Limits.refusedBatchesMax))
         }
     }
 
