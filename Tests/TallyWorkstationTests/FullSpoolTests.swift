@@ -83,7 +83,7 @@ struct FullSpoolTests {
         bench.perform()
         #expect(bench.text(command).contains("refused from line 3 on"))
         bench.isGatewayAway = false
-        try bench.run(for: .seconds(120)) { $0.code(command) != nil }
+        try bench.run(for: .seconds(120))
         #expect(bench.code(command) == ExitStatus.tryLater)
         let sent = bench.gateway.ledger.filter { $0.inputTokens == 5 }
         #expect(sent.count == 2, "what was taken is sent, the half line is not")

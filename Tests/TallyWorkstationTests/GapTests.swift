@@ -63,7 +63,7 @@ struct GapTests {
 
     @Test("Dead letters are sent again once the gateway takes them, each once, whatever crashes in between")
     func resend() throws {
-        for seed in 0..<60 as Range<UInt64> {
+        for seed in 0..<30 as Range<UInt64> {
             var random = SeededRandom(seed)
             let bench = try CoreBench(seed: seed)
             poisoned(bench)
@@ -80,6 +80,7 @@ struct GapTests {
                 }
                 if random.chance(50) || bench.failure != nil { try bench.restart(losingPower: random.chance(50)) }
             }
+            try bench.restart(losingPower: random.chance(50))
             let last = bench.core.resend(.all, bench.now)
             bench.perform()
             #expect(bench.code(last) == ExitStatus.success, "seed \(seed)")
@@ -112,25 +113,22 @@ struct GapTests {
     func kept() throws {
         let disk = LyingDisk(seed: 1)
         let spool = try Spool(on: disk, nowMs: 1)
-        // Of about 8 KB each: 600 of them are more than is kept.
-        for round in 0..<600 {
-            SpoolKit.give(round * 1_000..<(round + 1) * 1_000, to: spool)
-            try spool.commit(nowMs: 1, oldestMs: 0)
-            try spool.sync()
-            let (first, last) = (UInt64(round * 1_000 + 1), UInt64(round * 1_000 + 1_000))
-            var walk = SpoolWalk(disk)
-            let start = StreamCursor(sequence: Sequence64(first - 1), chain: ChainValue(0), totals: .zero)
-            _ = try walk.cursor(at: Sequence64(last), from: start, spool.state)
-            try spool.giveUp(Sequence64(first)...Sequence64(last), reason: .size, field: 0, before: start, nowMs: 2)
-            if spool.isRollDue || round % 100 == 50 { try spool.roll(nowMs: 3) }
+        SpoolKit.give(0..<100, to: spool)
+        try spool.commit(nowMs: 1, oldestMs: 0)
+        let body = [UInt8](repeating: 1, count: 60_000)
+        for number in 1...100 as ClosedRange<UInt64> {
+            let sequence = Sequence64(number)
+            let letter = DeadLetterRecord(reason: 3, field: 0, first: sequence, count: 1, body: body)
+            let gap = GapRecord(
+                reason: 1, first: sequence, last: sequence, chainAfter: ChainValue(0), totals: .zero, groups: [])
+            try spool.giveUp([letter], gap, nowMs: 2)
+            if number % 30 == 0 { try spool.roll(nowMs: 3) }
         }
         let letters = spool.state.deadLetters
-        let bytes = letters.reduce(0) { $0 + $1.record.body.count }
-        #expect(bytes <= Limits.deadLetterBytesMax && bytes > Limits.deadLetterBytesMax / 2)
-        let events = letters.reduce(0) { $0 + Int($1.record.count) }
-        #expect(spool.state.counts.droppedEvents == UInt64(600_000 - events))
-        #expect(spool.state.counts.droppedEvents > 0)
-        #expect(spool.state.deadLetterEvents == 600_000)
+        #expect(letters.count == Limits.deadLetterBytesMax / 60_000)
+        #expect(letters.last?.id == DeadLetter.ID(number: 1, first: Sequence64(100)))
+        #expect(spool.state.counts.droppedEvents == UInt64(100 - letters.count))
+        #expect(spool.state.deadLetterEvents == 100)
         try spool.acknowledge(
             spool.state.tip, epoch: StoreEpoch(1), backedUpThrough: spool.state.tip.sequence, nowMs: 3)
         try spool.roll(nowMs: 3)
@@ -140,7 +138,7 @@ struct GapTests {
         let again = try Spool(on: disk, nowMs: 4)
         #expect(again.state.deadLetters == letters)
         #expect(again.state.counts == spool.state.counts)
-        #expect(again.state.deadLetterEvents == 600_000)
+        #expect(again.state.deadLetterEvents == 100)
     }
 
     @Test("What the gateway lost and the spool no longer holds is told as TRIMMED, with its totals, and counted")
