@@ -36,7 +36,7 @@ package final class Store: Sendable {
         let views = ViewsKeeper(services: services, board: board)
         self.views = views
         ledgers = LedgerKeeper(services: services, board: board, directory: directory) { views.wake($0) }
-        usage = UsageService(services: services, board: board, views: views)
+        usage = UsageService(services: services, board: board)
         try directory.refresh(from: services.folder.catalog)
         for tenant in try services.folder.catalog.tenants() where tenant.state == .active && opening.includes(tenant) {
             do {
@@ -51,13 +51,8 @@ package final class Store: Sendable {
     /// Opens one tenant: its views first, for they say how much of the ledger was durable.
     func open(_ tenant: Tenant) throws {
         let through = try views.sync { views in Result { try views.open(tenant) } }.get()
-        let (problem, streams) = ledgers.sync { ledgers in
-            (ledgers.open(tenant, viewsThrough: through), ledgers.streams(of: tenant.id))
-        }
-        if problem == nil {
-            views.sync { $0.know(streams, of: tenant.id) }
-            views.wake([tenant.id])
-        }
+        let problem = ledgers.sync { ledgers in ledgers.open(tenant, viewsThrough: through) }
+        if problem == nil { views.wake([tenant.id]) }
     }
 
     /// Makes all durable, lets the views catch up, marks a clean stop.
