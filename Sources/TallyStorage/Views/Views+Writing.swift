@@ -93,7 +93,8 @@ extension Views {
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
-                Int64(cursor.number), cursor.stream.value.data, cursor.workstation.value.pattern, Int64(cursor.generation.value),
+                Int64(cursor.number), cursor.stream.value.data, cursor.workstation.value.pattern,
+                Int64(cursor.generation.value),
                 try checked(cursor.committed.value), cursor.chain.value.pattern, try checked(cursor.totals.tokens),
                 try checked(cursor.totals.reportedNanoUSD), cursor.isClosed,
             ])

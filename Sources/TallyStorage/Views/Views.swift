@@ -152,7 +152,9 @@ extension LedgerPosition {
     var seal: UInt64 {
         var bytes: [UInt8] = lineage.bytes
         for word in [UInt64(segment), ordinal, checksum] {
-            for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) }
+            for shift in stride(from: 0, to: 64, by: 8) {
+                bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
+            }
         }
         return XXH3.hash64(bytes)
     }
