@@ -120,8 +120,9 @@ let package = Package(
         proof(
             "CrashTests",
             [
-                "CrashDisk", "TestDisk", "TallyGateway", "TallyStorage", "TallyLog", "TallyWire", "TallyRollup",
-                "TallyPricing", "TallyModel", "TallyIO",
+                "CrashDisk", "TestDisk", "TallyGateway", "TallyStorage", "TallyLog", "TallyWire", "TallyHash",
+                "TallyIO",
+                "TallyPricing", "TallyModel",
             ]),
         proof("TallyHTTPTests", ["TallyHTTP"]),
         proof(

@@ -122,6 +122,12 @@ package enum Limits {
     /// How far the views may stand behind the ledger before the reader's fold would grow too long.
     /// Bodies that one transaction of the views takes in.
     package static let viewsFoldBytesMax = 16 << 20
+    /// The views' write-ahead log is emptied when it is larger.
+    package static let viewsLogBytesMax = 4 << 20
+    /// Views that could not be moved are tried again after so long, twice as long each time, …
+    package static let viewsRetryFirst: Duration = .seconds(1)
+    /// … and at least this often.
+    package static let viewsRetryMax: Duration = .seconds(60)
 
     // MARK: Tenants and storage
 

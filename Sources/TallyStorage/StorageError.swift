@@ -50,6 +50,16 @@ package enum StorageError: Error, Hashable, Sendable {
 }
 
 extension StorageError {
+    /// Whether a derived file is to be made anew: it is not what it should be, or nobody knows what it is, since the
+    /// disk failed while it was written (the low byte of SQLite's code says so).
+    package var condemnsDerivedFile: Bool {
+        switch self {
+        case .damaged, .olderVersion: true
+        case .database(_, let code): code & 0xff == 10
+        default: false
+        }
+    }
+
     /// What the file system says of a database file.
     init(_ error: SystemError, file: String) { self = error.isNoSpace ? .diskFull(file: file) : .system(error) }
 }

@@ -127,8 +127,12 @@ package struct AdminService: Sendable {
 
     private func rebuild(_ tenant: Tenant) throws -> UInt64 {
         switch store.board[tenant.id] {
-        case .open(let durable)?:
-            return try store.views.sync { views in Result { try views.rebuild(tenant.id, through: durable) } }.get()
+        case .open?:
+            guard let outcome = store.views.sync({ $0.rebuild(tenant.id) }) else {
+                throw AdminError.notOpen(tenant: tenant.name)
+            }
+            if let failure = outcome.failure { throw AdminError.notRebuilt(tenant: tenant.name, reason: failure) }
+            return outcome.records
         case .quarantined(let reason)?: throw AdminError.quarantined(tenant: tenant.name, reason: reason)
         case nil: throw AdminError.notOpen(tenant: tenant.name)
         }

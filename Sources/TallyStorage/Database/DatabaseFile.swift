@@ -12,6 +12,7 @@ import TallyModel
 struct DatabaseFile: Sendable {
     let path: String
     private let queue: DatabaseQueue
+    private let disk: any DatabaseDisk
 
     /// Opens or creates the file for writing, and makes or checks its schema.
     ///
@@ -21,6 +22,7 @@ struct DatabaseFile: Sendable {
         writing path: String, schema: DatabaseSchema, on disk: some DatabaseDisk = .machine
     ) throws(StorageError) {
         self.path = path
+        self.disk = disk
         try disk.prepare(path, schema)
         self.queue = try DatabaseFile.guarded(path) {
             var configuration = DatabaseFile.configuration()
@@ -39,6 +41,7 @@ struct DatabaseFile: Sendable {
         reading path: String, schema: DatabaseSchema, on disk: some DatabaseDisk = .machine
     ) throws(StorageError) {
         self.path = path
+        self.disk = disk
         let isThere: Bool
         do throws(SystemError) { isThere = try disk.exists(path) } catch { throw StorageError(error, file: path) }
         guard isThere else { throw .absent(file: path) }
@@ -84,6 +87,15 @@ struct DatabaseFile: Sendable {
                 defer { try? database.execute(sql: "PRAGMA busy_timeout = \(DatabaseFile.busyMs)") }
                 _ = try database.number("PRAGMA wal_checkpoint(TRUNCATE)")
             }
+        }
+    }
+
+    /// The size of the write-ahead log.
+    func logBytes() throws(StorageError) -> Int {
+        do throws(SystemError) {
+            return try disk.exists(path + "-wal") ? try disk.size(path + "-wal") : 0
+        } catch {
+            throw StorageError(error, file: path)
         }
     }
 
@@ -141,7 +153,7 @@ struct DatabaseFile: Sendable {
                 PRAGMA temp_store = MEMORY;
                 PRAGMA secure_delete = ON;
                 PRAGMA cache_size = -8192;
-                PRAGMA wal_autocheckpoint = 1000;
+                PRAGMA wal_autocheckpoint = \(schema.isDerived ? 0 : 1_000);
                 PRAGMA journal_size_limit = 16777216;
                 """)
         let synchronous = try database.number("PRAGMA synchronous")

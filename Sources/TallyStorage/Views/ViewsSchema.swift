@@ -20,7 +20,9 @@ extension DatabaseSchema {
                 lineage BLOB NOT NULL,
                 segment INTEGER NOT NULL,
                 ordinal INTEGER NOT NULL,
-                checksum INTEGER NOT NULL
+                checksum INTEGER NOT NULL,
+                -- Of the four above: the ledger's recovery relies on them.
+                seal INTEGER NOT NULL
             ) STRICT;
 
             CREATE TABLE models (id INTEGER PRIMARY KEY, value TEXT NOT NULL UNIQUE) STRICT;
@@ -76,8 +78,10 @@ extension DatabaseSchema {
                 PRIMARY KEY (stream, first)
             ) STRICT, WITHOUT ROWID;
 
+            -- Whose each stream is and how far it has come: what a fold from here on needs to know.
             CREATE TABLE streams (
-                stream BLOB PRIMARY KEY CHECK (length(stream) = 16),
+                number INTEGER PRIMARY KEY,
+                stream BLOB NOT NULL UNIQUE CHECK (length(stream) = 16),
                 workstation INTEGER NOT NULL,
                 generation INTEGER NOT NULL,
                 committed INTEGER NOT NULL,
@@ -85,7 +89,7 @@ extension DatabaseSchema {
                 tokens INTEGER NOT NULL,
                 reported_nano INTEGER NOT NULL,
                 is_closed INTEGER NOT NULL
-            ) STRICT, WITHOUT ROWID;
+            ) STRICT;
             """)
 
     /// Every table, dependants first.
