@@ -192,6 +192,29 @@ struct GapTests {
         #expect(bench.gateway.gaps.isEmpty)
     }
 
+    @Test("Gaps are remembered up to a bound: then the oldest that the gateway has acknowledged goes")
+    func gapBound() {
+        var state = SpoolState(newStream: StreamID(Bytes16(high: 1, low: 2)))
+        func gap(_ number: UInt64) -> GapRecord {
+            GapRecord(
+                reason: 1, first: Sequence64(number), last: Sequence64(number), chainAfter: ChainValue(0),
+                totals: .zero, groups: [])
+        }
+        let bound = UInt64(Limits.spoolGapsMax)
+        for number in 1...bound + 10 { state.note(gap(2 * number), isRepeated: false) }
+        #expect(state.gaps.count == Limits.spoolGapsMax + 10, "none of them is acknowledged")
+        state.acknowledged.sequence = Sequence64(4)
+        for number in bound + 11...bound + 20 { state.note(gap(2 * number), isRepeated: false) }
+        #expect(state.gaps.first?.first == Sequence64(6))
+        // Out of order and repeated ones find their place.
+        let count = state.gaps.count
+        state.note(gap(9), isRepeated: false)
+        state.note(gap(10), isRepeated: true)
+        #expect(state.gaps.count == count + 1)
+        #expect(state.gaps.map(\.first) == state.gaps.map(\.first).sorted())
+        #expect(state.gap(atOrAfter: Sequence64(9))?.first == Sequence64(9))
+    }
+
     @Test("A backlog of small records goes out in far fewer frames")
     func merging() throws {
         let bench = try CoreBench()

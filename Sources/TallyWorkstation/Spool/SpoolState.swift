@@ -181,14 +181,16 @@ package struct SpoolState: Sendable {
     }
 
     mutating func note(_ gap: GapRecord, isRepeated: Bool) {
-        guard !gaps.contains(where: { $0.first <= gap.last && $0.last >= gap.first }) else { return }
+        let before = gaps.lastIndex { $0.first <= gap.last }
+        if let before, gaps[before].last >= gap.first { return }
         if !isRepeated {
             deadLetterEvents += gap.events
             counts.refused = counts.refused.adding(gap.totals) ?? counts.refused
             counts.droppedEvents += letters.settle(gap)
         }
-        let place = gaps.firstIndex { $0.first > gap.last } ?? gaps.endIndex
-        gaps.insert(gap, at: place)
+        gaps.insert(gap, at: before.map { $0 + 1 } ?? 0)
+        // A forgotten gap that a restored gateway lost as well is refused, and given up, once more.
+        if gaps.count > Limits.spoolGapsMax, gaps[0].last <= acknowledged.sequence { gaps.removeFirst() }
     }
 
     mutating func take(_ record: DeadLetterRecord, _ draft: RecordDraft) {
