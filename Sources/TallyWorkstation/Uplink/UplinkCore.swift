@@ -50,7 +50,9 @@ package final class UplinkCore {
     var base = StreamCursor(sequence: .zero, chain: ChainValue(0), totals: .zero)
     var cursors: [Sequence64: StreamCursor] = [:]
     var bounds: [Sequence64: Sequence64] = [:]
+    /// What nobody holds any more: to be told before anything else, and told but not yet acknowledged.
     var trimmed: Skip?
+    var trimmedSent: Skip?
     /// What of the spool may be sent; nil while there is no connection, and where nothing is in question.
     var adoption: Adoption?
     /// Nothing more is about to be spooled: questions need not be gathered any longer.
@@ -109,6 +111,7 @@ package final class UplinkCore {
         bounds.removeAll()
         trimmed = nil
         adoption = nil
+        trimmedSent = nil
         do throws(WorkstationError) { try spool.sync() } catch { return fail(error) }
         var session = WorkstationSession(view: spool.state.view(durable: spool.durable))
         let hello = session.hello(
