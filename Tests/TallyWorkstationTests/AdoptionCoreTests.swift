@@ -189,7 +189,7 @@ struct AdoptionCoreTests {
         #expect(bench.text(command).contains("sent 5 events"))
         let state = bench.core.spool.state
         #expect(state.adopted.events == 20 && state.adopted.differing == 0)
-        let status = StatusReport(home: "/h", gateway: nil, state: state)
+        let status = StatusReport(home: "/h", gateway: nil, state: state, live: nil, isFull: false)
         #expect(status.text().contains("counted before 20 events left out"))
         #expect(status.json().contains("\"counted_before\":{\"adopting\":false,\"events\":20,"))
     }
