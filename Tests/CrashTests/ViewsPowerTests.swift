@@ -16,7 +16,7 @@ struct ViewsPowerTests {
         arguments: 0..<4)
     func followTheLedger(part: UInt64) throws {
         var rebuilds = 0
-        for seed in part * 100..<(part + 1) * 100 {
+        for seed in part * 80..<(part + 1) * 80 {
             do {
                 var life = try ViewsLife(seed: seed)
                 if let violation = try life.run() { Issue.record("seed \(seed): \(violation)") }
@@ -25,7 +25,7 @@ struct ViewsPowerTests {
                 Issue.record("seed \(seed): \(error)")
             }
         }
-        print("seeds \(part * 100)..<\((part + 1) * 100): \(rebuilds) rebuilds")
+        print("seeds \(part * 80)..<\((part + 1) * 80): \(rebuilds) rebuilds")
     }
 
     @Test(
