@@ -144,6 +144,7 @@ struct ViewsLife: ~Copyable {
             orderFaults()
             for _ in 0..<random.below(10) {
                 try ledger.grow()
+                if random.chance(15) { desk?.finish() }
                 if random.chance(70), let violation = try catchUp() { return violation }
             }
             end()
@@ -161,7 +162,9 @@ struct ViewsLife: ~Copyable {
     }
 
     private mutating func open() throws -> String? {
-        let opened = try ViewsDesk(folder: disk.root, on: disk, books: LedgerOnDisk.books, entropy: .system)
+        let opened = try ViewsDesk(
+            folder: disk.root, on: disk, books: LedgerOnDisk.books, entropy: .system,
+            logBytesMax: 20_000 + random.below(150_000))
         desk = opened
         // A ledger that lost what its views prove would be refused here.
         try ledger.open(evidence: opened.evidence(for: ledger.disk))
@@ -190,7 +193,7 @@ struct ViewsLife: ~Copyable {
         case 0, 1: disk.stop(afterCalls: random.below(80))
         case 2: disk.failWrites(.full, after: random.below(60), times: 1 + random.below(40))
         case 3: disk.failWrites(.error, after: random.below(60), times: 1 + random.below(4))
-        case 4: disk.failSyncs(after: random.below(4), times: 1 + random.below(3))
+        case 4: disk.failSyncs(after: random.below(3), times: 1 + random.below(3))
         default: break
         }
     }
