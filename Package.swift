@@ -128,7 +128,8 @@ let package = Package(
         proof(
             "TallyGatewayTests",
             [
-                "TallyGateway", "TallyStorage", "TallyLog", "TallyTransport", "TallyTLS", "TallyIO", "TallyProtocol",
+                "TestDisk", "TallyGateway", "TallyStorage", "TallyLog", "TallyTransport", "TallyTLS", "TallyIO",
+                "TallyProtocol",
                 "TallyWire", "TallyModel", "TallyHash", "TallyPricing", "TallyRollup", "TallyHTTP", "TallyGenerator",
                 grdb,
             ]),

@@ -27,6 +27,7 @@ package enum LogEvent: Sendable {
     case certificateFailed(reason: String)
     case diskPaused(freeBytes: UInt64)
     case diskResumed(freeBytes: UInt64)
+    case deletionUnfinished(reason: String)
     case faultInjected(name: StaticString)
 
     package enum Level: Int, Sendable { case debug, info, notice, warning, error, critical }
@@ -39,7 +40,7 @@ package enum LogEvent: Sendable {
         case .batchRejected, .gapRecorded, .seenNotWritten, .auditNotWritten, .epochRaised, .viewsRebuilt, .diskPaused,
             .faultInjected:
             .warning
-        case .tenantQuarantined, .epochNotRaised, .viewsFailed, .certificateFailed: .error
+        case .tenantQuarantined, .epochNotRaised, .viewsFailed, .certificateFailed, .deletionUnfinished: .error
         case .commitFailed: .critical
         }
     }
@@ -89,6 +90,8 @@ package enum LogEvent: Sendable {
             ("certificate not renewed; the old one stays", [("reason", reason)])
         case .diskPaused(let free): ("disk nearly full; paused", [("free_bytes", "\(free)")])
         case .diskResumed(let free): ("disk has room again; resumed", [("free_bytes", "\(free)")])
+        case .deletionUnfinished(let reason):
+            ("a tenant's deletion is not finished; it is tried again at the next start", [("reason", reason)])
         case .faultInjected(let name): ("fault injected", [("fault", "\(name)")])
         }
     }

@@ -31,6 +31,8 @@ package enum StorageError: Error, Hashable, Sendable {
     case tenantUnknown(TenantName)
     case tenantGone(TenantID)
     case tenantDeleting(TenantName)
+    /// Its workstations have sent events, and the folder that held them is not there.
+    case tenantFolderMissing(TenantName, folder: String)
     case tenantsTooMany
     case retention(RetentionError)
     /// A live workstation has this label: revoke it first.
@@ -85,6 +87,9 @@ extension StorageError: CustomStringConvertible {
         case .tenantUnknown(let name): "no tenant \(name); see 'tallygate tenant list'"
         case .tenantGone(let id): "tenant number \(id.value) does not exist any more"
         case .tenantDeleting(let name): "tenant \(name) is being deleted"
+        case .tenantFolderMissing(let name, let folder):
+            "the folder tenants/\(folder) of tenant \(name) is missing, with everything it sent; put it back from a backup, "
+                + "or delete the tenant and enrol its workstations again"
         case .tenantsTooMany: "a data folder holds at most \(Limits.tenantsMax) tenants"
         case .retention(let error): error.description
         case .workstationExists(let label, let tenant):

@@ -87,6 +87,14 @@ package struct Catalog: Sendable {
             [
                 row.stamp.timeMs, row.tenant?.value.pattern, kind, actor, row.action.rawValue, row.first, row.second,
             ])
+        guard row.tenant == nil else { return }
+        // A gateway that starts over and over must not fill its catalog; a tenant's rows are kept.
+        try database.run(
+            """
+            DELETE FROM audit WHERE tenant IS NULL AND id <=
+                (SELECT id FROM audit WHERE tenant IS NULL ORDER BY id DESC LIMIT 1 OFFSET ?)
+            """,
+            [Limits.auditRowsOfGatewayMax])
     }
 
     private static func auditRow(_ row: Row) throws -> AuditRow {

@@ -151,6 +151,7 @@ struct DatabaseFile: Sendable {
             sql: """
                 PRAGMA synchronous = \(schema.synchronous.rawValue);
                 PRAGMA temp_store = MEMORY;
+                PRAGMA secure_delete = ON;
                 PRAGMA cache_size = -8192;
                 PRAGMA wal_autocheckpoint = \(schema.isDerived ? 0 : 1_000);
                 PRAGMA journal_size_limit = 16777216;
