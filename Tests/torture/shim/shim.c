@@ -75,3 +75,153 @@
 // program sees that it has; a sync begins in the log before the call and has ended after it; what is sent is logged
 // before the call. So if the log shows a write before a sync's begin, and that sync's end before an ACK, it was so.
 // The last record may be torn: the process was killed in it.
+#include "shim.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static atomic_bool is_ready;
+/// The folder's true path, no slash at its end; empty where nothing is watched.
+static char root[PATH_MAX];
+static size_t root_bytes;
+
+static struct {
+    _Atomic(uint32_t) kind;
+    _Atomic(uint64_t) file;
+} table[FD_COUNT];
+
+// MARK: Set-up
+
+_Noreturn void shim_fail(const char *why) {
+    char line[512];
+    int count = snprintf(line, sizeof line, "torture shim: %s\n", why);
+    if (count > 0) (void)shim_kernel(SYS_write, 2, line, (size_t)count);
+    (void)shim_kernel(SYS_exit_group, 86);
+    abort();
+}
+
+void *shim_next(const char *name) {
+    void *address = dlsym(RTLD_NEXT, name);
+    if (address == NULL) {
+        char why[128];
+        (void)snprintf(why, sizeof why, "no other definition of %s", name);
+        shim_fail(why);
+    }
+    return address;
+}
+
+static void set_up(void) {
+    const char *control = getenv("TORTURE_CONTROL");
+    if (control != NULL && *control != 0) faults_control(control);
+    const char *folder = getenv("TORTURE_FOLDER");
+    if (folder != NULL && *folder != 0) {
+        if (realpath(folder, root) == NULL) shim_fail("TORTURE_FOLDER does not exist");
+        root_bytes = strlen(root);
+        const char *faults = getenv("TORTURE_FAULTS");
+        if (faults != NULL) faults_parse(faults);
+        const char *file = getenv("TORTURE_LOG");
+        if (file != NULL && *file != 0) log_open(file, root);
+    }
+    atomic_store_explicit(&is_ready, true, memory_order_release);
+}
+
+bool shim_ready(void) {
+    if (!atomic_load_explicit(&is_ready, memory_order_acquire)) (void)pthread_once(&once, set_up);
+    return root_bytes > 0;
+}
+
+__attribute__((constructor)) static void begin(void) { (void)shim_ready(); }
+
+// MARK: Descriptors
+
+int shim_kind(int descriptor, uint64_t *file) {
+    if (descriptor < 0 || descriptor >= FD_COUNT) return FD_OTHER;
+    uint32_t kind = atomic_load_explicit(&table[descriptor].kind, memory_order_acquire);
+    if (kind != FD_OTHER) *file = atomic_load_explicit(&table[descriptor].file, memory_order_relaxed);
+    return (int)kind;
+}
+
+static void set(int descriptor, int kind, uint64_t file) {
+    if (descriptor < 0 || descriptor >= FD_COUNT) return;
+    atomic_store_explicit(&table[descriptor].file, file, memory_order_relaxed);
+    atomic_store_explicit(&table[descriptor].kind, (uint32_t)kind, memory_order_release);
+}
+
+void shim_forget(int descriptor) { set(descriptor, FD_OTHER, 0); }
+
+void shim_copy(int from, int to) {
+    uint64_t file = 0;
+    int kind = shim_kind(from, &file);
+    set(to, kind, file);
+}
+
+/// Makes a true path relative to the folder: "" is the folder itself.
+static bool relative(const char *full, char *path) {
+    if (strncmp(full, root, root_bytes) != 0) return false;
+    const char *rest = full + root_bytes;
+    if (*rest == '/') rest += 1;
+    else if (*rest != 0) return false;
+    size_t count = strlen(rest);
+    if (count >= 4 && strcmp(rest + count - 4, "-shm") == 0) return false;
+    memmove(path, rest, count + 1);
+    return true;
+}
+
+static bool path_of(int descriptor, char *full) {
+    char link[64];
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    ssize_t count = readlink(link, full, PATH_MAX - 1);
+    if (count < 0) return false;
+    full[count] = 0;
+    return full[0] == '/';
+}
+
+int shim_adopt(int descriptor, char *path) {
+    char full[PATH_MAX];
+    struct stat facts;
+    int kind = FD_OTHER;
+    uint64_t file = 0;
+    int before = errno;
+    if (path_of(descriptor, full) && relative(full, path) && fstat(descriptor, &facts) == 0) {
+        file = (uint64_t)facts.st_ino;
+        if (S_ISREG(facts.st_mode)) kind = FD_FILE;
+        if (S_ISDIR(facts.st_mode)) kind = FD_FOLDER;
+    }
+    errno = before;
+    set(descriptor, kind, file);
+    return kind;
+}
+
+bool shim_path(int at, const char *name, char *path) {
+    char given[PATH_MAX], folder[PATH_MAX], full[2 * PATH_MAX];
+    size_t count = strlen(name);
+    while (count > 1 && name[count - 1] == '/') count -= 1;
+    if (count == 0 || count >= PATH_MAX) return false;
+    memcpy(given, name, count);
+    given[count] = 0;
+    // The last part need not exist; the folder it stands in does, or the call has failed.
+    char *slash = strrchr(given, '/');
+    const char *last = slash == NULL ? given : slash + 1;
+    int before = errno;
+    bool is_found;
+    if (given[0] == '/') {
+        char parent[PATH_MAX];
+        memcpy(parent, given, (size_t)(slash - given) + 1);
+        parent[slash == given ? 1 : slash - given] = 0;
+        is_found = realpath(parent, folder) != NULL;
+    } else {
+        char base[PATH_MAX], joined[2 * PATH_MAX];
+        is_found = at == AT_FDCWD ? getcwd(base, sizeof base) != NULL : path_of(at, base);
+        if (is_found) {
+            int parent = slash == NULL ? 0 : (int)(slash - given);
+            (void)snprintf(joined, sizeof joined, "%s/%.*s", base, parent, given);
+            is_found = realpath(joined, folder) != NULL;
+        }
+    }
+    errno = before;
+    if (!is_found) return false;
+    int length = snprintf(full, sizeof full, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, last);
+    return length > 0 && length < PATH_MAX && relative(full, path);
+}
