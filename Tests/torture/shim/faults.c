@@ -20,7 +20,7 @@ static _Atomic(uint64_t) calls, given;
 struct control {
     _Atomic(int64_t) clock_offset;
     _Atomic(uint32_t) switches;
-    uint32_t zero;
+    _Atomic(uint32_t) delay_ms;
 };
 static struct control *control;
 
@@ -107,7 +107,12 @@ size_t fault_shorten(size_t count) {
 }
 
 void fault_delay_sync(void) {
-    if (faults.delay_ms <= 0) return;
-    struct timespec pause = {.tv_sec = faults.delay_ms / 1000, .tv_nsec = faults.delay_ms % 1000 * 1000000};
+    long delay = faults.delay_ms;
+    if (control != NULL) delay += atomic_load_explicit(&control->delay_ms, memory_order_relaxed);
+    struct timespec step = {.tv_nsec = 2000000};
+    for (int turn = 0; turn < 30000 && (control_switches() & SWITCH_HOLD); turn += 1)
+        (void)shim_kernel(SYS_nanosleep, &step, NULL);
+    if (delay <= 0) return;
+    struct timespec pause = {.tv_sec = delay / 1000, .tv_nsec = delay % 1000 * 1000000};
     (void)shim_kernel(SYS_nanosleep, &pause, NULL);
 }

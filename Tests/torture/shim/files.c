@@ -42,13 +42,15 @@ static int open_watched(int at, const char *name, int flags, mode_t mode, const 
     }
     int descriptor = next_openat()(at, name, flags, mode);
     if (descriptor < 0) return descriptor;
-    if (shim_adopt(descriptor, path) == FD_FILE && ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) || !existed)) {
-        uint64_t file = 0;
-        (void)shim_kind(descriptor, &file);
-        if ((flags & O_TMPFILE) == O_TMPFILE) log_add(LOG_UNMODELLED, 0, file, 0, 0, "open(O_TMPFILE)", NULL, 0);
-        bool is_emptied = (flags & O_TRUNC) != 0 && existed;
-        log_add(LOG_OPEN, 0, file, (existed ? 0 : 1) | (is_emptied ? 2 : 0), 0, path, NULL, 0);
-    }
+    int kind = shim_adopt(descriptor, path);
+    if (kind == FD_OTHER) return descriptor;
+    uint64_t file = 0;
+    (void)shim_kind(descriptor, &file);
+    if ((flags & O_TMPFILE) == O_TMPFILE) log_add(LOG_UNMODELLED, 0, file, 0, 0, "open(O_TMPFILE)", NULL, 0);
+    bool is_emptied = (flags & O_TRUNC) != 0 && existed;
+    bool is_read = (flags & O_ACCMODE) == O_RDONLY;
+    log_add(LOG_OPEN, 0, file, (existed ? 0 : 1) | (is_emptied ? 2 : 0) | (kind == FD_FOLDER ? 4 : 0) | (is_read ? 8 : 0),
+            0, path, NULL, 0);
     return descriptor;
 }
 

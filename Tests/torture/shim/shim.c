@@ -30,8 +30,9 @@
 //                           0  i64  added to CLOCK_REALTIME, gettimeofday and time, in nanoseconds. Timers are not
 //                                   changed: they run on the monotonic clock.
 //                           8  u32  switches: 1 no faults by chance for now; 2 the disk is full (a write that makes
-//                                   its file longer, and each create, fail with ENOSPC); 4 every sync fails with EIO
-//                          12  u32  zero
+//                                   its file longer, and each create, fail with ENOSPC); 4 every sync fails with EIO;
+//                                   8 every sync waits until this is cleared, 60 s at most
+//                          12  u32  so many milliseconds longer takes every sync
 //
 // TORTURE_LOG=FILE       The log, one a process: `%p` in the name becomes the process id. Format below.
 // TORTURE_LOG_TLS=1      The log also holds the plaintext of TLS, both ways.
@@ -54,7 +55,7 @@
 //
 // kind             file     a              b          name                 data
 //  1 start         -        process id     version 1  TORTURE_FOLDER       -
-//  2 open          inode    1 created, 2 emptied  -   path                 -              (opened for writing)
+//  2 open          inode    sum of 1 created, 2 emptied, 4 a folder, 8 for reading alone   path   -
 //  3 write         inode    offset         bytes      -                    the bytes; flags bit 0: all zeros, left out
 //  4 size          inode    new size       -          -                    -
 //  5 makedir       inode    -              -          path                 -

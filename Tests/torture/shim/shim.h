@@ -74,7 +74,7 @@ void log_write(uint64_t file, int64_t offset, const struct iovec *pieces, int co
 // MARK: faults.c — faults by chance, and the harness's switches
 
 enum { FAULT_EIO = 0, FAULT_ENOSPC, FAULT_SHORT, FAULT_EINTR, FAULT_SYNC, FAULT_READ, FAULT_KINDS };
-enum { SWITCH_CALM = 1, SWITCH_FULL = 2, SWITCH_SYNC = 4 };
+enum { SWITCH_CALM = 1, SWITCH_FULL = 2, SWITCH_SYNC = 4, SWITCH_HOLD = 8 };
 
 void faults_parse(const char *list);
 void faults_control(const char *file);
