@@ -61,6 +61,7 @@ def resize(content: bytearray, size: int) -> None:
 class Disk:
     def __init__(self) -> None:
         self.root = Folder()
+        # By inode: folders and files, also such as have lost their name since.
         self.nodes: dict = {}
         # (order, [(folder, name, node or None), ...]): one step each.
         self.names: list = []
@@ -70,27 +71,16 @@ class Disk:
         self.writes = self.syncs = self.bytes = 0
 
     @staticmethod
-    def of(folder: str) -> "Disk":
-        """The folder as it stands, all of it durable."""
+    def of(found: "dict[str, tuple[int, Optional[bytes]]]") -> "Disk":
+        """A folder of which `snapshot` found this, all of it durable."""
         disk = Disk()
-        disk.root = disk._take(folder)
+        disk.reconcile(found)
+        for node in list(disk._all_nodes()):
+            if isinstance(node, File):
+                _apply(node.durable, node.pending)
+                node.pending = []
+        disk._keep_names(disk.now + 1, None)
         return disk
-
-    def _take(self, path: str) -> Folder:
-        folder = Folder()
-        self.nodes[os.stat(path).st_ino] = folder
-        for entry in os.scandir(path):
-            facts = entry.stat(follow_symlinks=False)
-            if stat.S_ISDIR(facts.st_mode):
-                node = self._take(entry.path)
-            elif stat.S_ISREG(facts.st_mode) and not entry.name.endswith("-shm"):
-                with open(entry.path, "rb") as file:
-                    node = File(file.read())
-                self.nodes[facts.st_ino] = node
-            else:
-                continue
-            folder.live[entry.name] = folder.durable[entry.name] = node
-        return folder
 
     # MARK: Looking
 
@@ -242,6 +232,31 @@ class Disk:
                 _set(place.durable, name, node)
         self.names = left[::-1]
 
+    # MARK: After a kill
+
+    def reconcile(self, found: "dict[str, tuple[int, Optional[bytes]]]") -> None:
+        """Takes in what a folder holds after its process was killed: the last calls may be done and not in the log.
+        `found` is what `snapshot` returned."""
+        self.now += 1
+        self.tickets.clear()
+        for path, (inode, content) in sorted(found.items()):
+            folder, name = self._place(path)
+            node, known = folder.live.get(name), self.nodes.get(inode)
+            if node is None or known is not node:
+                # Made, or renamed, in the last moment.
+                is_new = known is None or isinstance(known, Folder) != (content is None)
+                node = (Folder() if content is None else File()) if is_new else known
+                self._change([(folder, name, node)])
+                self.nodes[inode] = node
+            if content is not None and bytes(node.live) != content:
+                self._resize(node, len(content))
+                put(node.live, 0, content)
+                node.pending.append((self.now, 0, content))
+        for path, node in list(_walk(self.root, "", lambda folder: folder.live)):
+            if path not in found:
+                folder, name = self._place(path)
+                self._change([(folder, name, None)])
+
     # MARK: Images
 
     def after_power_loss(self, chance: random.Random) -> "dict[str, Optional[bytes]]":
@@ -280,6 +295,21 @@ class Disk:
             for folder, name, node in steps:
                 _set(entries.setdefault(folder, dict(folder.durable)), name, node)
         return entries
+
+
+def snapshot(top: str) -> "dict[str, tuple[int, Optional[bytes]]]":
+    """What stands in a folder that nobody writes: path to inode and content, None for a folder."""
+    found: dict = {}
+    for folder, folders, files in os.walk(top):
+        for name in folders + files:
+            path = os.path.join(folder, name)
+            facts = os.lstat(path)
+            if stat.S_ISDIR(facts.st_mode):
+                found[os.path.relpath(path, top)] = (facts.st_ino, None)
+            elif stat.S_ISREG(facts.st_mode) and not name.endswith("-shm"):
+                with open(path, "rb") as file:
+                    found[os.path.relpath(path, top)] = (facts.st_ino, file.read())
+    return found
 
 
 def write_image(image: "dict[str, Optional[bytes]]", target: str) -> None:

@@ -141,6 +141,20 @@ class Rig:
         more = {"TALLYGATE_DATA": data, **(self.watched(data, log, extra) if log or extra else {})}
         return Gateway(self.start("tallygate", "serve", "--listen", f"127.0.0.1:{port}", more=more), data)
 
+    def serve_again(self, data: str, port: int, log: Optional[str], extra: Optional[dict] = None) -> "Gateway":
+        """The same on a port that was in use just now; another program's connection may hold it for a moment."""
+        for _ in range(40):
+            gateway = self.serve(data, port, log, extra)
+            try:
+                return gateway.wait()
+            except RuntimeError:
+                if "in use" not in gateway.program.text():
+                    raise
+            if log:
+                os.unlink(log)
+            time.sleep(0.25)
+        raise RuntimeError(f"port {port} stays in use")
+
     def workstation(self, name: str) -> "Workstation":
         return Workstation(self, self.path("homes", name), self.path("transcripts", name))
 
@@ -182,11 +196,11 @@ class Workstation:
         with open(os.path.join(self.transcripts, "truth.json"), encoding="utf-8") as file:
             return json.load(file)
 
-    def connect(self, data: str, tenant: str, name: str) -> None:
+    def connect(self, data: str, tenant: str, name: str, extra: Optional[dict] = None) -> None:
         """Enrols at the running gateway of `data`."""
         line = self.rig.must(
             "tallygate", "enroll", "--tenant", tenant, "--workstation", name, more={"TALLYGATE_DATA": data})
-        self.rig.must("tally", *line.split()[1:], more=self.environment())
+        self.rig.must("tally", *line.split()[1:], more={**self.environment(), **(extra or {})})
 
     def start(self, *arguments: str, home: Optional[str] = None, log: Optional[str] = None,
               extra: Optional[dict] = None) -> Program:

@@ -13,7 +13,7 @@ import sys
 from typing import Optional
 
 import powerloss_log as log
-from powerloss_disk import Disk
+from powerloss_disk import Disk, snapshot
 from powerloss_records import Segment
 
 HELLO, WELCOME, BATCH, ACK, GOAWAY = 1, 2, 3, 4, 11
@@ -43,9 +43,11 @@ class Judge:
         # How many promises were judged, by frame, and by what had made their last record durable.
         self.judged: dict = {}
         self.covered_by: dict = {}
-        # The highest sequence that each stream was told, or was told of, by frame: (time, sequence).
+        # The highest sequence that each stream was told, with the time; that it has heard.
         self.promised: dict = {}
         self.heard: dict = {}
+        # What the first WELCOME of each stream said.
+        self.welcomed: dict = {}
         self._look()
 
     def run(self, records) -> "Judge":
@@ -121,6 +123,8 @@ class Judge:
             self.promised[stream] = (record.time, through)
         if kind == GOAWAY and through == 0:
             return
+        if kind == WELCOME:
+            self.welcomed.setdefault(stream, through)
         durable = self.durable.get(stream, -1)
         if through > durable:
             self.problems.append(
@@ -136,7 +140,7 @@ def main() -> int:
     if len(arguments) != 2:
         print(__doc__, file=sys.stderr)
         return 64
-    judge = Judge(Disk.of(arguments[1]), "--workstation" in sys.argv).run(log.read(arguments[0]))
+    judge = Judge(Disk.of(snapshot(arguments[1])), "--workstation" in sys.argv).run(log.read(arguments[0]))
     print(f"judged {judge.judged}, made durable by {judge.covered_by}; {judge.disk.writes} writes, "
           f"{judge.disk.bytes} bytes, {judge.disk.syncs} syncs")
     for problem in judge.problems[:50]:

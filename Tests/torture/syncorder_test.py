@@ -1,7 +1,6 @@
 """The order of syncs, seen from outside: real programs under the preload library (shim/shim.c), judged by their system
 calls. Begun by `make test`."""
 
-import copy
 import os
 import signal
 import subprocess
@@ -13,7 +12,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import powerloss_log as log
-from powerloss_disk import Disk
+from powerloss_disk import Disk, snapshot
 from powerloss_programs import Control, NoCompiler, Rig, build_shim
 from syncorder import Judge
 
@@ -30,7 +29,7 @@ class Run:
         self.rig, self.extra, self.tenants = rig, extra, tenants
         self.data = rig.path("gateway")
         os.makedirs(self.data)
-        self.gateway_disk = Disk.of(self.data)
+        self.gateway_first = snapshot(self.data)
         self.control = Control(rig.path("control"))
         self.gateway_logs = [rig.path("gateway-1.log"), rig.path("gateway-2.log")]
         gateway = self.serve(0, 0)
@@ -40,7 +39,7 @@ class Run:
             workstation.generate(seed=number + 1, calls=300)
             rig.must("tallygate", "tenant", "create", f"t{number}", more={"TALLYGATE_DATA": self.data})
             workstation.connect(self.data, f"t{number}", "laptop")
-        self.home_disks = [Disk.of(workstation.home) for workstation in self.workstations]
+        self.home_firsts = [snapshot(workstation.home) for workstation in self.workstations]
         self.home_logs: list = [[] for _ in self.workstations]
         self.ends: list = []
         self.sync()
@@ -98,14 +97,14 @@ class Run:
         return outcome.stdout.strip() in FLUSHING
 
     def judge_gateway(self, change=None) -> Judge:
-        """Judges copies of the logs; the model begins anew each time."""
-        judge = Judge(copy.deepcopy(self.gateway_disk))
+        """Each time anew."""
+        judge = Judge(Disk.of(self.gateway_first))
         for file in self.gateway_logs:
             judge.run(changed(file, change))
         return judge
 
     def judge_homes(self, change=None) -> list:
-        judges = [Judge(copy.deepcopy(disk), is_workstation=True) for disk in self.home_disks]
+        judges = [Judge(Disk.of(first), is_workstation=True) for first in self.home_firsts]
         for judge, files in zip(judges, self.home_logs):
             for file in files:
                 judge.run(changed(file, change))

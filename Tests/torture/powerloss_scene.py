@@ -1,0 +1,182 @@
+"""What happened to the folders of one gateway and its workstations, as logs tell it; and the live part that fills
+them."""
+
+import os
+import random
+import time
+from typing import NamedTuple, Optional
+
+import powerloss_log as log
+from powerloss_disk import Disk, snapshot
+from powerloss_programs import Gateway, Rig, Workstation
+from syncorder import Judge
+
+
+class History:
+    """One folder: as it stood at first, then the logs of the processes that owned it, one after the other."""
+
+    def __init__(self, folder: str, is_workstation: bool) -> None:
+        self.folder = folder
+        self.is_workstation = is_workstation
+        self.first = snapshot(folder)
+        # Files of logs, and (time, snapshot) for each kill between two of them.
+        self.parts: list = []
+
+    def new_log(self) -> str:
+        self.parts.append(f"{self.folder}-{len(self.parts)}.log")
+        return self.parts[-1]
+
+    def killed(self) -> None:
+        self.parts.append((time.monotonic_ns(), snapshot(self.folder)))
+
+    def records(self):
+        """Records and kills in order."""
+        for part in self.parts:
+            if isinstance(part, str):
+                # A program that was killed before it began has left no log.
+                yield from log.read(part) if os.path.exists(part) else ()
+            else:
+                yield part
+
+    def judge_until(self, times: list):
+        """Yields (time, judge) for each of the ascending times, the judge having seen what was before it."""
+        judge = Judge(Disk.of(self.first), self.is_workstation)
+        left = list(times)
+        for record in self.records():
+            at = record[0] if isinstance(record, tuple) and len(record) == 2 else record.time
+            while left and at > left[0]:
+                yield left.pop(0), judge
+            if isinstance(record, log.Record):
+                judge.take(record)
+            else:
+                judge.disk.reconcile(record[1])
+        for at in left:
+            yield at, judge
+
+
+class Seat(NamedTuple):
+    """A workstation's place: whose it is, and what is true of it."""
+
+    tenant: str
+    name: str
+    workstation: Workstation
+    truth: dict
+    # When `tally connect` had returned.
+    connected_at: int
+
+
+class Scene:
+    """Gateway, workstations, their histories, and what was promised before they began."""
+
+    def __init__(self, gateway: History, homes: "list[History]", seats: "list[Seat]", port: int) -> None:
+        self.gateway, self.homes, self.seats, self.port = gateway, homes, seats, port
+        self.began_at = self.ended_at = time.monotonic_ns()
+        self.tenants: list = []
+        # Stream to the sequence promised earlier.
+        self.promised: dict = {}
+        # Whoever was enrolled when the power went; None for all.
+        self.only: Optional[list] = None
+
+    def present(self) -> list:
+        return list(range(len(self.seats))) if self.only is None else self.only
+
+
+class Plan(NamedTuple):
+    tenants: int
+    workstations: int
+    calls: int
+    seconds: float
+
+
+def play(rig: Rig, plan: Plan, chance: random.Random, extra: Optional[dict] = None) -> Scene:
+    """The live part: a gateway from its first start on, operators' commands, workstations that follow growing
+    transcripts, kills of both; at a random moment everything is killed."""
+    data = rig.path("live")
+    os.makedirs(data, 0o700)
+    gateway_history = History(data, False)
+    scene = Scene(gateway_history, [], [], 0)
+    gateway = rig.serve(data, 0, gateway_history.new_log(), extra).wait()
+    scene.port = gateway.port
+    for number in range(plan.tenants):
+        rig.must("tallygate", "tenant", "create", f"t{number}", more={"TALLYGATE_DATA": data})
+        scene.tenants.append((time.monotonic_ns(), f"t{number}"))
+    staged = []
+    for number in range(plan.workstations):
+        seat, history = _enrol(rig, data, plan, number, chance, extra)
+        scene.seats.append(seat)
+        scene.homes.append(history)
+        staged += _staged(seat, chance)
+    chance.shuffle(staged)
+    running = [_follow(seat, history, extra) for seat, history in zip(scene.seats, scene.homes)]
+    pause = plan.seconds / max(1, len(staged))
+    kills = sorted(chance.sample(range(len(staged)), min(len(staged), 4)))
+    end = chance.randint(len(staged) // 2, len(staged))
+    for index, (source, target) in enumerate(staged):
+        _grow(source, target, chance)
+        if index >= end:
+            continue
+        time.sleep(pause * chance.random() * 2)
+        if index in kills:
+            gateway = _kill_one(rig, scene, gateway, running, chance, extra)
+    if chance.random() < 0.5:
+        time.sleep(0.5)
+    gateway.program.kill()
+    for program in running:
+        program.kill()
+    scene.ended_at = time.monotonic_ns()
+    for source, target in staged:
+        _grow(source, target, None)
+    return scene
+
+
+def _enrol(rig: Rig, data: str, plan: Plan, number: int, chance: random.Random, extra) -> "tuple[Seat, History]":
+    workstation = rig.workstation(f"w{number}")
+    home, final = workstation.home, workstation.transcripts
+    os.makedirs(home, 0o700)
+    history = History(home, True)
+    workstation.transcripts = final + "-staged"
+    truth = workstation.generate(chance.randint(1, 1 << 30), plan.calls)
+    workstation.transcripts = final
+    tenant, name = f"t{number % plan.tenants}", f"w{number}"
+    watched = rig.watched(home, history.new_log(), extra)
+    workstation.connect(data, tenant, name, watched)
+    return Seat(tenant, name, workstation, truth, time.monotonic_ns()), history
+
+
+def _staged(seat: Seat, chance: random.Random) -> list:
+    """Each transcript twice: once to be laid in part, once to be completed."""
+    found = []
+    top = seat.workstation.transcripts + "-staged"
+    for folder, _, files in os.walk(top):
+        for name in files:
+            if name.endswith(".jsonl"):
+                source = os.path.join(folder, name)
+                target = os.path.join(seat.workstation.transcripts, os.path.relpath(source, top))
+                found += [(source, target)] * chance.choice((1, 2))
+    return sorted(found)
+
+
+def _grow(source: str, target: str, chance: Optional[random.Random]) -> None:
+    """Appends some of what `target` lacks of `source`; all of it without `chance`."""
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with open(source, "rb") as file, open(target, "ab") as out:
+        file.seek(out.tell())
+        rest = file.read()
+        out.write(rest if chance is None or chance.random() < 0.5 else rest[:chance.randint(0, len(rest))])
+
+
+def _follow(seat: Seat, history: History, extra):
+    return seat.workstation.start("run", log=history.new_log(), extra=extra)
+
+
+def _kill_one(rig: Rig, scene: Scene, gateway: Gateway, running: list, chance: random.Random, extra) -> Gateway:
+    """kill -9 of the gateway or of one workstation, which begins again at once."""
+    if chance.random() < 0.4:
+        gateway.program.kill()
+        scene.gateway.killed()
+        return rig.serve_again(gateway.data, scene.port, scene.gateway.new_log(), extra)
+    index = chance.randrange(len(running))
+    running[index].kill()
+    scene.homes[index].killed()
+    running[index] = _follow(scene.seats[index], scene.homes[index], extra)
+    return gateway
