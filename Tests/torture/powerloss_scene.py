@@ -3,6 +3,7 @@ them."""
 
 import os
 import random
+import re
 import time
 from typing import NamedTuple, Optional
 
@@ -100,22 +101,17 @@ def play(rig: Rig, plan: Plan, chance: random.Random, extra: Optional[dict] = No
     for number in range(plan.tenants):
         rig.must("tallygate", "tenant", "create", f"t{number}", more={"TALLYGATE_DATA": data})
         scene.tenants.append((time.monotonic_ns(), f"t{number}"))
-    staged = []
     for number in range(plan.workstations):
         seat, history = _enrol(rig, data, plan, number, chance, extra)
         scene.seats.append(seat)
         scene.homes.append(history)
-        staged += _staged(seat, chance)
-    chance.shuffle(staged)
+    steps = _mixed([_steps(seat, chance) for seat in scene.seats], chance)
     running = [_follow(seat, history, extra) for seat, history in zip(scene.seats, scene.homes)]
-    pause = plan.seconds / max(1, len(staged))
-    kills = sorted(chance.sample(range(len(staged)), min(len(staged), 4)))
-    end = chance.randint(len(staged) // 2, len(staged))
-    for index, (source, target) in enumerate(staged):
-        _grow(source, target, chance)
-        if index >= end:
-            continue
-        time.sleep(pause * chance.random() * 2)
+    kills = chance.sample(range(len(steps)), min(len(steps), 4))
+    end = chance.randint(len(steps) // 2, len(steps))
+    for index, step in enumerate(steps[:end]):
+        _grow(step)
+        time.sleep(2 * chance.random() * plan.seconds / len(steps))
         if index in kills:
             gateway = _kill_one(rig, scene, gateway, running, chance, extra)
     if chance.random() < 0.5:
@@ -124,8 +120,8 @@ def play(rig: Rig, plan: Plan, chance: random.Random, extra: Optional[dict] = No
     for program in running:
         program.kill()
     scene.ended_at = time.monotonic_ns()
-    for source, target in staged:
-        _grow(source, target, None)
+    for step in steps[end:]:
+        _grow(step)
     return scene
 
 
@@ -143,26 +139,51 @@ def _enrol(rig: Rig, data: str, plan: Plan, number: int, chance: random.Random, 
     return Seat(tenant, name, workstation, truth, time.monotonic_ns()), history
 
 
-def _staged(seat: Seat, chance: random.Random) -> list:
-    """Each transcript twice: once to be laid in part, once to be completed."""
-    found = []
+STEPS = 16
+TIMESTAMP = re.compile(rb'"timestamp":"([^"]+)"')
+
+
+def _steps(seat: Seat, chance: random.Random) -> list:
+    """The workstation's transcripts as its agents wrote them: all lines in the order of their times, a part of them a
+    step. A step is a list of (path, bytes); its last line may be torn, and goes on in the next."""
+    lines = []
     top = seat.workstation.transcripts + "-staged"
     for folder, _, files in os.walk(top):
         for name in files:
-            if name.endswith(".jsonl"):
-                source = os.path.join(folder, name)
-                target = os.path.join(seat.workstation.transcripts, os.path.relpath(source, top))
-                found += [(source, target)] * chance.choice((1, 2))
-    return sorted(found)
+            path = os.path.join(folder, name)
+            target = os.path.join(seat.workstation.transcripts, os.path.relpath(path, top))
+            at = b""
+            with open(path, "rb") as file:
+                for number, line in enumerate(file if name.endswith(".jsonl") else ()):
+                    found = TIMESTAMP.search(line)
+                    at = max(at, found.group(1)) if found else at
+                    lines.append((at, target, number, line))
+    lines.sort()
+    bounds = sorted(chance.randint(0, len(lines)) for _ in range(STEPS - 1))
+    steps = [[(target, line) for _, target, _, line in lines[start:end]]
+             for start, end in zip([0, *bounds], [*bounds, len(lines)])]
+    for step, after in zip(steps, steps[1:]):
+        if step and chance.random() < 0.4:
+            target, line = step.pop()
+            middle = chance.randint(0, len(line))
+            step.append((target, line[:middle]))
+            after.insert(0, (target, line[middle:]))
+    return steps
 
 
-def _grow(source: str, target: str, chance: Optional[random.Random]) -> None:
-    """Appends some of what `target` lacks of `source`; all of it without `chance`."""
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    with open(source, "rb") as file, open(target, "ab") as out:
-        file.seek(out.tell())
-        rest = file.read()
-        out.write(rest if chance is None or chance.random() < 0.5 else rest[:chance.randint(0, len(rest))])
+def _grow(step: list) -> None:
+    for target, line in step:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "ab") as file:
+            file.write(line)
+
+
+def _mixed(sequences: list, chance: random.Random) -> list:
+    """All of the sequences' members, each sequence in its own order."""
+    turns = [index for index, sequence in enumerate(sequences) for _ in sequence]
+    chance.shuffle(turns)
+    heads = [iter(sequence) for sequence in sequences]
+    return [next(heads[turn]) for turn in turns]
 
 
 def _follow(seat: Seat, history: History, extra):

@@ -37,7 +37,7 @@
 // TORTURE_LOG=FILE       The log, one a process: `%p` in the name becomes the process id. Format below.
 // TORTURE_LOG_TLS=1      The log also holds the plaintext of TLS, both ways.
 // TORTURE_IGNORE_SYNCS=1 fsync, fdatasync, syncfs and sync return 0 and do nothing; the log does not mention them.
-//                        For negative controls: whatever judges a run must then find that promises were broken.
+//                        Any other text: so do syncfs, sync, and those of files whose path holds the text. For negative controls: whatever judges a run must then find that promises were broken.
 //
 // A fault that the shim injected is said on no output; the log holds it. If the log cannot be written or the settings
 // make no sense the process ends at once with status 86 and one line on standard error.

@@ -1,6 +1,7 @@
 // fsync, fdatasync, syncfs and sync: begun in the log before the call, ended in it after.
 #include "shim.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 NEXT(int, fsync, int)
@@ -9,15 +10,24 @@ NEXT(void, sync, void)
 
 enum { SYNC_FILE = 1, SYNC_DATA = 2, SYNC_FILE_SYSTEM = 3 };
 
-static bool is_ignored(void) {
-    static _Atomic(int) known;
-    int value = atomic_load_explicit(&known, memory_order_relaxed);
-    if (value == 0) {
-        const char *text = getenv("TORTURE_IGNORE_SYNCS");
-        value = text != NULL && strcmp(text, "1") == 0 ? 2 : 1;
-        atomic_store_explicit(&known, value, memory_order_relaxed);
+/// Whether TORTURE_IGNORE_SYNCS takes the sync of `descriptor` away: all, or those of paths that hold its text. A sync of
+/// the whole file system goes with either.
+static bool is_ignored(int kind, int descriptor) {
+    static _Atomic(const char *) known;
+    const char *text = atomic_load_explicit(&known, memory_order_relaxed);
+    if (text == NULL) {
+        text = getenv("TORTURE_IGNORE_SYNCS");
+        if (text == NULL) text = "";
+        atomic_store_explicit(&known, text, memory_order_relaxed);
     }
-    return value == 2;
+    if (*text == 0) return false;
+    if (kind == SYNC_FILE_SYSTEM || strcmp(text, "1") == 0) return true;
+    char link[64], full[PATH_MAX];
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    ssize_t count = readlink(link, full, sizeof full - 1);
+    if (count < 0) return false;
+    full[count] = 0;
+    return strstr(full, text) != NULL;
 }
 
 static int64_t begun(int kind, uint64_t file) {
@@ -43,7 +53,7 @@ static int failed(int kind, uint64_t file, int64_t ticket) {
 static int sync_one(int kind, int descriptor, int (*next)(int), const char *call) {
     uint64_t file = 0;
     if (!shim_ready() || shim_kind(descriptor, &file) == FD_OTHER) return next(descriptor);
-    if (is_ignored()) return 0;
+    if (is_ignored(kind, descriptor)) return 0;
     int64_t ticket = begun(kind, file);
     if (fault_comes(FAULT_SYNC, file, call)) return failed(kind, file, ticket);
     return ended(kind, file, ticket, next(descriptor));
@@ -64,7 +74,7 @@ SHIM void sync(void) {
         next_sync()();
         return;
     }
-    if (is_ignored()) return;
+    if (is_ignored(SYNC_FILE_SYSTEM, -1)) return;
     int64_t ticket = begun(SYNC_FILE_SYSTEM, 0);
     next_sync()();
     (void)ended(SYNC_FILE_SYSTEM, 0, ticket, 0);
