@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Power loss with the real programs: what was acknowledged must be there, and in the end every sum must be right.
 
-    powerloss.py [--runs N] [--seed N] [--cuts N] [--keep DIR] [--ignore-syncs WHAT]
+    powerloss.py [--runs N] [--seed N] [--cuts N] [--keep DIR] [--controls]
 
 A run plays a gateway and workstations under the preload library, killing some, for a few seconds. Then the power is
 cut, again and again, at moments of that run: from the logs a disk image is made of each folder, which holds what was
@@ -14,8 +14,11 @@ workstations drain, and are cut once more while they do. Judged is, each time:
 - nothing is quarantined, and `tallygate verify` is clean;
 - no promise left before its sync had ended (syncorder.py), in the first life and in each that followed.
 
---ignore-syncs 1, or a part of a path such as /ledger/: those syncs do nothing in the first life, so some cut must
-show a loss. Ends with 1 if something was found, 0 if not.
+Half of the runs have faults in their first life: failed syncs, short and interrupted writes, a full disk, EIO.
+
+Ends with 1 if something was found, 0 if not. `--controls` turns that round: programs whose syncs do nothing, all of them or
+those of one kind of file (CONTROLS), must each be found out within the runs that stand there; and a gateway whose views'
+syncs do nothing must heal them, so that nothing is found.
 """
 
 import argparse
@@ -35,6 +38,11 @@ from powerloss_scene import History, Plan, Scene, Seat, play
 FIGURES = ("events", "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens",
            "cache_write_unknown_tokens", "output_tokens", "reasoning_tokens", "web_searches", "cost_nano_usd",
            "reported_cost_nano_usd", "unpriced_events", "first_ms", "last_ms")
+
+
+# What TORTURE_IGNORE_SYNCS takes away, and within how many runs of six cuts that must be found out.
+CONTROLS = (("1", 3), ("/ledger", 6), ("/spool", 6), ("catalog.sqlite", 6))
+FAULTS = ("sync=0.004", "sync=0.002,short=0.02,eintr=0.02", "enospc=0.01,short=0.02", "eio=0.002,sync=0.002")
 
 
 class Totals:
@@ -184,63 +192,84 @@ def judge_life(scene: Scene, totals: Totals, problems: list) -> None:
 
 
 class Runs:
-    def __init__(self, shim: str, arguments) -> None:
-        self.shim, self.arguments = shim, arguments
+    def __init__(self, shim: str, cuts: int, keep: str = "", ignore: str = "", forgive: str = "") -> None:
+        self.shim, self.cuts, self.keep = shim, cuts, keep
+        # Whose syncs do nothing in the first life; and lines of the gateway that are then no failure.
+        self.ignore, self.forgive = ignore, forgive
         self.totals = Totals()
         self.failures = 0
 
     def run(self, seed: int) -> None:
         chance = random.Random(seed)
-        extra = {}
-        if self.arguments.ignore_syncs:
-            extra["TORTURE_IGNORE_SYNCS"] = self.arguments.ignore_syncs
         with Rig(self.shim) as rig:
             count = chance.randint(2, 6)
-            plan = Plan(tenants=chance.randint(1, count), workstations=count, calls=chance.choice((60, 200, 500)),
-                        seconds=chance.uniform(0.5, 3))
-            scene = play(rig, plan, chance, extra)
+            tenants = chance.randint(1, count)
+            plan = Plan(tenants=min(tenants, 3) if self.forgive else tenants, workstations=count,
+                        calls=chance.choice((60, 200, 500)), seconds=chance.uniform(0.5, 3),
+                        faults=chance.choice(("", chance.choice(FAULTS))) if not self.ignore else "")
+            scene = play(rig, plan, chance, {"TORTURE_IGNORE_SYNCS": self.ignore} if self.ignore else {})
             problems: list = []
-            if not extra:
+            if not self.ignore:
                 judge_life(scene, self.totals, problems)
-            self.report(seed, "first life", problems, None)
+            self.report(f"seed {seed}, first life", problems, None)
             self.totals.runs += 1
-            for number, at in enumerate(moments(scene, self.arguments.cuts, chance)):
-                self.cut(rig, scene, at, chance, seed, f"{number}", deeper=1)
-                if extra and self.failures:
+            for number, at in enumerate(moments(scene, self.cuts, chance)):
+                self.cut(rig, scene, at, chance, f"seed {seed}, cut {number}", deeper=1)
+                if self.ignore and self.failures:
                     return
 
-    def cut(self, rig: Rig, scene: Scene, at: int, chance: random.Random, seed: int, name: str, deeper: int) -> None:
+    def cut(self, rig: Rig, scene: Scene, at: int, chance: random.Random, name: str, deeper: int) -> None:
         problems: list = []
         cut = Cut(scene, at, chance)
-        folder = rig.path(f"cut-{name}")
+        folder = rig.path(f"cut-{self.totals.cuts}")
         os.makedirs(folder)
         self.totals.cuts += 1
         next_scene = drain(rig, cut, folder, problems)
         if next_scene is not None:
             judge_life(next_scene, self.totals, problems)
-        self.report(seed, f"cut {name} at {(at - scene.began_at) / 1e9:.3f} s", problems, cut)
+        if self.forgive:
+            problems = [problem for problem in problems if self.forgive not in problem]
+        self.report(f"{name} at {(at - scene.began_at) / 1e9:.3f} s", problems, cut)
         if next_scene is not None and deeper > 0 and not problems:
-            for number, again in enumerate(moments(next_scene, 1, chance)):
-                self.cut(rig, next_scene, again, chance, seed, f"{name}.{number}", deeper - 1)
+            for again in moments(next_scene, 1, chance):
+                self.cut(rig, next_scene, again, chance, f"{name}, again", deeper - 1)
         shutil.rmtree(folder, ignore_errors=True)
 
-    def report(self, seed: int, where: str, problems: list, cut: Optional[Cut]) -> None:
+    def report(self, where: str, problems: list, cut: Optional[Cut]) -> None:
         if not problems:
             return
         self.failures += 1
-        print(f"FOUND seed {seed}, {where}:", flush=True)
-        for problem in problems[:12]:
+        print(f"FOUND {where}:", flush=True)
+        for problem in problems[:1 if self.ignore and not self.forgive else 12]:
             print(f"    {problem}", flush=True)
-        if self.arguments.keep and cut is not None and not self.arguments.ignore_syncs:
-            target = os.path.join(self.arguments.keep, f"powerloss-{seed}-{where.replace(' ', '-')}")
-            shutil.rmtree(target, ignore_errors=True)
-            os.makedirs(target)
-            cut.lay(target)
-            for history in [cut.scene.gateway, *cut.scene.homes]:
-                for part in history.parts:
-                    if isinstance(part, str) and os.path.exists(part):
-                        shutil.copy(part, target)
-            print(f"    the images and logs are kept in {target}", flush=True)
+        if not self.keep or cut is None or self.ignore:
+            return
+        target = os.path.join(self.keep, f"powerloss-{where}".replace(",", "").replace(" ", "-"))
+        shutil.rmtree(target, ignore_errors=True)
+        os.makedirs(target)
+        cut.lay(target)
+        for history in [cut.scene.gateway, *cut.scene.homes]:
+            for part in history.parts:
+                if isinstance(part, str) and os.path.exists(part):
+                    shutil.copy(part, target)
+        print(f"    the images and logs are kept in {target}", flush=True)
+
+
+def run_controls(shim: str, first: int) -> int:
+    """0 if each planted fault is found out in time and lost views heal."""
+    missed = 0
+    for ignore, most in CONTROLS:
+        runs = Runs(shim, 6, ignore=ignore)
+        while not runs.failures and runs.totals.runs < most:
+            runs.run(first + runs.totals.runs)
+        missed += not runs.failures
+        print(f"syncs of {'everything' if ignore == '1' else ignore} ignored: "
+              + (f"found out at cut {runs.totals.cuts}" if runs.failures else f"NOT FOUND in {most} runs"), flush=True)
+    runs = Runs(shim, 4, ignore="views.sqlite", forgive="views failed")
+    for number in range(2):
+        runs.run(first + number)
+    print(f"syncs of views ignored: healed after {runs.totals.cuts} cuts" if not runs.failures else "views: NOT HEALED")
+    return 1 if missed or runs.failures else 0
 
 
 def main() -> int:
@@ -249,7 +278,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="the first run's; by default drawn")
     parser.add_argument("--cuts", type=int, default=6, help="in each run; each is followed by one while it drains")
     parser.add_argument("--keep", default="", help="where images and logs of a failure are kept")
-    parser.add_argument("--ignore-syncs", default="")
+    parser.add_argument("--controls", action="store_true")
     arguments = parser.parse_args()
     first = arguments.seed or random.SystemRandom().randint(1, 1 << 30)
     shim = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"tally-shim-{os.getpid()}.so")
@@ -258,14 +287,14 @@ def main() -> int:
     except NoCompiler as error:
         print(f"SKIPPED: {error}", file=sys.stderr)
         return 69
-    runs = Runs(shim, arguments)
+    runs = Runs(shim, arguments.cuts, arguments.keep)
     began = time.monotonic()
-    print(f"power loss: {arguments.runs} runs of {arguments.cuts} cuts, seeds from {first}", flush=True)
+    print(f"power loss: seeds from {first}", flush=True)
     try:
+        if arguments.controls:
+            return run_controls(shim, first)
         for number in range(arguments.runs):
             runs.run(first + number)
-            if arguments.ignore_syncs and runs.failures:
-                break
     except ModelError as error:
         print(f"the model cannot judge: {error}", file=sys.stderr)
         return 70

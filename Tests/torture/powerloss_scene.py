@@ -9,7 +9,7 @@ from typing import NamedTuple, Optional
 
 import powerloss_log as log
 from powerloss_disk import Disk, snapshot
-from powerloss_programs import Gateway, Rig, Workstation
+from powerloss_programs import Control, Gateway, Rig, Workstation
 from syncorder import Judge
 
 
@@ -87,16 +87,22 @@ class Plan(NamedTuple):
     workstations: int
     calls: int
     seconds: float
+    # As TORTURE_FAULTS has them, without the seed; after the operators' commands.
+    faults: str
 
 
-def play(rig: Rig, plan: Plan, chance: random.Random, extra: Optional[dict] = None) -> Scene:
+def play(rig: Rig, plan: Plan, chance: random.Random, extra: "dict[str, str]") -> Scene:
     """The live part: a gateway from its first start on, operators' commands, workstations that follow growing
-    transcripts, kills of both; at a random moment everything is killed."""
+    transcripts, faults and kills of both; at a random moment everything is killed."""
     data = rig.path("live")
     os.makedirs(data, 0o700)
-    gateway_history = History(data, False)
-    scene = Scene(gateway_history, [], [], 0)
-    gateway = rig.serve(data, 0, gateway_history.new_log(), extra).wait()
+    scene = Scene(History(data, False), [], [], 0)
+    control = Control(rig.path("control"))
+    control.set(switches=Control.CALM)
+    extra = {"TORTURE_CONTROL": control.path, **extra}
+    if plan.faults:
+        extra["TORTURE_FAULTS"] = f"seed={chance.randint(1, 1 << 30)},{plan.faults}"
+    gateway = rig.serve(data, 0, scene.gateway.new_log(), extra).wait()
     scene.port = gateway.port
     for number in range(plan.tenants):
         rig.must("tallygate", "tenant", "create", f"t{number}", more={"TALLYGATE_DATA": data})
@@ -105,24 +111,58 @@ def play(rig: Rig, plan: Plan, chance: random.Random, extra: Optional[dict] = No
         seat, history = _enrol(rig, data, plan, number, chance, extra)
         scene.seats.append(seat)
         scene.homes.append(history)
+    cast = Cast(rig, scene, gateway, extra)
     steps = _mixed([_steps(seat, chance) for seat in scene.seats], chance)
-    running = [_follow(seat, history, extra) for seat, history in zip(scene.seats, scene.homes)]
     kills = chance.sample(range(len(steps)), min(len(steps), 4))
     end = chance.randint(len(steps) // 2, len(steps))
+    control.set()
     for index, step in enumerate(steps[:end]):
         _grow(step)
         time.sleep(2 * chance.random() * plan.seconds / len(steps))
         if index in kills:
-            gateway = _kill_one(rig, scene, gateway, running, chance, extra)
+            cast.kill_one(chance)
+        cast.revive()
     if chance.random() < 0.5:
         time.sleep(0.5)
-    gateway.program.kill()
-    for program in running:
-        program.kill()
+    cast.end()
     scene.ended_at = time.monotonic_ns()
     for step in steps[end:]:
         _grow(step)
     return scene
+
+
+class Cast:
+    """The running gateway and workstations. Who was killed, or gave up after a fault, begins again."""
+
+    def __init__(self, rig: Rig, scene: Scene, gateway: Gateway, extra: "dict[str, str]") -> None:
+        self.rig, self.scene, self.gateway, self.extra = rig, scene, gateway, extra
+        self.running = [self._follow(index) for index in range(len(scene.seats))]
+
+    def _follow(self, index: int):
+        log = self.scene.homes[index].new_log()
+        return self.scene.seats[index].workstation.start("run", log=log, extra=self.extra)
+
+    def kill_one(self, chance: random.Random) -> None:
+        """kill -9 of the gateway or of one workstation."""
+        if chance.random() < 0.4:
+            self.gateway.program.kill()
+        else:
+            chance.choice(self.running).kill()
+
+    def revive(self) -> None:
+        if not self.gateway.program.is_running:
+            self.scene.gateway.killed()
+            log = self.scene.gateway.new_log()
+            self.gateway = self.rig.serve(self.gateway.data, self.scene.port, log, self.extra)
+        for index, program in enumerate(self.running):
+            if not program.is_running:
+                self.scene.homes[index].killed()
+                self.running[index] = self._follow(index)
+
+    def end(self) -> None:
+        self.gateway.program.kill()
+        for program in self.running:
+            program.kill()
 
 
 def _enrol(rig: Rig, data: str, plan: Plan, number: int, chance: random.Random, extra) -> "tuple[Seat, History]":
@@ -184,20 +224,3 @@ def _mixed(sequences: list, chance: random.Random) -> list:
     chance.shuffle(turns)
     heads = [iter(sequence) for sequence in sequences]
     return [next(heads[turn]) for turn in turns]
-
-
-def _follow(seat: Seat, history: History, extra):
-    return seat.workstation.start("run", log=history.new_log(), extra=extra)
-
-
-def _kill_one(rig: Rig, scene: Scene, gateway: Gateway, running: list, chance: random.Random, extra) -> Gateway:
-    """kill -9 of the gateway or of one workstation, which begins again at once."""
-    if chance.random() < 0.4:
-        gateway.program.kill()
-        scene.gateway.killed()
-        return rig.serve_again(gateway.data, scene.port, scene.gateway.new_log(), extra)
-    index = chance.randrange(len(running))
-    running[index].kill()
-    scene.homes[index].killed()
-    running[index] = _follow(scene.seats[index], scene.homes[index], extra)
-    return gateway
