@@ -52,6 +52,10 @@ sanitize-thread: deps ## the tests under the thread sanitizer
 torture-shim: ## the preload library of the torture tests: .build/torture/shim.so
 	@Tests/torture/shim/build .build/torture/shim.so
 
+torture-power: release ## the power cut under real programs; RUNS=5 lives, SEED=n for the same ones; first its controls
+	@$(PYTHON) Tests/torture/powerloss.py --controls $(if $(SEED),--seed $(SEED))
+	@$(PYTHON) Tests/torture/powerloss.py --runs $(or $(RUNS),5) $(if $(SEED),--seed $(SEED)) --keep .build/torture
+
 oracle: ## the oracle over transcripts: make oracle ARGS="--claude DIR --codex DIR"
 	$(PYTHON) Tests/oracle/oracle.py $(ARGS)
 

@@ -159,16 +159,18 @@ def judge_reports(rig: Rig, cut: Cut, data: str, homes: list, problems: list) ->
 
 
 def differences(report: dict, truth: dict) -> list:
-    def figures(rows: list) -> dict:
-        return {row.get("key"): [row.get(name) for name in FIGURES] for row in rows}
-
+    """What of a report is not true, figure by figure."""
     found = []
-    counted, true = figures(report["rows"]), figures(truth["rows"])
-    for key in sorted(set(counted) | set(true), key=str):
-        if counted.get(key) != true.get(key):
-            found.append(f"{key}: counted {counted.get(key)}, true {true.get(key)}")
-    if figures([report["totals"]]) != figures([truth["totals"]]):
-        found.append(f"totals: counted {figures([report['totals']])}, true {figures([truth['totals']])}")
+    counted = {row["key"]: row for row in report["rows"]} | {"totals": report["totals"]}
+    true = {row["key"]: row for row in truth["rows"]} | {"totals": truth["totals"]}
+    for key in sorted(counted.keys() | true.keys()):
+        for name in FIGURES:
+            has, is_true = counted.get(key, {}).get(name), true.get(key, {}).get(name)
+            # A correction adds no more reasoning than output (SPEC 3), so a call that was sent between its lines may
+            # show less of it. It is part of the output and has no price of its own.
+            is_short = name == "reasoning_tokens" and has is not None and is_true is not None and has < is_true
+            if has != is_true and not is_short:
+                found.append(f"{key}: {name} {has}, true {is_true}")
     if report["gaps"]["events"] != 0:
         found.append(f"gaps: {report['gaps']}")
     return found
