@@ -30,6 +30,7 @@ test: deps graph ## every test, the Python reference's and the oracle's included
 	.ci/swift-test --skip-build
 	$(PYTHON) -m unittest discover -s Tests/oracle -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s protocol/reference -p 'test_*.py'
+	$(PYTHON) Tests/torture/powerloss_test.py
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/syncorder_test.py
 
 check: test lint sanitize-address sanitize-thread ## test, lint, and the tests under the sanitizers

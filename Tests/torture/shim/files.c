@@ -13,6 +13,7 @@ NEXT(ssize_t, write, int, const void *, size_t)
 NEXT(ssize_t, pwrite, int, const void *, size_t, off_t)
 NEXT(ssize_t, writev, int, const struct iovec *, int)
 NEXT(ssize_t, pwritev, int, const struct iovec *, int, off_t)
+NEXT(ssize_t, pwritev2, int, const struct iovec *, int, off_t, int)
 NEXT(ssize_t, read, int, void *, size_t)
 NEXT(ssize_t, pread, int, void *, size_t, off_t)
 NEXT(int, ftruncate, int, off_t)
@@ -201,6 +202,19 @@ SHIM ssize_t pwritev(int descriptor, const struct iovec *pieces, int count, off_
 }
 SHIM ssize_t pwritev64(int descriptor, const struct iovec *pieces, int count, off64_t offset) {
     return pwritev(descriptor, pieces, count, offset);
+}
+
+/// With flags, or at the descriptor's own place, it is not modelled; no program of ours says either.
+SHIM ssize_t pwritev2(int descriptor, const struct iovec *pieces, int count, off_t offset, int flags) {
+    uint64_t file = 0;
+    if (!shim_ready() || shim_kind(descriptor, &file) != FD_FILE)
+        return next_pwritev2()(descriptor, pieces, count, offset, flags);
+    if (flags == 0 && offset >= 0) return pwritev(descriptor, pieces, count, offset);
+    log_add(LOG_UNMODELLED, 0, file, 0, 0, "pwritev2 with flags", NULL, 0);
+    return next_pwritev2()(descriptor, pieces, count, offset, flags);
+}
+SHIM ssize_t pwritev64v2(int descriptor, const struct iovec *pieces, int count, off64_t offset, int flags) {
+    return pwritev2(descriptor, pieces, count, offset, flags);
 }
 
 SHIM int ftruncate(int descriptor, off_t size) {
