@@ -87,8 +87,9 @@ class Plan(NamedTuple):
     workstations: int
     calls: int
     seconds: float
-    # As TORTURE_FAULTS has them, without the seed; after the operators' commands.
+    # From here on after the operators' commands. As TORTURE_FAULTS has them, without the seed.
     faults: str
+    sync_delay_ms: int
 
 
 def play(rig: Rig, plan: Plan, chance: random.Random, extra: "dict[str, str]") -> Scene:
@@ -115,7 +116,7 @@ def play(rig: Rig, plan: Plan, chance: random.Random, extra: "dict[str, str]") -
     steps = _mixed([_steps(seat, chance) for seat in scene.seats], chance)
     kills = chance.sample(range(len(steps)), min(len(steps), 4))
     end = chance.randint(len(steps) // 2, len(steps))
-    control.set()
+    control.set(sync_delay_ms=plan.sync_delay_ms)
     for index, step in enumerate(steps[:end]):
         _grow(step)
         time.sleep(2 * chance.random() * plan.seconds / len(steps))

@@ -123,7 +123,8 @@ def without_ends(records: list) -> list:
 def without_names(records: list) -> list:
     """No folder was synced, and no file system."""
     tickets, kept = set(), []
-    folders = {record.file for record in records if record.kind == log.MAKEDIR or record.kind == log.OPEN and record.a & 4}
+    folders = {record.file for record in records
+               if record.kind == log.MAKEDIR or record.kind == log.OPEN and record.a & 4}
     for record in records:
         if record.kind == log.SYNC_BEGINS and (record.a == log.FILE_SYSTEM or record.file in folders):
             tickets.add(record.b)

@@ -50,8 +50,8 @@ static int open_watched(int at, const char *name, int flags, mode_t mode, const 
     if ((flags & O_TMPFILE) == O_TMPFILE) log_add(LOG_UNMODELLED, 0, file, 0, 0, "open(O_TMPFILE)", NULL, 0);
     bool is_emptied = (flags & O_TRUNC) != 0 && existed;
     bool is_read = (flags & O_ACCMODE) == O_RDONLY;
-    log_add(LOG_OPEN, 0, file, (existed ? 0 : 1) | (is_emptied ? 2 : 0) | (kind == FD_FOLDER ? 4 : 0) | (is_read ? 8 : 0),
-            0, path, NULL, 0);
+    int how = (existed ? 0 : 1) | (is_emptied ? 2 : 0) | (kind == FD_FOLDER ? 4 : 0) | (is_read ? 8 : 0);
+    log_add(LOG_OPEN, 0, file, how, 0, path, NULL, 0);
     return descriptor;
 }
 

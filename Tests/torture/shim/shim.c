@@ -37,7 +37,8 @@
 // TORTURE_LOG=FILE       The log, one a process: `%p` in the name becomes the process id. Format below.
 // TORTURE_LOG_TLS=1      The log also holds the plaintext of TLS, both ways.
 // TORTURE_IGNORE_SYNCS=1 fsync, fdatasync, syncfs and sync return 0 and do nothing; the log does not mention them.
-//                        Any other text: so do syncfs, sync, and those of files whose path holds the text. For negative controls: whatever judges a run must then find that promises were broken.
+//                        Any other text: so do syncfs, sync, and those of files whose path holds the text.
+//                        For negative controls: whatever judges a run must then find that promises were broken.
 //
 // A fault that the shim injected is said on no output; the log holds it. If the log cannot be written or the settings
 // make no sense the process ends at once with status 86 and one line on standard error.
@@ -55,7 +56,7 @@
 //
 // kind             file     a              b          name                 data
 //  1 start         -        process id     version 1  TORTURE_FOLDER       -
-//  2 open          inode    sum of 1 created, 2 emptied, 4 a folder, 8 for reading alone   path   -
+//  2 open          inode    see below      -          path                 -
 //  3 write         inode    offset         bytes      -                    the bytes; flags bit 0: all zeros, left out
 //  4 size          inode    new size       -          -                    -
 //  5 makedir       inode    -              -          path                 -
@@ -72,6 +73,7 @@
 // 16 unmodelled    inode    -              -          call, path           -              a judge must give up
 // 17 cut           -        -              -          -                    -              written by harnesses alone
 //
+// The a of an open is a sum: 1 created, 2 emptied, 4 a folder, 8 for reading alone.
 // Paths are relative to the folder. A change of a file or a name is logged when the call has returned and before the
 // program sees that it has; a sync begins in the log before the call and has ended after it; what is sent is logged
 // before the call. So if the log shows a write before a sync's begin, and that sync's end before an ACK, it was so.

@@ -10,8 +10,8 @@ NEXT(void, sync, void)
 
 enum { SYNC_FILE = 1, SYNC_DATA = 2, SYNC_FILE_SYSTEM = 3 };
 
-/// Whether TORTURE_IGNORE_SYNCS takes the sync of `descriptor` away: all, or those of paths that hold its text. A sync of
-/// the whole file system goes with either.
+/// Whether TORTURE_IGNORE_SYNCS takes the sync of `descriptor` away: all, or those of paths that hold its text. A sync
+/// of the whole file system goes with either.
 static bool is_ignored(int kind, int descriptor) {
     static _Atomic(const char *) known;
     const char *text = atomic_load_explicit(&known, memory_order_relaxed);
