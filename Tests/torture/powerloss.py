@@ -43,20 +43,21 @@ FIGURES = ("events", "input_tokens", "cache_read_tokens", "cache_write_5m_tokens
 
 # What TORTURE_IGNORE_SYNCS takes away, and within how many runs of six cuts that must be found out.
 CONTROLS = (("1", 3), ("/ledger", 6), ("/spool", 6), ("catalog.sqlite", 6))
-FAULTS = ("sync=0.004", "sync=0.002,short=0.02,eintr=0.02", "enospc=0.01,short=0.02", "eio=0.002,sync=0.002")
+FAULTS = ("sync=0.03", "sync=0.02,short=0.05,eintr=0.05", "enospc=0.02,short=0.05", "eio=0.005,sync=0.01")
 
 
 class Totals:
     """What the runs did, for the line at their end."""
 
     def __init__(self) -> None:
-        self.runs = self.cuts = self.writes = self.bytes = self.syncs = self.promises = 0
+        self.runs = self.cuts = self.kills = self.faults = self.writes = self.bytes = self.syncs = self.promises = 0
         self.covered: dict = {}
 
     def add(self, judge) -> None:
         self.writes += judge.disk.writes
         self.bytes += judge.disk.bytes
         self.syncs += judge.disk.syncs
+        self.faults += judge.disk.faults
         self.promises += sum(judge.judged.values())
         for name, count in judge.covered_by.items():
             self.covered[name] = self.covered.get(name, 0) + count
@@ -196,6 +197,7 @@ def judge_life(scene: Scene, totals: Totals, problems: list) -> None:
             continue
         _, judge = next(history.judge_until([scene.ended_at + 3_600_000_000_000]))
         totals.add(judge)
+        totals.kills += sum(1 for part in history.parts if not isinstance(part, str))
         problems += judge.problems[:5]
         if history is not scene.gateway:
             continue
@@ -320,9 +322,10 @@ def main() -> int:
     finally:
         os.unlink(shim)
     totals = runs.totals
-    print(f"{totals.runs} runs, {totals.cuts} power cuts, {totals.promises} promises judged "
-          f"(made durable by {totals.covered}), {totals.writes} writes, {totals.bytes} bytes, {totals.syncs} syncs, "
-          f"{runs.failures} failures, {time.monotonic() - began:.0f} s")
+    print(f"{totals.runs} runs, {totals.cuts} power cuts, {totals.kills} restarts after kills and faults, "
+          f"{totals.faults} faults; {totals.promises} promises judged (made durable by {totals.covered}); "
+          f"{totals.writes} writes, "
+          f"{totals.bytes} bytes, {totals.syncs} syncs; {runs.failures} failures; {time.monotonic() - began:.0f} s")
     return 1 if runs.failures else 0
 
 

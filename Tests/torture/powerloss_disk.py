@@ -68,7 +68,7 @@ class Disk:
         self.tickets: dict = {}
         # Counts records over all processes that wrote to the folder one after the other.
         self.now = 0
-        self.writes = self.syncs = self.bytes = 0
+        self.writes = self.syncs = self.bytes = self.faults = 0
 
     @staticmethod
     def of(found: "dict[str, tuple[int, Optional[bytes]]]") -> "Disk":
@@ -132,6 +132,8 @@ class Disk:
             # A socket's name is not of the model.
             if name in folder.live:
                 self._change([(folder, name, None)])
+        elif kind == log.FAULT:
+            self.faults += 1
         elif kind == log.UNMODELLED:
             raise ModelError(f"record {record.order}: {record.name} is not modelled")
         return None
