@@ -7,7 +7,8 @@ PYTHON ?= python3
 SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean
+.PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean \
+	torture-shim torture-power
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +30,8 @@ test: deps graph ## every test, the Python reference's and the oracle's included
 	.ci/swift-test --skip-build
 	$(PYTHON) -m unittest discover -s Tests/oracle -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s protocol/reference -p 'test_*.py'
+	$(PYTHON) Tests/torture/powerloss_test.py
+	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/syncorder_test.py
 
 check: test lint sanitize-address sanitize-thread ## test, lint, and the tests under the sanitizers
 
@@ -46,6 +49,13 @@ sanitize-address: deps ## the tests under the address sanitizer
 sanitize-thread: deps ## the tests under the thread sanitizer
 	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build-thread $(SEEN)
 	.ci/swift-test --skip-build --sanitize=thread --scratch-path .build-thread $(SEEN)
+
+torture-shim: ## the preload library of the torture tests: .build/torture/shim.so
+	@Tests/torture/shim/build .build/torture/shim.so
+
+torture-power: release ## the power cut under real programs; RUNS=5 lives, SEED=n for the same ones; first its controls
+	@$(PYTHON) Tests/torture/powerloss.py --controls $(if $(SEED),--seed $(SEED))
+	@$(PYTHON) Tests/torture/powerloss.py --runs $(or $(RUNS),5) $(if $(SEED),--seed $(SEED)) --keep .build/torture
 
 oracle: ## the oracle over transcripts: make oracle ARGS="--claude DIR --codex DIR"
 	$(PYTHON) Tests/oracle/oracle.py $(ARGS)
