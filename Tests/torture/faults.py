@@ -3,7 +3,9 @@
 Every story draws from its own seeded random numbers and ends when `world.is_torturing` is over.
 """
 
+import os
 import random
+import shutil
 import signal
 
 from loop import Ended
@@ -45,7 +47,8 @@ def keep_gateway(world):
             yield 0.05
             continue
         world.watch.gateway_starts()
-        world.prepare_gateway(rng)
+        gateway.is_excused = world.is_disk_full
+        world.prepare_gateway()
         gateway.serve()
         if rng.random() < 0.1:
             # In the middle of its recovery.
@@ -95,8 +98,9 @@ def run_workstations(world, number):
         if not free:
             yield 0.1
             continue
-        w = rng.choice(free)
-        is_sync = rng.random() < 0.55
+        wanted = [w for w in free if w.name in world.unsettled]
+        w = rng.choice(wanted if wanted and rng.random() < 0.8 else free)
+        is_sync = w.name in world.unsettled or rng.random() < 0.55
         program = w.start("sync", "--wait", "20") if is_sync else w.start("run")
         yield Ended(program, rng.uniform(0.2, 2) if rng.random() < 0.8 else rng.uniform(2, 8))
         if rng.random() < 0.06 and w.program is program and w.is_running:
@@ -108,6 +112,8 @@ def run_workstations(world, number):
         if w.program is not program:
             continue
         if not w.is_running:
+            if is_sync and program.poll() == 0:
+                world.settled(w.name)
             w.over()
         elif rng.random() < 0.12:
             note("stop tally", "SIGTERM", w.name)
@@ -151,19 +157,21 @@ def revoke_tokens(world):
         if w.is_taken or not w.is_enrolled or world.are_identities_frozen:
             continue
         w.is_taken = True
-        world.timeline.note("revoke token", "while it %s" % ("runs" if w.is_running else "rests"), w.name)
-        command = world.gateway.command("workstation", "revoke", "--tenant", w.tenant, "--workstation", w.label)
-        yield command.ended()
-        command.finish()
-        yield rng.uniform(0, 1.5)
-        if rng.random() < 0.5:
-            w.kill()
-        world.watch.forget(w.name)
-        if not (yield from w.enrol(within=30)):
-            world.timeline.note("enrol later", "", w.name)
-            w.is_enrolled = False
-        # Another workstation to the gateway, so another stream.
-        world.watch.forget(w.name)
+        world.changing += 1
+        status = yield from w.status()
+        if status is not None:
+            world.timeline.note("revoke token", "while it %s" % ("runs" if w.is_running else "rests"), w.name)
+            world.watch.renewed(w.name, status["stream"])
+            command = world.gateway.command("workstation", "revoke", "--tenant", w.tenant, "--workstation", w.label)
+            yield command.ended()
+            command.finish()
+            yield rng.uniform(0, 1.5)
+            if rng.random() < 0.5:
+                w.kill()
+            if not (yield from w.enrol(within=30)):
+                world.timeline.note("enrol later", "", w.name)
+                w.is_enrolled = False
+        world.changing -= 1
         w.is_taken = False
 
 
@@ -174,12 +182,136 @@ def fill_disk(world):
         yield rng.uniform(6, 15)
         if not world.is_torturing:
             return
-        world.may_gateway_fail = True
+        world.is_disk_full = world.gateway.is_excused = True
         left = rng.choice((0, 0, 4096, 65536, 300_000, 1_500_000))
         size = disk.fill(left)
         world.timeline.note("full disk", "%d bytes of ballast, %d left" % (size, left))
         yield rng.uniform(0.5, 4)
         disk.free()
         world.timeline.note("disk freed")
-        yield 0.5
-        world.may_gateway_fail = False
+        world.is_disk_full = False
+
+
+def put_gateway_back(world):
+    """The gateway's folder is replaced by a copy of some seconds ago, as from a backup.
+
+    Between copy and return nobody is enrolled or loses a home: what is acknowledged meanwhile stands in the kept
+    segments of spools that are still there, and has to come again.
+    """
+    rng, gateway = story_random(world, "put back"), world.gateway
+    copy = os.path.join(world.root, "old-gateway")
+    while world.is_torturing:
+        yield rng.uniform(15, 60)
+        world.are_identities_frozen = True
+        while world.changing and world.is_torturing:
+            yield 0.05
+        if world.is_torturing and not world.is_disk_full:
+            yield from replace_gateway(world, rng, lambda: copy_folder(world.gateway_data, copy))
+            world.timeline.note("copy gateway")
+            until = world.now() + rng.uniform(2, 10)
+            while world.now() < until and world.is_torturing or world.is_disk_full:
+                yield 0.1
+            yield from replace_gateway(world, rng, lambda: move_folder(copy, world.gateway_data))
+            world.timeline.note("gateway put back")
+            world.watch.forget()
+            world.unsettled = {w.name for w in world.workstations if w.is_enrolled and w.tenant not in world.deleted}
+            # Whoever is enrolled anew before it has met the restored gateway offers nothing of its old stream.
+            while world.unsettled and world.is_torturing:
+                yield 0.2
+        world.are_identities_frozen = False
+
+
+def replace_gateway(world, rng, change):
+    """Ends the gateway, changes its folder, and lets it start again."""
+    gateway = world.gateway
+    gateway.hold += 1
+    if rng.random() < 0.4:
+        yield from gateway.stop()
+    else:
+        gateway.kill()
+    # An operator's command may hold the folder itself for a moment.
+    while gateway.commands:
+        yield 0.02
+    change()
+    gateway.hold -= 1
+
+
+def copy_folder(folder, copy):
+    shutil.copytree(folder, copy, ignore=lambda base, names: [n for n in names if n.endswith(".sock")])
+
+
+def move_folder(copy, folder):
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+    shutil.copytree(copy, folder, dirs_exist_ok=True)
+    shutil.rmtree(copy)
+
+
+# What a clock may be off by, in seconds: minutes, hours, a day, a month, a year, both ways.
+STEPS = (90, 700, 3_600, 10 * 3_600, 86_400, 3 * 86_400, 30 * 86_400, 365 * 86_400)
+
+
+def step_gateway_clock(world):
+    """The gateway's clock jumps, stays there through kills and starts, and is set right again."""
+    rng, preload = story_random(world, "gateway clock"), world.preload
+    while world.is_torturing:
+        yield rng.uniform(4, 12)
+        seconds = rng.choice(STEPS) * rng.choice((-1, 1)) + rng.uniform(-60, 60)
+        world.timeline.note("step gateway clock", "by %+d s" % seconds)
+        preload.set_clock("gateway", seconds)
+        yield rng.uniform(0.5, 6)
+        world.timeline.note("set gateway clock right")
+        preload.set_clock("gateway", 0)
+
+
+def step_workstation_clocks(world):
+    rng, preload = story_random(world, "workstation clock"), world.preload
+    while world.is_torturing:
+        yield rng.uniform(0.5, 2)
+        w = rng.choice(world.workstations)
+        seconds = rng.choice(STEPS) * rng.choice((-1, 1)) + rng.uniform(-60, 60)
+        world.timeline.note("step clock", "by %+d s" % seconds, w.name)
+        preload.set_clock(w.name, seconds)
+        yield rng.uniform(0.5, 4)
+        world.timeline.note("set clock right", "", w.name)
+        preload.set_clock(w.name, 0)
+
+
+def fail_gateway_calls(world):
+    """Draws the faults in system calls that the next gateway starts with."""
+    rng = story_random(world, "gateway calls")
+
+    def prepare():
+        faults = preload_faults(rng, 0.4)
+        world.gateway.environment = world.preload.environment("gateway", world.gateway_data, faults)
+        world.gateway.is_excused = bool(faults) or world.is_disk_full
+        if faults:
+            world.timeline.note("faults in calls", faults)
+    return prepare
+
+
+def preload_faults(rng, share):
+    """A drawn list of faults in system calls, or none."""
+    if rng.random() >= share:
+        return ""
+    parts = ["seed=%d" % rng.randrange(1 << 31), "after=%d" % rng.choice((0, 20, 100, 400)),
+             "most=%d" % rng.choice((1, 1, 3, 20))]
+    for name, highest in (("eio", 0.02), ("enospc", 0.05), ("short", 0.3), ("eintr", 0.3), ("sync", 0.05)):
+        if rng.random() < 0.5:
+            parts.append("%s=%.4f" % (name, rng.uniform(0, highest)))
+    if rng.random() < 0.3:
+        parts.append("delay=%d" % rng.choice((1, 5, 30)))
+    return ",".join(parts)
+
+
+def fail_workstation_calls(world):
+    """Now and then a workstation runs with failing system calls for a while."""
+    rng = story_random(world, "workstation calls")
+    while world.is_torturing:
+        yield rng.uniform(0.2, 1)
+        w = rng.choice(world.workstations)
+        faults = preload_faults(rng, 0.6)
+        w.environment = world.preload.environment(w.name, w.home, faults)
+        if faults:
+            world.timeline.note("faults in calls", faults, w.name)

@@ -27,7 +27,11 @@ class Gateway:
         self.is_up = False
         # Raised while somebody needs the gateway as it is: nobody kills it then, or nobody starts it.
         self.hold = 0
+        # Faults are at work that may end it by itself.
+        self.is_excused = False
         self.environment = {}
+        # Operators' commands that are at work.
+        self.commands = set()
         self.starts = 0
         self.kills = 0
         self.peak_bytes = 0
@@ -71,11 +75,12 @@ class Gateway:
         """A story: SIGTERM, and it must end by itself with 0."""
         if self.program and self.program.poll() is None:
             self.peak_bytes = max(self.peak_bytes, self.program.peak_bytes())
-            self.program.signal(signal.SIGTERM)
-            yield Ended(self.program, STOP_WITHIN)
-            if self.program.poll() is None:
+            program = self.program
+            program.signal(signal.SIGTERM)
+            yield Ended(program, STOP_WITHIN)
+            if program.poll() is None:
                 self.world.complain("the gateway did not stop within %d s of SIGTERM" % STOP_WITHIN)
-                self.program.kill()
+                program.kill()
         self._over()
 
     def watch(self):
@@ -130,13 +135,16 @@ class Gateway:
     def command(self, *words, name="command"):
         """Starts an operator's command; a `Command` to wait for."""
         w = self.world
-        return Command(w, [w.tallygate] + list(words) + ["--data", self.data], environment(HOME=w.root), name)
+        env = environment(HOME=w.root)
+        return Command(w, [w.tallygate] + list(words) + ["--data", self.data], env, name, self.commands)
 
 
 class Command:
     """A program that ends by itself and whose output is looked at."""
 
-    def __init__(self, world, arguments, env, name):
+    def __init__(self, world, arguments, env, name, register=None):
+        self.register = register if register is not None else set()
+        self.register.add(self)
         self.stem = os.path.join(world.scratch, "%s-%d" % (name, world.number()))
         self.program = world.programs.start(arguments, env, self.stem + ".out", self.stem + ".err")
 
@@ -148,6 +156,7 @@ class Command:
         code = self.program.poll()
         if code is None:
             self.program.kill()
+        self.register.discard(self)
         texts = []
         for suffix in (".out", ".err"):
             with open(self.stem + suffix, encoding="utf-8", errors="replace") as f:

@@ -33,6 +33,7 @@ def drain(world):
                 code, _, errors = command.finish()
                 words = errors.strip()[-300:]
                 if code == 0:
+                    world.settled(w.name)
                     break
                 world.timeline.note("sync exit %s" % code, words, w.name)
                 yield 0.5
@@ -97,7 +98,8 @@ class Report:
 
     def say(self, name, how, problems):
         for problem in problems:
-            self.world.complain("%s %s" % (name, problem))
+            if problem not in self.world.complaints:
+                self.world.complain("%s %s" % (name, problem))
         self.lines.append((name, "FAIL" if problems else "ok", how))
 
     def leave(self, name, why):

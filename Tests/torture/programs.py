@@ -1,6 +1,7 @@
 """Starting programs, and ending every one of them by its own process number."""
 
 import os
+import resource
 import signal
 import subprocess
 
@@ -9,16 +10,21 @@ CRASHES = {signal.SIGILL, signal.SIGTRAP, signal.SIGSEGV, signal.SIGBUS, signal.
 
 
 class Programs:
-    """All children of this run."""
+    """All children of this run. Where a folder for cores is given, a crash leaves one there."""
 
-    def __init__(self):
+    def __init__(self, cores=None):
         self._running = {}
+        self._cores = cores
+        if cores:
+            os.makedirs(cores, exist_ok=True)
+            resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
     def start(self, arguments, environment, output, errors):
         """`output` and `errors` are paths that are appended to: no pipe can fill and hold a program up."""
         with open(output, "ab") as out, open(errors, "ab") as err:
             child = subprocess.Popen(
-                arguments, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+                arguments, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=self._cores,
+                start_new_session=True)
         program = Program(child, self)
         self._running[child.pid] = program
         return program

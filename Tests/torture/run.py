@@ -20,6 +20,7 @@ import faults
 import judge
 from cheats import CHEATS
 from disk import SmallDisk
+from preload import Preload
 from watch import Watch
 from world import World
 
@@ -33,15 +34,17 @@ def say(text=""):
 
 def prepare(world, options):
     """The gateway on its own small disk, ten tenants, fifty enrolled workstations."""
-    world.deleted, world.is_torturing, world.are_identities_frozen = {}, False, False
-    world.prepare_gateway = lambda rng: None
     world.disk = SmallDisk(world.root)
     reason = world.disk.open()
     data = os.path.join(world.disk.folder, "data")
     if reason:
         say("LEFT OUT: full disks, for want of a small file system (%s)" % reason)
         world.disk, data = None, os.path.join(world.root, "gateway")
+    os.makedirs(data, exist_ok=True)
     world.place_gateway(data)
+    world.preload, reason = Preload.make(world, options.shim)
+    if reason:
+        say("LEFT OUT: stepped clocks and failing system calls, for want of the preload library (%s)" % reason)
     world.watch = Watch(world)
     world.gateway.on_opened = world.watch.opened
     world.gateway.serve()
@@ -73,8 +76,15 @@ def torture(world, minutes):
         faults.keep_gateway(world), faults.write_transcripts(world, CALLS_A_SECOND), faults.sample_status(world),
         faults.change_network(world), faults.revoke_tokens(world)]
     stories += [faults.run_workstations(world, n) for n in range(faults.SLOTS)]
+    stories.append(faults.put_gateway_back(world))
     if world.disk:
         stories.append(faults.fill_disk(world))
+    if world.preload:
+        for w in world.workstations:
+            w.environment = world.preload.environment(w.name, w.home)
+        stories += [faults.step_gateway_clock(world), faults.step_workstation_clocks(world),
+                    faults.fail_workstation_calls(world)]
+        world.prepare_gateway = faults.fail_gateway_calls(world)
     for story in stories:
         loop.spawn(story)
     until = world.now() + minutes * 60
@@ -100,7 +110,9 @@ def settle(world):
     world.proxy.cut_all()
     if world.disk:
         world.disk.free()
-    world.may_gateway_fail = False
+    world.is_disk_full = world.gateway.is_excused = False
+    if world.preload:
+        world.preload.set_all_clocks_right()
     for w in world.workstations:
         w.kill()
         w.environment = {}
@@ -129,6 +141,9 @@ def summary(world, report, seconds):
         ("frozen: gateway, workstations", "%d, %d" % (counts["freeze gateway"], counts["freeze tally"])),
         ("connections, cut or spoiled", "%d, %d" % (world.proxy.connections, cuts)),
         ("tokens revoked", counts["revoke token"]), ("full disks", counts["full disk"]),
+        ("clock steps: gateway, workstations", "%d, %d" % (counts["step gateway clock"], counts["step clock"])),
+        ("programs with failing system calls", counts["faults in calls"]),
+        ("gateway's folder put back", counts["gateway put back"]),
         ("gateway ended by itself under faults", world.gateway_failures),
         ("bytes of transcripts, over the wire", "%d, %d" % (world.bytes_written, world.proxy.bytes_moved)),
         ("events", total["events"]), ("money", "%.9f USD" % (total["cost_nano_usd"] / 1e9)),
@@ -169,8 +184,10 @@ def parse(arguments=None):
     parser.add_argument("--workstations", type=int, default=5, help="of each tenant")
     parser.add_argument("--folder", default=None, help="where to work; by default a temporary folder")
     parser.add_argument("--patience", type=float, default=30, help="of the last syncs, in seconds")
+    parser.add_argument("--shim", default=None, help="the preload library; by default built from Tests/torture/shim")
     parser.add_argument("--cheat", choices=sorted(CHEATS), help="plant a mistake, which has to be found")
     parser.add_argument("--keep", action="store_true", help="keep the folder of a clean run")
+    parser.add_argument("--cores", action="store_true", help="let crashes leave core files in the folder")
     parser.add_argument("--discard", action="store_true", help="remove the folder of a failed run")
     return parser.parse_args(arguments)
 
@@ -189,7 +206,8 @@ def main():
     seed = options.seed or str(random.SystemRandom().randrange(1, 1 << 32))
     root = tempfile.mkdtemp(prefix="torture-", dir=options.folder)
     say("torture: seed %s, %g minutes, in %s" % (seed, options.minutes, root))
-    world = World(root, os.path.abspath(options.binaries), seed, options.tenants, options.workstations)
+    world = World(root, os.path.abspath(options.binaries), seed, options.tenants, options.workstations,
+                  options.cores)
     world.patience = options.patience
     report, began, is_clean = None, time.monotonic(), False
     try:

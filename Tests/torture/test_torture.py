@@ -187,6 +187,7 @@ class WatchTests(unittest.TestCase):
     class World:
         def __init__(self):
             self.complaints = []
+            self.unsettled = set()
             self.timeline = self
 
         def complain(self, text):

@@ -17,7 +17,8 @@ class Timeline:
         """One fault or happening. `who` is a tenant, a workstation (tenant/label), or nobody in particular."""
         self.counts[kind] += 1
         line = "%9.3f  %-18s %-12s %s" % (time.monotonic() - self.began, kind, who, text)
-        self._last.append((who, line))
+        if kind != "COMPLAINT":
+            self._last.append((who, line))
         self._file.write(line.rstrip() + "\n")
 
     def last(self, tenant, count=60):

@@ -15,11 +15,21 @@ class Watch:
         self._floors = {}
         self._fresh = {}
         self._streams = {}
+        # Workstations that were enrolled anew, and the stream that they had: they go on with another one, from 0, but
+        # only once they have spoken to the gateway. The gateway's log does not name streams, so until a status shows
+        # the new one nothing is known of them.
+        self._renewed = {}
 
     def sampled(self, workstation, status):
         """A `tally status` that has just been taken."""
         self.samples += 1
         name, stream = workstation.name, status["stream"]
+        if name in self.world.unsettled:
+            return
+        if name in self._renewed:
+            if self._renewed[name] == stream:
+                return
+            del self._renewed[name]
         known = self._streams.get(name)
         if known not in (None, stream):
             self.world.timeline.note("new stream", "%s after %s" % (stream[:8], known[:8]), name)
@@ -39,6 +49,8 @@ class Watch:
         """The gateway logged that it opened this workstation's stream."""
         name = "%s/%s" % (tenant, label)
         self.welcomes += 1
+        if name in self._renewed:
+            return
         floor = self._floors.get(name)
         if floor is not None:
             self.checked += 1
@@ -47,13 +59,18 @@ class Watch:
                     name, committed, floor))
         self._floors[name] = max(floor or 0, committed)
 
+    def renewed(self, name, stream):
+        """This workstation, whose stream was `stream`, goes on with another one from now on."""
+        self.forget(name)
+        self._renewed[name] = stream
+
     def floor(self, name):
         return max(self._floors.get(name, 0), self._fresh.get(name, 0))
 
     def forget(self, name=None):
-        """A fault that may set a stream back, or begin another one."""
+        """A fault that may set a stream back: of one workstation, or of all."""
         if name is None:
-            self._floors, self._fresh, self._streams = {}, {}, {}
+            self._floors, self._fresh = {}, {}
         else:
             for table in (self._floors, self._fresh, self._streams):
                 table.pop(name, None)

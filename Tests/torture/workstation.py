@@ -19,7 +19,7 @@ class Workstation:
         self.home = os.path.join(self.folder, "tally")
         self.claude = os.path.join(self.folder, "claude")
         self.codex = os.path.join(self.folder, "codex")
-        for path in (self.folder, os.path.join(self.claude, "projects"), os.path.join(self.codex, "sessions")):
+        for path in (self.home, os.path.join(self.claude, "projects"), os.path.join(self.codex, "sessions")):
             os.makedirs(path, exist_ok=True)
         self.log = os.path.join(self.folder, "tally.log")
         self.rng = random.Random("%s %s" % (world.seed, self.name))
@@ -31,13 +31,14 @@ class Workstation:
         self.is_enrolled = False
         self.kills = 0
 
-    def env(self, home=None):
+    def env(self, home=None, **more):
         return environment(
-            HOME=self.folder, TALLY_HOME=home or self.home, CLAUDE_CONFIG_DIR=self.claude, CODEX_HOME=self.codex,
-            **self.environment)
+            HOME=self.folder, TALLY_HOME=home or self.home, CLAUDE_CONFIG_DIR=self.claude, CODEX_HOME=self.codex, **more)
 
     def start(self, *words):
-        self.program = self.world.programs.start([self.world.tally] + list(words), self.env(), self.log, self.log)
+        """`tally` under whatever faults are set for it."""
+        self.program = self.world.programs.start(
+            [self.world.tally] + list(words), self.env(**self.environment), self.log, self.log)
         return self.program
 
     def command(self, *words, home=None):
@@ -55,14 +56,15 @@ class Workstation:
 
     def stop(self):
         """A story: SIGTERM, and it must end by itself."""
+        program = self.program
         if self.is_running:
-            self.program.signal(signal.SIGTERM)
-            yield Ended(self.program, 20)
-            if self.is_running:
+            program.signal(signal.SIGTERM)
+            yield Ended(program, 20)
+            if program.poll() is None:
                 self.world.complain("%s did not stop within 20 s of SIGTERM" % self.name)
-        if self.is_running:
-            self.program.kill()
-        self.over()
+                program.kill()
+        if self.program is program:
+            self.over()
 
     def over(self):
         """Looks how its program ended."""
