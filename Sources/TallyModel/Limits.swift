@@ -65,6 +65,11 @@ package enum Limits {
     package static let welcomeTimeout: Duration = .seconds(60)
     /// What a gateway asks a workstation to wait, with each of these answers.
     package static let busyRetry: Duration = .seconds(2)
+    package static let storageRetry: Duration = .seconds(5)
+    package static let clockUnsureRetry: Duration = .seconds(30)
+    package static let unauthenticatedReconnect: Duration = .seconds(60)
+    /// After `refusedBatchesMax` refusals.
+    package static let refusalsReconnect: Duration = .seconds(60)
     package static let supersededReconnect: Duration = .seconds(5)
     package static let revokedReconnect: Duration = .seconds(300)
     package static let shutdownReconnect: Duration = .seconds(1)
@@ -74,6 +79,8 @@ package enum Limits {
     package static let retriesPerConnectionMax = 16
     /// How far the two clocks may differ for a workstation to obey TOO_OLD.
     package static let clockAgreementMs: Int64 = 120_000
+    /// How far the time of day may run ahead of the last time that was believed, elapsed time allowed for.
+    package static let clockAheadMsMax: Int64 = 86_400_000
     /// Two takeovers within this time say that two copies of a spool may run.
     package static let supersededWindow: Duration = .seconds(600)
 
@@ -95,6 +102,17 @@ package enum Limits {
     /// Unsynced bytes of one rewrite.
     package static let rewriteDirtyBytesMax = 8 << 20
 
+    // MARK: Disk
+
+    /// Below so much free space nobody has credit, …
+    package static let diskPausePercent: UInt64 = 5
+    /// … until more than so much is free.
+    package static let diskResumePercent: UInt64 = 6
+    /// How often the free space is asked for while batches come, …
+    package static let diskCheckInterval: Duration = .seconds(1)
+    /// … and while nobody has credit, so that it resumes by itself.
+    package static let diskPausedInterval: Duration = .seconds(2)
+
     // MARK: Views
 
     /// How far the views may stand behind the ledger before the reader's fold would grow too long.
@@ -114,4 +132,7 @@ package enum Limits {
     /// Rows of one usage report; a request that would give more is told to narrow itself.
     package static let reportRowsMax = 500_000
     package static let auditRowsReadMax = 10_000
+    /// Audit rows of refused content that one tenant's workstations can cause in an hour, and all tenants together.
+    package static let contentRowsPerTenantHourMax = 256
+    package static let contentRowsPerHourMax = 65_536
 }

@@ -15,9 +15,11 @@ package enum LogEvent: Sendable {
     case batchRejected(tenant: String, workstation: String, reason: String, column: String, first: UInt64)
     case gapRecorded(tenant: String, workstation: String, first: UInt64, last: UInt64, reason: String)
     case epochRaised(tenant: String)
+    case epochNotRaised(tenant: String, reason: String)
     case tenantQuarantined(tenant: String, reason: String)
     case viewsRebuilt(tenant: String, events: UInt64)
     case seenNotWritten(reason: String)
+    case auditNotWritten(reason: String)
     case viewsFailed(tenant: String, reason: String)
     case commitFailed(reason: String)
     case certificateRenewed(daysValid: Int)
@@ -33,9 +35,10 @@ package enum LogEvent: Sendable {
         case .streamOpened, .connectionClosed: .info
         case .listening, .metricsListening, .stopping, .stopped, .certificateRenewed, .diskResumed: .notice
         case .handshakeFailed, .helloRefused: .info
-        case .batchRejected, .gapRecorded, .seenNotWritten, .epochRaised, .viewsRebuilt, .diskPaused, .faultInjected:
+        case .batchRejected, .gapRecorded, .seenNotWritten, .auditNotWritten, .epochRaised, .viewsRebuilt, .diskPaused,
+            .faultInjected:
             .warning
-        case .tenantQuarantined, .viewsFailed, .certificateFailed: .error
+        case .tenantQuarantined, .epochNotRaised, .viewsFailed, .certificateFailed: .error
         case .commitFailed: .critical
         }
     }
@@ -67,11 +70,14 @@ package enum LogEvent: Sendable {
                 Self.who(tenant, workstation) + [("first", "\(first)"), ("last", "\(last)"), ("reason", reason)]
             )
         case .epochRaised(let tenant): ("store epoch raised: acknowledged data is missing", [("tenant", tenant)])
+        case .epochNotRaised(let tenant, let reason):
+            ("store epoch not raised; the workstation comes again", [("tenant", tenant), ("reason", reason)])
         case .tenantQuarantined(let tenant, let reason):
             ("tenant quarantined; all others go on", [("tenant", tenant), ("reason", reason)])
         case .viewsRebuilt(let tenant, let events):
             ("views rebuilt from the ledger", [("tenant", tenant), ("events", "\(events)")])
         case .seenNotWritten(let reason): ("last-seen times not written", [("reason", reason)])
+        case .auditNotWritten(let reason): ("audit row not written", [("reason", reason)])
         case .viewsFailed(let tenant, let reason): ("views failed", [("tenant", tenant), ("reason", reason)])
         case .commitFailed(let reason): ("commit failed; stopping at once", [("reason", reason)])
         case .certificateRenewed(let days): ("server certificate made", [("days_valid", "\(days)")])

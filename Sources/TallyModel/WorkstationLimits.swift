@@ -17,6 +17,12 @@ extension Limits {
     package static let mergeEventsMax = 1_024
 
     package static let dialTimeout: Duration = .seconds(15)
+    /// What may wait for a gateway that does not read.
+    package static let uplinkQueueBytesMax = 1 << 20
+    /// A gateway that was heard within this time need not be asked whether it is there.
+    package static let contactFresh: Duration = .seconds(10)
+    /// Scans, waits and their progress are looked after so often.
+    package static let engineTick: Duration = .milliseconds(200)
     package static let handshakeTimeout: Duration = .seconds(10)
     /// A held request that has not grown for so long is sent; what it grows later is a correction.
     package static let requestQuietMs: Int64 = 2_000

@@ -25,6 +25,8 @@ package struct StreamClaim: Hashable, Sendable {
     package var backedUpThrough: Sequence64
     package var clockMs: Int64
     package var oldestTimeMs: Int64
+    /// Whether the clock that `oldestTimeMs` was taken from is trusted (TG-B9-1): TOO_OLD, or CLOCK_UNSURE.
+    package var isClockTrusted = true
     package var allowsAdoption: Bool
     /// 32 bytes: the tenant's key for hashing projects.
     package var tenantKey: [UInt8]

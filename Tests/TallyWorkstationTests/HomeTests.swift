@@ -86,10 +86,10 @@ struct HomeTests {
 
     @Test("send exits 0 when all is acknowledged, 1 when a line was bad, 75 when the gateway has not taken it")
     func exitCodes() {
-        #expect(ExitStatus.ofSend(badLines: 0, isSettled: true) == 0)
-        #expect(ExitStatus.ofSend(badLines: 2, isSettled: true) == 1)
-        #expect(ExitStatus.ofSend(badLines: 0, isSettled: false) == 75)
-        #expect(ExitStatus.ofSend(badLines: 2, isSettled: false) == 75)
+        #expect(ExitStatus.ofCommand(badLines: 0, isSettled: true) == 0)
+        #expect(ExitStatus.ofCommand(badLines: 2, isSettled: true) == 1)
+        #expect(ExitStatus.ofCommand(badLines: 0, isSettled: false) == 75)
+        #expect(ExitStatus.ofCommand(badLines: 2, isSettled: false) == 75)
     }
 
     @Test("Bytes an event are rounded to one decimal")

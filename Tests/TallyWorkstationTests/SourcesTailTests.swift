@@ -32,7 +32,9 @@ struct SourcesTailTests {
     private func lines(_ path: String, known: FileCheckpoint? = nil, chunk: Int, max: Int) throws -> (
         [String?], FileCheckpoint
     ) {
-        var tail = try TranscriptTail(path, lineBytesMax: max, chunkBytes: chunk) { _ in known }
+        var tail = try TranscriptTail(
+            try DiskFolders().open(path), path: path, lineBytesMax: max, chunkBytes: chunk
+        ) { _ in known }
         var lines: [String?] = []
         var isMore = true
         while isMore {
@@ -133,6 +135,9 @@ struct SourcesTailTests {
         }
         func facts(_ path: String) -> WalkFacts? {
             WalkFacts(kind: .folder, device: 1, inode: 1, bytes: 0, changedMs: 0)
+        }
+        func open(_ path: String) throws(SystemError) -> any TranscriptFile {
+            throw SystemError("open", path, number: 13)
         }
     }
 

@@ -1,15 +1,38 @@
 import TallyModel
+import TallyRollup
 import TallyWire
+
+/// The clock against which a connection's events are too old or not, as its claim told it.
+struct AgeLimit: Hashable, Sendable {
+    /// Retention would remove what is older at once.
+    var oldestTimeMs: Int64 = 0
+    /// Whether `oldestTimeMs` comes of a clock that is trusted (BEHAVIOUR.md TG-B9-1).
+    var isClockTrusted = true
+    /// The gateway's clock less the workstation's, at the HELLO.
+    var clockOffsetMs: Int32 = 0
+
+    /// What is said of an event that is older.
+    var reason: RejectReason { isClockTrusted ? .tooOld : .clockUnsure }
+}
 
 /// What the gateway looks at in the times of a decoded batch.
 extension Batch {
-    /// TOO_OLD for the first run of rows that retention would remove at once (SPEC.md TG-8-2).
-    func checkAge(oldestTimeMs: Int64) throws(BatchRefusal) {
-        guard timeBounds.lowest < oldestTimeMs else { return }
-        guard let first = (0..<count).first(where: { timeMs($0) < oldestTimeMs }) else { return }
-        let run = (first..<count).prefix { timeMs($0) < oldestTimeMs }.count
+    /// TOO_OLD, or CLOCK_UNSURE where the clock may be wrong, for the first run of rows whose effective time retention
+    /// would remove at once (SPEC.md TG-8-2).
+    func checkAge(
+        _ limit: AgeLimit, between bounds: (lowest: Int64, highest: Int64), nowMs: Int64
+    ) throws(BatchRefusal) {
+        // A row that is neither old nor ahead counts at its own time or at its receipt: both are young enough.
+        let (latest, isOver) = nowMs.addingReportingOverflow(Limits.aheadMsMax)
+        if bounds.lowest >= limit.oldestTimeMs, isOver || bounds.highest <= latest { return }
+        func isOld(_ row: Int) -> Bool {
+            EffectiveTime(timeMs: timeMs(row), receivedMs: nowMs, offsetMs: Int64(limit.clockOffsetMs)).ms
+                < limit.oldestTimeMs
+        }
+        guard let first = (0..<count).first(where: isOld) else { return }
+        let run = (first..<count).prefix(while: isOld).count
         throw BatchRefusal(
-            reason: .tooOld, field: ColumnID.timeMs.rawValue, index: UInt32(first), run: UInt32(run))
+            reason: limit.reason, field: ColumnID.timeMs.rawValue, index: UInt32(first), run: UInt32(run))
     }
 
     /// The lowest and highest time of the rows.

@@ -1,14 +1,16 @@
 import TallyHash
 import TallyIO
-import TallyModel
-import TallyWire
 
-/// What the connections of one shard share: the scratch space for decoding, and the commands that go to the keeper of
-/// the ledgers in one hand-over at the end of the shard's round. Confined to its shard.
+/// What the connections of one shard share: the scratch space for decoding, the list of what is to be done, and the
+/// commands that go to the keeper of the ledgers in one hand-over at the end of the shard's round. Confined to its
+/// shard.
 final class IngestLane: RoundEndHandler, ShardResident {
-    var opener = BatchOpener()
-    var decoder = BatchDecoder(hashSeed: Random.uint64())
-    var batch = Batch()
+    /// A list that grew beyond this gives its memory back.
+    private static let actionsKeptMax = 256
+
+    var scratch = IngestScratch(hashSeed: Random.uint64())
+    /// What one call of a machine asks for; empty between two calls.
+    var actions: [IngestAction] = []
     private var commands: [LedgerCommand] = []
     private var isArmed = false
     private let loop: ShardLoop
@@ -18,6 +20,8 @@ final class IngestLane: RoundEndHandler, ShardResident {
         self.loop = loop
         self.keeper = keeper
     }
+
+    func clearActions() { actions.removeAll(keepingCapacity: actions.capacity <= Self.actionsKeptMax) }
 
     func submit(_ command: LedgerCommand) {
         commands.append(command)

@@ -1,11 +1,11 @@
 import TallyLog
-import TallyModel
-import TallyStorage
+package import TallyModel
+package import TallyStorage
 import TallyWire
 
 /// Finds the chain value after an event by reading the ledger: for PROBE, which a workstation asks a few times in its
 /// life. Only the segments that are left are read; an event that has been purged is unknown.
-struct ChainLookup: Sendable {
+package struct ChainLookup: Sendable {
     let ledger: any LogDisk
     /// The last ordinal to read.
     let durable: UInt64
@@ -14,7 +14,7 @@ struct ChainLookup: Sendable {
     let stream: StreamID
 
     /// Passes over the records without decoding them; then decodes the one that holds the event, if it ends behind it.
-    func chain(at sequence: Sequence64) throws(LedgerError) -> ChainValue? {
+    package func chain(at sequence: Sequence64) throws(LedgerError) -> ChainValue? {
         if sequence == .zero { return Chain.initial(stream) }
         var replay = try LedgerReplay(disk: ledger, from: nil, through: durable)
         var before: LedgerPosition?

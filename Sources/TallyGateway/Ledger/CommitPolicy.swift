@@ -2,20 +2,22 @@
 ///
 /// Measured (docs/DECISIONS.md): a segment's own sync is cheaper for few tenants, `syncfs` is an order of magnitude
 /// cheaper for many. `syncfs` is used only where it is known to flush the drive, and not for a while after it took four
-/// times its norm: another program's dirty pages are flushed with ours.
-struct CommitPolicy: Sendable {
-    enum Barrier: Hashable, Sendable { case eachSegment, fileSystem }
+/// times its norm: another program's dirty pages are flushed with ours. Nor for a while after an unclean stop: an error of
+/// `syncfs` names nobody, one of a segment's own sync names the tenant.
+package struct CommitPolicy: Sendable {
+    package enum Barrier: Hashable, Sendable { case eachSegment, fileSystem }
 
     static let fewTenantsMax = 3
     static let slowFactor: UInt64 = 4
     static let penaltyRounds = 64
+    static let uncleanRounds = 1_024
 
     let mayUseFileSystem: Bool
     /// A moving average of the file system barrier's time, in nanoseconds; 0 before the first.
     private(set) var normNanoseconds: UInt64 = 0
     private var penaltyLeft = 0
 
-    init(mayUseFileSystem: Bool) { self.mayUseFileSystem = mayUseFileSystem }
+    package init(mayUseFileSystem: Bool) { self.mayUseFileSystem = mayUseFileSystem }
 
     mutating func barrier(dirtyTenants: Int) -> Barrier {
         guard mayUseFileSystem, dirtyTenants > Self.fewTenantsMax else { return .eachSegment }
@@ -26,9 +28,14 @@ struct CommitPolicy: Sendable {
         return .fileSystem
     }
 
-    /// What the file system barrier took.
+    /// A ledger was found as a kill, a loss of power or a failed barrier leaves it.
+    mutating func foundUnclean() { penaltyLeft = max(penaltyLeft, Self.uncleanRounds) }
+
+    /// What a round with the file system barrier took.
     mutating func observed(nanoseconds: UInt64) {
-        if normNanoseconds > 0, nanoseconds / Self.slowFactor > normNanoseconds { penaltyLeft = Self.penaltyRounds }
+        if normNanoseconds > 0, nanoseconds / Self.slowFactor > normNanoseconds {
+            penaltyLeft = max(penaltyLeft, Self.penaltyRounds)
+        }
         normNanoseconds = normNanoseconds == 0 ? nanoseconds : (normNanoseconds * 15 + nanoseconds) / 16
     }
 }

@@ -1,21 +1,10 @@
-import TallyIO
-import TallyModel
-import TallyProtocol
-import TallyTransport
-import TallyWire
+package import TallyModel
+package import TallyProtocol
+package import TallyWire
 
-/// What the shards ask of the keeper of the ledgers, and what it answers. Values only: they cross from a shard's
-/// queue to the keeper's and back, in groups.
-
-/// A claimed stream, as its connection names it. Stale as soon as a newer generation exists.
-struct StreamTicket: Hashable, Sendable {
-    var tenant: TenantID
-    /// The stream's number in the tenant's ledger.
-    var number: UInt32
-    var generation: Generation
-}
-
-enum LedgerCommand: Sendable {
+/// What connections ask of the appender, and what it answers. Values only: they cross from a shard's queue to the
+/// keeper's and back, in groups.
+package enum LedgerCommand: Sendable {
     /// Take a stream over for a connection.
     case claim(StreamRequest)
     /// A valid batch.
@@ -23,48 +12,114 @@ enum LedgerCommand: Sendable {
     /// A range given up.
     case skip(SkipAppend)
     /// The stream ends for good at its committed sequence.
-    case close(StreamTicket, connection: ShardReference<IngestConnection>)
+    case close(StreamTicket, connection: ConnectionID)
     /// The connection has gone, whatever has become of its claim.
     case release(StreamRequest)
     /// What the chain was after `sequence`.
-    case probe(StreamTicket, sequence: Sequence64, connection: ShardReference<IngestConnection>)
+    case probe(StreamTicket, sequence: Sequence64, connection: ConnectionID)
+    /// What any stream of the tenant has counted of some sessions.
+    case adopt(StreamTicket, AdoptionQuestion, connection: ConnectionID)
     /// The workstation proves that acknowledged data is missing: draw a new epoch, then claim.
     case raiseEpoch(StreamRequest)
     /// A credential was revoked: its streams' connections end.
     case revoke(WorkstationID)
-    /// Something for the keeper's own queue: opening a tenant, asking for a position.
-    case perform(@Sendable (isolated LedgerKeeper) -> Void)
+    /// The tenant is being deleted: its connections end, what is appended becomes durable, its desk closes.
+    case retire(TenantID)
 }
 
-struct StreamRequest: Sendable {
-    var tenant: TenantID
-    var workstation: WorkstationID
-    var stream: StreamID
-    var connection: ShardReference<IngestConnection>
+/// A claimed stream, as its connection names it. Stale as soon as a newer generation exists.
+package struct StreamTicket: Hashable, Sendable {
+    package var tenant: TenantID
+    /// The stream's number in the tenant's ledger.
+    package var number: UInt32
+    package var generation: Generation
+
+    package init(tenant: TenantID, number: UInt32, generation: Generation) {
+        self.tenant = tenant
+        self.number = number
+        self.generation = generation
+    }
 }
 
-struct BatchAppend: Sendable {
-    var ticket: StreamTicket
-    var connection: ShardReference<IngestConnection>
-    var header: BatchHeader
-    var chainBefore: ChainValue
+package struct StreamRequest: Hashable, Sendable {
+    package var tenant: TenantID
+    package var workstation: WorkstationID
+    package var stream: StreamID
+    package var connection: ConnectionID
+    package var wantsAdoption: Bool
+    /// The gateway's clock less the workstation's, at the HELLO: a second opinion on the time.
+    package var clockOffsetMs: Int32
+
+    package init(
+        tenant: TenantID, workstation: WorkstationID, stream: StreamID, connection: ConnectionID,
+        wantsAdoption: Bool = false, clockOffsetMs: Int32
+    ) {
+        self.tenant = tenant
+        self.workstation = workstation
+        self.stream = stream
+        self.connection = connection
+        self.wantsAdoption = wantsAdoption
+        self.clockOffsetMs = clockOffsetMs
+    }
+}
+
+package struct BatchAppend: Sendable {
+    package var ticket: StreamTicket
+    package var connection: ConnectionID
+    package var header: BatchHeader
+    package var chainBefore: ChainValue
     /// The canonical body, as it is stored.
-    var rawBody: [UInt8]
-    var lowestTimeMs: Int64
-    var highestTimeMs: Int64
+    package var rawBody: [UInt8]
+    package var lowestTimeMs: Int64
+    package var highestTimeMs: Int64
     /// The gateway's clock less the workstation's, at the HELLO.
-    var clockOffsetMs: Int32
+    package var clockOffsetMs: Int32
+
+    package init(
+        ticket: StreamTicket, connection: ConnectionID, header: BatchHeader, chainBefore: ChainValue, rawBody: [UInt8],
+        lowestTimeMs: Int64, highestTimeMs: Int64, clockOffsetMs: Int32
+    ) {
+        self.ticket = ticket
+        self.connection = connection
+        self.header = header
+        self.chainBefore = chainBefore
+        self.rawBody = rawBody
+        self.lowestTimeMs = lowestTimeMs
+        self.highestTimeMs = highestTimeMs
+        self.clockOffsetMs = clockOffsetMs
+    }
 }
 
-struct SkipAppend: Sendable {
-    var ticket: StreamTicket
-    var connection: ShardReference<IngestConnection>
-    var skip: Skip
-    var chainBefore: ChainValue
+package struct SkipAppend: Sendable {
+    package var ticket: StreamTicket
+    package var connection: ConnectionID
+    package var skip: Skip
+    package var chainBefore: ChainValue
+
+    package init(ticket: StreamTicket, connection: ConnectionID, skip: Skip, chainBefore: ChainValue) {
+        self.ticket = ticket
+        self.connection = connection
+        self.skip = skip
+        self.chainBefore = chainBefore
+    }
+}
+
+/// What a stream in adoption asks: what the gateway has counted of these sessions.
+package struct AdoptionQuestion: Hashable, Sendable {
+    /// The stream that this one continues, if the workstation knows it, and how far it is sure of it.
+    package var prior: StreamID?
+    package var priorThrough: Sequence64
+    package var sessions: [SessionID]
+
+    package init(prior: StreamID? = nil, priorThrough: Sequence64 = .zero, sessions: [SessionID]) {
+        self.prior = prior
+        self.priorThrough = priorThrough
+        self.sessions = sessions
+    }
 }
 
 /// News for a connection.
-enum LedgerNews: Sendable {
+package enum LedgerNews: Hashable, Sendable {
     case claimed(StreamClaim, StreamTicket)
     case claimFailed(GoAwayReason, reconnectMs: UInt32)
     /// Everything through the cursor is on stable storage.
@@ -73,6 +128,12 @@ enum LedgerNews: Sendable {
     case refused(first: Sequence64, RunRefusal)
     case superseded
     case revoked
+    /// The tenant is deleted or quarantined, or its storage is in trouble.
+    case ended(GoAwayReason, reconnectMs: UInt32)
+    /// The disk is nearly full: credit 0 at once.
+    case paused
+    case resumed(Credit)
     case chain(sequence: Sequence64, value: ChainValue?)
+    case adopted([AdoptedEntry], isLast: Bool)
     case closed
 }

@@ -1,4 +1,3 @@
-import TallyIO
 import TallyLog
 import TallyModel
 import TallyProtocol
@@ -9,51 +8,68 @@ import TallyWire
 /// barrier. Sequence, chain and generation are decided here and nowhere else.
 struct LedgerDesk: ~Copyable {
     struct Live {
-        var connection: ShardReference<IngestConnection>
+        var connection: ConnectionID
         var generation: Generation
         var workstation: WorkstationID
     }
 
+    /// A skip that was appended, to be told of once it is durable.
+    struct Gap {
+        var workstation: WorkstationID
+        var skip: Skip
+    }
+
     let tenant: Tenant
     var ledger: TenantLedger
+    var clock: TrustedClock
     /// The connection that holds each stream, by the stream's number.
     var live: [UInt32: Live] = [:]
     /// Streams whose connection is to be told after the next barrier.
-    var advanced: Set<UInt32> = []
+    var advanced = InsertionOrder<UInt32>()
+    var gaps: [Gap] = []
     /// Connections that wait for the barrier before they are welcomed.
     var claims: [(number: UInt32, request: StreamRequest)] = []
-    var closings: [ShardReference<IngestConnection>] = []
+    var closings: [ConnectionID] = []
     /// Events that the metrics have been told of.
     var eventsTold: UInt64
+    /// The next segment could not be begun for want of room: the next commit tries again.
+    var needsRoom = false
+    /// The tenant is being deleted: nothing is appended, and the next barrier closes the desk.
+    private(set) var isRetiring = false
     /// The last generation given to each stream. Memory suffices: no connection outlives the process.
     private var generations: [UInt32: Generation] = [:]
 
-    init(tenant: Tenant, ledger: consuming TenantLedger) {
+    init(tenant: Tenant, ledger: consuming TenantLedger, now: GatewayInstant) {
         self.tenant = tenant
         eventsTold = ledger.state.events
+        clock = TrustedClock(newestMs: ledger.state.newestReceivedAtMs, learntAt: now.monotonic)
         self.ledger = ledger
     }
+
+    /// The streams that a connection holds, in the order of their numbers.
+    var liveNumbers: [UInt32] { live.keys.sorted() }
 
     // MARK: Claims
 
     enum ClaimOutcome {
         /// Takes effect after the barrier; who held the stream until now is superseded.
-        case waits(superseded: ShardReference<IngestConnection>?)
+        case waits(superseded: ConnectionID?)
         case refused(GoAwayReason)
     }
 
-    mutating func claim(_ request: StreamRequest, nowMs: Int64) throws(LedgerError) -> ClaimOutcome {
+    mutating func claim(_ request: StreamRequest, now: GatewayInstant) throws(LedgerError) -> ClaimOutcome {
+        clock.heard(offsetMs: request.clockOffsetMs, at: now)
         let stream: LedgerState.Stream
         if let known = ledger.state.stream(request.stream) {
             guard known.workstation == request.workstation else { return .refused(.streamOwned) }
             guard !known.isClosed else { return .refused(.streamFork) }
             stream = known
         } else {
-            stream = try ledger.openStream(request.stream, workstation: request.workstation, nowMs: nowMs)
+            stream = try ledger.openStream(
+                request.stream, workstation: request.workstation, nowMs: clock.receiveMs(at: now))
         }
         let before = live[stream.number]?.connection
-        let generation = Generation(max(generations[stream.number]?.value ?? 0, stream.generation.value) + 1)
-        generations[stream.number] = generation
+        let generation = raised(stream)
         live[stream.number] = Live(
             connection: request.connection, generation: generation, workstation: request.workstation)
         claims.removeAll { $0.number == stream.number }
@@ -61,7 +77,13 @@ struct LedgerDesk: ~Copyable {
         return .waits(superseded: before == request.connection ? nil : before)
     }
 
-    func holds(_ ticket: StreamTicket, _ connection: ShardReference<IngestConnection>? = nil) -> Bool {
+    private mutating func raised(_ stream: LedgerState.Stream) -> Generation {
+        let generation = Generation(max(generations[stream.number]?.value ?? 0, stream.generation.value) + 1)
+        generations[stream.number] = generation
+        return generation
+    }
+
+    func holds(_ ticket: StreamTicket, _ connection: ConnectionID? = nil) -> Bool {
         guard let live = live[ticket.number], live.generation == ticket.generation else { return false }
         return connection.map { $0 == live.connection } ?? true
     }
@@ -79,21 +101,48 @@ struct LedgerDesk: ~Copyable {
     }
 
     /// What a claimed stream's connection is welcomed with. The barrier has covered everything appended.
-    func claim(of number: UInt32, oldestTimeMs: Int64, nowMs: Int64) -> (StreamClaim, StreamTicket)? {
+    func claim(of number: UInt32, credit: Credit, now: GatewayInstant) -> (StreamClaim, StreamTicket)? {
         guard let live = live[number], let stream = ledger.state.streams[number] else { return nil }
         let cursor = StreamCursor(sequence: stream.sequence, chain: stream.chain, totals: stream.totals)
-        let claim = StreamClaim(
-            committed: cursor, generation: live.generation, storeEpoch: ledger.epoch,
-            credit: Credit(events: Limits.creditEvents, bytes: Limits.creditBytes),
-            backedUpThrough: stream.backedUpThrough, clockMs: nowMs, oldestTimeMs: oldestTimeMs,
-            allowsAdoption: false, tenantKey: tenant.projectKey)
+        var claim = StreamClaim(
+            committed: cursor, generation: live.generation, storeEpoch: ledger.epoch, credit: credit,
+            backedUpThrough: stream.backedUpThrough, clockMs: now.wallMs,
+            oldestTimeMs: tenant.retention.cutoffMs(nowMs: clock.retentionMs(at: now)) + 1, allowsAdoption: false,
+            tenantKey: tenant.projectKey)
+        claim.isClockTrusted = clock.isTrusted(at: now)
         return (claim, StreamTicket(tenant: tenant.id, number: number, generation: live.generation))
+    }
+
+    /// From here on nothing is appended for any connection of today; who waits to be welcomed waits in vain.
+    mutating func retire() -> [ConnectionID] {
+        isRetiring = true
+        for number in live.keys {
+            guard let stream = ledger.state.streams[number] else { continue }
+            let generation = raised(stream)
+            live[number]?.generation = generation
+        }
+        let waiting = claims.map(\.request.connection)
+        for claim in claims { live[claim.number] = nil }
+        claims = []
+        return waiting
+    }
+
+    /// The stream ends for good; its connection is told once that is durable.
+    mutating func close(_ number: UInt32, _ connection: ConnectionID, now: GatewayInstant) throws(LedgerError) {
+        try ledger.changeStream(number, .closed, isClosed: true, nowMs: clock.receiveMs(at: now))
+        closings.append(connection)
+    }
+
+    /// Seals a full segment and begins the next, if that is due.
+    mutating func makeRoom(now: GatewayInstant) throws(LogError) {
+        try ledger.rollIfDue(nowMs: clock.receiveMs(at: now))
+        needsRoom = false
     }
 
     // MARK: Appends
 
     /// Appends a valid batch, or says why not. A stale generation is silence: its connection is superseded.
-    mutating func append(_ batch: BatchAppend, nowMs: Int64) throws(LedgerError) -> RunRefusal? {
+    mutating func append(_ batch: BatchAppend, now: GatewayInstant) throws(LedgerError) -> RunRefusal? {
         guard holds(batch.ticket), let stream = ledger.state.streams[batch.ticket.number] else { return nil }
         let header = batch.header
         // Otherwise an earlier batch of this connection was refused after this one had been handed over: its REJECT
@@ -102,7 +151,7 @@ struct LedgerDesk: ~Copyable {
         let totals = RunningTotals(
             tokens: UInt128(header.controlTokens), reportedNanoUSD: UInt128(header.reportedNanoUSD))
         guard fits(totals) else { return RunRefusal(reason: .overflow, run: header.count) }
-        var draft = RecordDraft(.batch, receivedAtMs: nowMs)
+        var draft = RecordDraft(.batch, receivedAtMs: clock.receiveMs(at: now))
         draft.schema = 1
         draft.stream = batch.ticket.number
         draft.count = header.count
@@ -118,24 +167,24 @@ struct LedgerDesk: ~Copyable {
         return nil
     }
 
-    mutating func append(_ append: SkipAppend, nowMs: Int64) throws(LedgerError) -> RunRefusal? {
+    mutating func append(_ append: SkipAppend, now: GatewayInstant) throws(LedgerError) -> RunRefusal? {
         guard holds(append.ticket), let stream = ledger.state.streams[append.ticket.number] else { return nil }
         let skip = append.skip
-        let events = UInt32(clamping: skip.last.value - skip.first.value + 1)
         guard skip.first.value == stream.sequence.value + 1, append.chainBefore == stream.chain else { return nil }
-        guard let totals = skip.totals, fits(totals) else { return RunRefusal(reason: .overflow, run: events) }
+        guard let totals = skip.totals, fits(totals) else { return RunRefusal(reason: .overflow, run: skip.events) }
         let record = GapRecord(
             reason: skip.reason.rawValue, first: skip.first, last: skip.last, chainAfter: skip.chainAfter,
             totals: totals, groups: skip.groups.map(\.recorded))
-        var draft = RecordDraft(.gap, receivedAtMs: nowMs)
+        var draft = RecordDraft(.gap, receivedAtMs: clock.receiveMs(at: now))
         draft.stream = append.ticket.number
-        draft.count = events
+        draft.count = skip.events
         draft.firstSequence = skip.first
         draft.chainBefore = append.chainBefore
         draft.chainAfter = skip.chainAfter
         draft.generation = append.ticket.generation
         try ledger.append(draft, body: record.encode())
         advanced.insert(append.ticket.number)
+        gaps.append(Gap(workstation: stream.workstation, skip: skip))
         return nil
     }
 
@@ -153,6 +202,9 @@ final class DeskBox {
 }
 
 extension Skip {
+    /// How many events it gives up, as far as a record's count can say.
+    var events: UInt32 { UInt32(clamping: last.value - first.value + 1) }
+
     /// Control totals over all groups; nil where they overflow.
     var totals: RunningTotals? {
         var sum = RunningTotals.zero

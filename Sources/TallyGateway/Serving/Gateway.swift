@@ -32,12 +32,10 @@ package final class Gateway: Sendable {
         self.connections = connections
         let context = IngestContext(services: services, keeper: store.ledgers, directory: store.directory)
         guard let target = try Resolver.resolve(settings.listen).first else { throw GatewayError.noAddress }
-        let rooms = try shards.map { shard in
-            try shard.sync { loop in
-                Result<IngestRoomReference, SystemError>.success(IngestRoom.reside(on: loop, context))
-            }
-            .get()
+        let rooms = shards.enumerated().map { number, shard in
+            shard.sync { loop in IngestRoom.reside(on: loop, shard: UInt16(clamping: number), context) }
         }
+        store.ledgers.sync { $0.attach(rooms) }
         listener = try Listener.start(
             on: target, shards: shards,
             service: Listener.Service(
@@ -52,6 +50,7 @@ package final class Gateway: Sendable {
                     preconditionFailure("every shard has its room")
                 }))
         self.rooms = rooms
+        contentNotes = context.contentNotes
         guard let bound = HostPort(host: settings.listen.host, port: listener.address.port) else {
             throw GatewayError.noAddress
         }
@@ -68,6 +67,7 @@ package final class Gateway: Sendable {
     }
 
     private let rooms: [IngestRoomReference]
+    private let contentNotes: ContentNotes
     private let certificate: CertificateHolder
 
     /// Remembers the address for `enroll` and opens the doors for commands and scrapers.
@@ -94,7 +94,9 @@ package final class Gateway: Sendable {
         while connections.current > 0, services.clock.now() < deadline { usleep(10_000) }
         for room in rooms { room.async { $0.abort() } }
         // A room and its shard hold each other; with them go the last holders of the folder's lock.
+        store.ledgers.sync { $0.attach([]) }
         for room in rooms { room.shard.sync { $0.leave(room) } }
+        contentNotes.finish()
         certificate.stop()
         socket.stop()
         metricsServer?.stop()

@@ -57,7 +57,7 @@ package final class Metrics: Sendable {
     }
 
     package enum Gauge: Int, CaseIterable {
-        case connections, streams, tenants, viewsLagRecords, isReady
+        case connections, streams, tenants, viewsLagRecords, isReady, isPaused
 
         var name: String {
             switch self {
@@ -66,6 +66,7 @@ package final class Metrics: Sendable {
             case .tenants: "tallygate_tenants"
             case .viewsLagRecords: "tallygate_views_lag_records"
             case .isReady: "tallygate_ready"
+            case .isPaused: "tallygate_paused"
             }
         }
 
@@ -76,6 +77,7 @@ package final class Metrics: Sendable {
             case .tenants: "Tenants that are open."
             case .viewsLagRecords: "Ledger records that the views have not applied yet."
             case .isReady: "1 while the gateway takes batches."
+            case .isPaused: "1 while the disk is nearly full and no workstation has credit."
             }
         }
     }

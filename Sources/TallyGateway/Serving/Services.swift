@@ -33,8 +33,13 @@ package struct Services: Sendable {
 
 /// The clocks, in one place.
 package struct GatewayClock: Sendable {
-    package init() {}
-    func wallMs() -> Int64 { WallClock.nowMs() }
+    private let wallErrorMs: Int64
+
+    /// Tests make the wall clock wrong.
+    package init(wallErrorMs: Int64 = 0) { self.wallErrorMs = wallErrorMs }
+
+    func wallMs() -> Int64 { WallClock.nowMs() + wallErrorMs }
+    func instant() -> GatewayInstant { GatewayInstant(wallMs: wallMs(), monotonic: now()) }
     func now() -> MonotonicInstant { MonotonicInstant(nanoseconds: UInt64(clamping: MonotonicClock.nowNanoseconds())) }
 }
 

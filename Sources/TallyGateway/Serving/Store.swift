@@ -35,7 +35,7 @@ package final class Store: Sendable {
         let board = self.board
         let views = ViewsKeeper(services: services, board: board)
         self.views = views
-        ledgers = LedgerKeeper(services: services, board: board) { views.wake($0) }
+        ledgers = LedgerKeeper(services: services, board: board, directory: directory) { views.wake($0) }
         usage = UsageService(services: services, board: board, views: views)
         try directory.refresh(from: services.folder.catalog)
         for tenant in try services.folder.catalog.tenants() where tenant.state == .active && opening.includes(tenant) {

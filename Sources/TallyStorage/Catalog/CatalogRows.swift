@@ -88,6 +88,8 @@ package enum AuditAction: UInt8, Vocabulary {
     /// Whatever the gateway counts, one number each.
     case gatewayStarted
     case gatewayStopped
+    /// The column's number, the workstation's: a name reserved for content was sent and turned away.
+    case contentRejected
 
     package var name: String {
         switch self {
@@ -100,6 +102,7 @@ package enum AuditAction: UInt8, Vocabulary {
         case .settingChanged: "setting_changed"
         case .gatewayStarted: "gateway_started"
         case .gatewayStopped: "gateway_stopped"
+        case .contentRejected: "content_rejected"
         }
     }
 }

@@ -9,7 +9,7 @@ package struct CredentialIndex: Sendable {
     private let byHash: [TokenHash: TokenHolder]
     private let revoked: Set<TokenHash>
 
-    init(_ byHash: [TokenHash: TokenHolder], revoked: Set<TokenHash> = []) {
+    package init(_ byHash: [TokenHash: TokenHolder], revoked: Set<TokenHash> = []) {
         self.byHash = byHash
         self.revoked = revoked
     }
@@ -26,4 +26,9 @@ package struct CredentialIndex: Sendable {
 package struct TokenHolder: Hashable, Sendable {
     package let tenant: TenantID
     package let workstation: WorkstationID
+
+    package init(tenant: TenantID, workstation: WorkstationID) {
+        self.tenant = tenant
+        self.workstation = workstation
+    }
 }

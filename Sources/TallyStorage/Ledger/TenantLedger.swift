@@ -77,6 +77,8 @@ package struct TenantLedger: ~Copyable, Sendable {
     package var epoch: StoreEpoch { state.epoch ?? StoreEpoch(0) }
     package var durable: LedgerPosition { log.durable }
     package var appended: LedgerPosition { log.appended }
+    /// What opening it found.
+    package var recovery: LogRecovery { log.recovery }
     package var isDirty: Bool { log.appended != log.durable }
     /// What a reader of this ledger opens.
     package var readable: any LogDisk { disk }

@@ -2,44 +2,22 @@ import TallyHash
 package import TallyIO
 import TallyModel
 import TallyTransport
-import TallyWire
 
-/// The working workstation: reads sources, spools, sends. Everything on one shard, nothing shared.
+/// The working workstation on its shard: hands bytes, time and changes of folders to `EngineCore`, and carries out
+/// what that decides.
 ///
-/// Work is done in slices, each its own round of the shard, so that frames are answered between them. It stops at
-/// the first error of the spool: what was counted and not written is read again at the next start.
+/// Slices are rounds of the shard of their own, so that frames are answered between them.
 package final class Engine: ShardResident {
     let loop: ShardLoop
-    let home: Home
-    let spool: Spool
-    var enrolment: Enrolment
-    let hash: WorkstationHash
-    let homes: SourceHomes
-    var uplink: Uplink?
-    var scan: TranscriptScan<WorkstationHash, DiskFolders>
-    /// How far events may lie back; older ones are not kept by the gateway.
-    var keepsMs: Int64
-    var problem: UplinkProblem?
-    var failure: WorkstationError?
-    private var welcomes = 0
-    private var settledEvents: UInt64 = 0
-
-    var isScanning = false
-    /// A scan was asked for while one was running.
-    var isScanAsked = false
-    /// Held requests are sent at the end of the scan, whether or not they may still grow.
-    var isSettlingAll = false
-    /// Set while following.
-    var watch: FolderWatch?
-    var isSliceQueued = false
-    var waiters: [SyncWaiter] = []
-    var inputs: [UInt64: SendInput] = [:]
-    var lastInput: UInt64 = 0
-    /// When something was last read, spooled or acknowledged.
-    var progressedAt: UInt64 = 0
-    var reference: ShardReference<Engine>?
-    var ticker: TimerID?
-    var followTimer: TimerID?
+    let core: EngineCore<DiskFolders>
+    private let homes: SourceHomes
+    private let enrolment: Enrolment
+    private var uplink: Uplink?
+    private var watch: FolderWatch?
+    private var replies: [UInt64: Reply] = [:]
+    private(set) var reference: ShardReference<Engine>?
+    private var timer: (id: TimerID, at: MonotonicInstant)?
+    private var isSliceQueued = false
     private let ended: @Sendable (WorkstationError) -> Void
     /// Tells a person who watches what changed; called only when it did.
     var notice: (@Sendable (String) -> Void)?
@@ -49,176 +27,143 @@ package final class Engine: ShardResident {
         ended: @escaping @Sendable (WorkstationError) -> Void
     ) throws(WorkstationError) {
         self.loop = loop
-        self.home = home
-        self.spool = spool
         self.enrolment = enrolment
-        self.ended = ended
-        keepsMs = enrolment.keepsMs
-        guard let hash = WorkstationHash(ownKey: try home.ownKey(), tenantKey: enrolment.tenantKey) else {
-            throw .keysDamaged
-        }
-        self.hash = hash
         self.homes = homes
-        scan = TranscriptScan(hash: hash, homes: homes, folders: DiskFolders())
-        progressedAt = ShardLoop.nowNanoseconds
+        self.ended = ended
+        core = try EngineCore(
+            spool: spool, enrolment: enrolment, ownKey: try home.ownKey(), homes: homes, folders: DiskFolders(),
+            entropy: .system, now: .current)
     }
 
     /// Connects, and keeps time. The loop holds the engine until `stop`.
     package func start() throws(WorkstationError) {
         reference = loop.reside(self)
-        let uplink = try Uplink(loop, spool, enrolment, self)
-        self.uplink = uplink
-        uplink.start()
+        uplink = try Uplink(loop, enrolment, self)
+        turn { core, now in core.tick(now) }
     }
 
     /// Writes what was read, says farewell.
     package func stop() {
-        if failure == nil {
-            do throws(WorkstationError) {
-                try commit()
-                try spool.close()
-            } catch {
-                fail(error)
-            }
-        }
-        uplink?.stop()
-        uplink = nil
-        watch = nil
-        for timer in [ticker, followTimer] { if let timer { loop.cancel(timer) } }
-        if let reference { loop.leave(reference) }
-        reference = nil
-        for waiter in waiters { waiter.reply.done(ExitStatus.tryLater) }
-        waiters = []
+        turn { core, now in core.stop(now) }
+        leave()
     }
 
-    // MARK: Scanning
+    // MARK: Commands
 
-    /// Reads what the sources have; asked again while it runs, it runs once more.
-    package func scanNow(settlingAll: Bool) {
-        if settlingAll { isSettlingAll = true }
-        guard !isScanning else {
-            isScanAsked = true
-            return
+    package func sync(wait: Duration, reply: Reply) {
+        turn { core, now in replies[core.sync(wait: wait, now)] = reply }
+    }
+
+    /// Begins a `send`; its number is what `feed` and `endSend` take.
+    package func beginSend(wait: Duration, reply: Reply) -> UInt64 {
+        turn { core, now in
+            let command = core.beginSend(wait: wait, now)
+            replies[command] = reply
+            return command
         }
-        isScanning = true
-        scan.begin(spool.counter)
-        watchFolders()
-        queueSlice()
-        armTicker()
+    }
+
+    /// Takes the next bytes. False if the spool has no room for them: offer them again later.
+    package func feed(_ command: UInt64, _ bytes: [UInt8]) -> Bool {
+        turn { core, now in core.feed(command, bytes, now) }
+    }
+
+    /// No more bytes come: the last line may lack its end.
+    package func endSend(_ command: UInt64) {
+        turn { core, now in core.endSend(command, now) }
+    }
+
+    /// Goes on reading what is added, until `stop`.
+    package func follow() {
+        guard watch == nil, let reference else { return }
+        let bounds = FolderWatch.Bounds(
+            gathering: Limits.followInterval, period: Limits.followInterval, foldersMax: Limits.watchedFoldersMax)
+        watch = FolderWatch(.preferred, bounds) {
+            reference.async { engine in engine.turn { core, now in core.folderChanged(now) } }
+        }
+        turn { core, now in core.follow(now) }
+    }
+
+    // MARK: Turns
+
+    /// One input for the core, then everything that it wants done.
+    @discardableResult
+    private func turn<Answer>(_ body: (EngineCore<DiskFolders>, WorkstationInstant) -> Answer) -> Answer {
+        let now = WorkstationInstant.current
+        let answer = body(core, now)
+        for action in core.pump(now, room: uplink?.room ?? 0) { carryOut(action) }
+        if core.isSliceDue { queueSlice() }
+        armTimer(now.monotonic)
+        return answer
+    }
+
+    private func carryOut(_ action: EngineAction) {
+        switch action {
+        case .dial: uplink?.dial()
+        case .send(let bytes): uplink?.send(bytes)
+        case .close: uplink?.close()
+        case .notice(let text): notice?(text)
+        case .watch(let folders):
+            guard let trouble = watch?.watch(folders, roots: homes.roots) else { return }
+            notice?("the system does not watch folders for us (\(trouble)); searching every second instead")
+        case .reply(let command, let message):
+            replies[command]?.put(message)
+            if case .done = message { replies[command] = nil }
+        case .failed(let error): ended(error)
+        }
     }
 
     private func queueSlice() {
         guard !isSliceQueued, let reference else { return }
         isSliceQueued = true
-        reference.async { $0.slice() }
-    }
-
-    private func slice() {
-        isSliceQueued = false
-        guard isScanning, failure == nil else { return }
-        do throws(WorkstationError) {
-            // Nothing is read that could not be kept; the ticker tries again.
-            guard !spool.isFull else { return try commit() }
-            let nowMs = WallClock.nowMs()
-            let read = scan.bytesRead
-            let progress = scan.advance(&spool.counter, nowMs: nowMs)
-            if scan.bytesRead != read { touch() }
-            if case .done = progress { return try finishScan(nowMs) }
-            if spool.counter.isFull { try commit(isGrouped: true) }
-            queueSlice()
-        } catch {
-            fail(error)
+        reference.async { engine in
+            engine.isSliceQueued = false
+            engine.turn { core, now in core.slice(now) }
         }
     }
 
-    private func finishScan(_ nowMs: Int64) throws(WorkstationError) {
-        // Each turn drains at least one event of a bounded number of held requests.
-        while true {
-            spool.counter.settle(nowMs: nowMs, quietMs: isSettlingAll ? nil : Limits.requestQuietMs)
-            let isFull = spool.counter.isFull
-            try commit(isGrouped: isFull)
-            if !isFull { break }
-        }
-        isScanning = false
-        for index in waiters.indices { waiters[index].scanEnded(at: spool.state.tip.sequence) }
-        if isScanAsked {
-            isScanAsked = false
-            return scanNow(settlingAll: isSettlingAll)
-        }
-        isSettlingAll = false
-        armSearch()
-        checkWaiters()
-    }
-
-    /// Writes what the counter has; grouped writes are synced and sent when enough has come together.
-    func commit(isGrouped: Bool = false) throws(WorkstationError) {
-        let nowMs = WallClock.nowMs()
-        try spool.commit(nowMs: nowMs, oldestMs: nowMs - keepsMs)
-        if spool.isRollDue { try spool.roll(nowMs: nowMs) }
-        if !isGrouped || spool.isSyncDue {
-            if spool.hasUnsynced { try spool.sync() }
-            uplink?.pump()
+    private func armTimer(_ now: MonotonicInstant) {
+        let deadline = reference == nil ? nil : core.deadline
+        guard deadline != timer?.at else { return }
+        if let timer { loop.cancel(timer.id) }
+        timer = deadline.map { at in
+            let id = loop.after(at.since(now)) { [weak self] in
+                self?.timer = nil
+                self?.turn { core, now in core.tick(now) }
+            }
+            return (id, at)
         }
     }
 
-    // MARK: Time
-
-    func touch() { progressedAt = ShardLoop.nowNanoseconds }
-
-    /// Looks after scans and waiters while there are any; an idle engine sleeps.
-    func armTicker() {
-        guard ticker == nil, isScanning || !waiters.isEmpty else { return }
-        ticker = loop.after(.milliseconds(200)) { [weak self] in
-            guard let self, self.failure == nil else { return }
-            self.ticker = nil
-            if self.isScanning, !self.isSliceQueued { self.queueSlice() }
-            self.checkWaiters()
-            self.armTicker()
-        }
-    }
-
-    // MARK: Failure
-
-    func fail(_ error: WorkstationError) {
-        guard failure == nil else { return }
-        failure = error
-        for waiter in waiters {
-            waiter.reply.error(error.description)
-            waiter.reply.done(ExitStatus.failure)
-        }
-        waiters = []
+    private func leave() {
         uplink?.stop()
         uplink = nil
-        ended(error)
+        watch = nil
+        if let timer { loop.cancel(timer.id) }
+        timer = nil
+        if let reference { loop.leave(reference) }
+        reference = nil
+        for reply in replies.values { reply.done(ExitStatus.tryLater) }
+        replies = [:]
     }
 }
 
-extension Engine: UplinkListener {
-    func welcomed(_ welcome: Welcome) {
-        if problem != nil || welcomes == 0 { notice?("connected to \(enrolment.gateway)") }
-        welcomes += 1
-        problem = nil
-        let (keeps, isOver) = welcome.clockMs.subtractingReportingOverflow(welcome.oldestTimeMs)
-        if !isOver, keeps > 0 { keepsMs = keeps }
-        guard welcome.tenantKey == enrolment.tenantKey else {
-            // Projects hashed under another key would be other projects.
-            return fail(.notConnected)
+extension Engine: UplinkOwner {
+    func opened() { turn { core, now in core.opened(now) } }
+    func received(_ bytes: Span<UInt8>) -> Int { turn { core, now in core.received(bytes, now) } }
+    func drained() { turn { _, _ in } }
+    func closed() { turn { core, now in core.closed(now) } }
+    func dialFailed(_ error: DialError) {
+        turn { core, now in
+            core.dialFailed(UplinkProblem(text: error.description, needsPerson: !error.isPassing), now)
         }
     }
+}
 
-    func settled() {
-        // A connection that comes and goes is no progress.
-        let reached = spool.state.acknowledged.sequence.value + spool.state.deadLetterEvents
-        if reached != settledEvents { touch() }
-        settledEvents = reached
-        checkWaiters()
+extension WorkstationInstant {
+    /// What the clocks say.
+    static var current: WorkstationInstant {
+        WorkstationInstant(
+            wallMs: WallClock.nowMs(), monotonic: MonotonicInstant(nanoseconds: ShardLoop.nowNanoseconds))
     }
-
-    func interrupted(_ problem: UplinkProblem) {
-        if self.problem != problem { notice?(problem.text) }
-        self.problem = problem
-        checkWaiters()
-    }
-
-    func failed(_ error: WorkstationError) { fail(error) }
 }

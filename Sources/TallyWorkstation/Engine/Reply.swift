@@ -7,13 +7,7 @@ import TallyIO
 /// The waiting thread takes messages in order until `done`. Progress that nobody has taken yet is replaced by the
 /// next; errors beyond `messagesMax` are counted and told as a number.
 package final class Reply: Sendable {
-    package enum Message: Hashable, Sendable {
-        case output(String)
-        case error(String)
-        /// One line that replaces the one before, for a terminal.
-        case progress(String)
-        case done(Int32)
-    }
+    package typealias Message = ReplyMessage
 
     private struct State {
         var messages: [Message] = []
@@ -36,7 +30,7 @@ package final class Reply: Sendable {
 
     package var isDone: Bool { state.withLock { $0.isDone } }
 
-    private func put(_ message: Message) {
+    package func put(_ message: Message) {
         if add(message) { ready.signal() }
     }
 
@@ -71,19 +65,5 @@ package final class Reply: Sendable {
             ready.wait()
         }
         return state.withLock { $0.messages.isEmpty ? nil : $0.messages.removeFirst() }
-    }
-}
-
-/// Exit codes that a script may rely on.
-package enum ExitStatus {
-    package static let success: Int32 = 0
-    package static let failure: Int32 = 1
-    /// Try again later: everything is spooled (`EX_TEMPFAIL` of sysexits).
-    package static let tryLater: Int32 = 75
-
-    /// How `tally send` ends.
-    package static func ofSend(badLines: UInt64, isSettled: Bool) -> Int32 {
-        if !isSettled { return tryLater }
-        return badLines > 0 ? failure : success
     }
 }

@@ -9,60 +9,61 @@ struct SendInput {
     /// The line is too long and is passed over up to its end.
     var isSkipping = false
     var badLines: UInt64 = 0
-    let reply: Reply
-    let began: SyncWaiter
+    let command: UInt64
+    let wait: Duration
+    let beganAt: MonotonicInstant
+    let start: SyncWaiter.Start
 }
 
-extension Engine {
-    /// Begins a `send`; its number is what `feed` and `endSend` take.
-    package func beginSend(wait: Duration, reply: Reply) -> UInt64 {
-        lastInput += 1
-        inputs[lastInput] = SendInput(
-            parser: NDJSONParser(hash: hash), reply: reply,
-            began: SyncWaiter(
-                reply: reply, wait: wait, tallies: spool.counter.tallies, tooOld: spool.state.tooOld,
-                counts: uplink?.counts ?? UplinkCounts(), deadLetters: spool.state.deadLetterEvents,
-                sources: [.ndjson], target: nil, scansToEnd: 0))
-        return lastInput
+extension EngineCore {
+    /// Begins a `send`; its number is what `feed` and `endSend` take, and what the answers carry.
+    package func beginSend(wait: Duration, _ now: WorkstationInstant) -> UInt64 {
+        let command = nextCommand()
+        inputs[command] = SendInput(
+            parser: NDJSONParser(hash: hash), command: command, wait: wait, beganAt: now.monotonic, start: start())
+        return command
     }
 
     /// Takes the next bytes. False if the spool has no room for them: offer them again later.
-    package func feed(_ number: UInt64, _ bytes: [UInt8]) -> Bool {
-        guard failure == nil, var input = inputs[number] else { return true }
+    package func feed(_ command: UInt64, _ bytes: [UInt8], _ now: WorkstationInstant) -> Bool {
+        guard failure == nil, var input = inputs[command] else { return true }
+        noteFullness(now)
         guard !spool.isFull else { return false }
         // Taken out, so that it is not copied while it changes.
-        inputs[number] = nil
+        inputs[command] = nil
         do throws(WorkstationError) {
             var start = 0
             while let end = TailSearch.first(10, in: bytes.span, from: start, to: bytes.count) {
-                try take(bytes.span.extracting(start..<end), &input)
+                try take(bytes.span.extracting(start..<end), &input, now)
                 start = end + 1
             }
             keep(bytes.span.extracting(start..<bytes.count), &input)
-            try commit(isGrouped: true)
+            try commit(now, isGrouped: true)
         } catch {
             fail(error)
         }
-        inputs[number] = input
+        inputs[command] = input
         return true
     }
 
     /// No more bytes come: the last line may lack its end.
-    package func endSend(_ number: UInt64) {
-        guard var input = inputs.removeValue(forKey: number) else { return }
-        if let failure { return refuse(input.reply, failure) }
+    package func endSend(_ command: UInt64, _ now: WorkstationInstant) {
+        guard var input = inputs.removeValue(forKey: command) else { return }
+        if let failure { return refuse(command, failure) }
         do throws(WorkstationError) {
             let nothing: [UInt8] = []
-            if !input.rest.isEmpty || input.isSkipping { try take(nothing.span, &input) }
-            try commit()
+            if !input.rest.isEmpty || input.isSkipping { try take(nothing.span, &input, now) }
+            try commit(now)
         } catch {
             fail(error)
-            return refuse(input.reply, error)
+            return refuse(command, error)
         }
-        enlist(
-            input.began.wait, input.reply, sources: [.ndjson], target: spool.state.tip.sequence, scansToEnd: 0,
-            badLines: input.badLines, since: input.began)
-        checkWaiters()
+        var waiter = SyncWaiter(
+            command: command, wait: input.wait, beganAt: input.beganAt, start: input.start, sources: [.ndjson],
+            target: spool.state.tip.sequence, scansToEnd: 0)
+        waiter.badLines = input.badLines
+        enlist(waiter, now)
+        checkWaiters(now)
     }
 
     private func keep(_ bytes: Span<UInt8>, _ input: inout SendInput) {
@@ -74,9 +75,11 @@ extension Engine {
         }
     }
 
-    private func take(_ bytes: Span<UInt8>, _ input: inout SendInput) throws(WorkstationError) {
+    private func take(
+        _ bytes: Span<UInt8>, _ input: inout SendInput, _ now: WorkstationInstant
+    ) throws(WorkstationError) {
         keep(bytes, &input)
-        if spool.counter.isFull { try commit(isGrouped: true) }
+        if spool.counter.isFull { try commit(now, isGrouped: true) }
         // Parser and line are parts of one value: the line is taken out while the parser changes.
         var line: [UInt8] = []
         swap(&line, &input.rest)
@@ -90,7 +93,7 @@ extension Engine {
             if let result { spool.counter.take(result) }
         } catch {
             input.badLines += 1
-            input.reply.error(error.description)
+            tellError(input.command, error.description)
         }
         line.removeAll(keepingCapacity: true)
         swap(&line, &input.rest)

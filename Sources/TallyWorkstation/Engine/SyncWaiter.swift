@@ -1,16 +1,13 @@
-import TallyIO
 import TallyModel
 import TallyWire
 
 /// One `sync` or `send` that waits until the gateway has what it is about.
 struct SyncWaiter {
-    let reply: Reply
+    let command: UInt64
     let wait: Duration
+    let beganAt: MonotonicInstant
     /// What stood when it began, to tell the difference at the end.
-    let tallies: [SourceTally]
-    let tooOld: UInt64
-    let counts: UplinkCounts
-    let deadLetters: UInt64
+    let start: Start
     let sources: [SourceKind]
     /// Known when the sources have been read.
     var target: Sequence64?
@@ -20,6 +17,13 @@ struct SyncWaiter {
     /// The stream that `target` counts in.
     var number: UInt32 = 0
 
+    struct Start {
+        let tallies: [SourceTally]
+        let tooOld: UInt64
+        let counts: UplinkCounts
+        let deadLetters: UInt64
+    }
+
     mutating func scanEnded(at tip: Sequence64) {
         guard target == nil else { return }
         scansToEnd -= 1
@@ -27,116 +31,117 @@ struct SyncWaiter {
     }
 }
 
-extension Engine {
-    /// Scans everything and answers when all of it is acknowledged, or nothing has moved for `wait`.
-    package func sync(wait: Duration, reply: Reply) {
-        if let failure { return refuse(reply, failure) }
-        enlist(wait, reply, sources: [.claude, .codex], target: nil, scansToEnd: isScanning ? 2 : 1)
-        scanNow(settlingAll: true)
+extension EngineCore {
+    /// Scans everything and answers when all of it is acknowledged and the gateway has been heard, or when nothing has
+    /// moved for `wait`. Returns the number that the answers carry.
+    package func sync(wait: Duration, _ now: WorkstationInstant) -> UInt64 {
+        let command = nextCommand()
+        if let failure {
+            refuse(command, failure)
+            return command
+        }
+        enlist(
+            SyncWaiter(
+                command: command, wait: wait, beganAt: now.monotonic, start: start(), sources: [.claude, .codex],
+                target: nil, scansToEnd: isScanning ? 2 : 1), now)
+        scanNow(settlingAll: true, now)
+        return command
     }
 
-    func enlist(
-        _ wait: Duration, _ reply: Reply, sources: [SourceKind], target: Sequence64?, scansToEnd: Int,
-        badLines: UInt64 = 0, since: SyncWaiter? = nil
-    ) {
-        touch()
-        var waiter = SyncWaiter(
-            reply: reply, wait: wait, tallies: since?.tallies ?? spool.counter.tallies,
-            tooOld: since?.tooOld ?? spool.state.tooOld, counts: since?.counts ?? uplink?.counts ?? UplinkCounts(),
-            deadLetters: since?.deadLetters ?? spool.state.deadLetterEvents, sources: sources, target: target,
-            scansToEnd: scansToEnd)
-        waiter.badLines = badLines
+    func nextCommand() -> UInt64 {
+        lastCommand += 1
+        return lastCommand
+    }
+
+    func start() -> SyncWaiter.Start {
+        SyncWaiter.Start(
+            tallies: spool.counter.tallies, tooOld: spool.state.tooOld, counts: uplink.counts,
+            deadLetters: spool.state.deadLetterEvents)
+    }
+
+    func enlist(_ waiter: SyncWaiter, _ now: WorkstationInstant) {
+        touch(now)
+        var waiter = waiter
         waiter.number = spool.state.number
         waiters.append(waiter)
-        armTicker()
+        uplink.askContact(now)
+        armTicker(now)
     }
 
-    func refuse(_ reply: Reply, _ error: WorkstationError) {
-        reply.error(error.description)
-        reply.done(ExitStatus.failure)
+    func refuse(_ command: UInt64, _ error: WorkstationError) {
+        tellError(command, error.description)
+        emit(.reply(command, .done(ExitStatus.failure)))
     }
 
-    func checkWaiters() {
+    func tellError(_ command: UInt64, _ text: String) { emit(.reply(command, .error("tally: \(text)\n"))) }
+
+    func checkWaiters(_ now: WorkstationInstant) {
         guard !waiters.isEmpty else { return }
         let acknowledged = spool.state.acknowledged.sequence
-        let still = Duration.nanoseconds(Int64(clamping: ShardLoop.nowNanoseconds &- progressedAt))
+        let still = now.monotonic.since(progressedAt)
         for index in waiters.indices where waiters[index].number != spool.state.number {
             // A new stream counts from 1, and holds everything that is still to go.
             waiters[index].number = spool.state.number
             if waiters[index].target != nil { waiters[index].target = spool.state.tip.sequence }
         }
         waiters.removeAll { waiter in
-            if let target = waiter.target, acknowledged >= target {
-                report(waiter, isSettled: true)
-                return true
+            if let target = waiter.target {
+                if acknowledged >= target, isHeard(waiter) {
+                    report(waiter, isSettled: true)
+                    return true
+                }
+                tellProgress(waiter, target, acknowledged)
             }
-            if let target = waiter.target { tellProgress(waiter, target, acknowledged) }
-            guard still >= waiter.wait || problem?.needsPerson == true else { return false }
+            // A person must do something, and has not since this command began.
+            let isHopeless = problem?.needsPerson == true && problemAt + Limits.contactFresh >= waiter.beganAt
+            guard still >= waiter.wait || isHopeless else { return false }
             report(waiter, isSettled: false)
             return true
         }
     }
 
+    /// The gateway has said something since the command began, or shortly before.
+    private func isHeard(_ waiter: SyncWaiter) -> Bool {
+        uplink.heardAt.map { $0 + Limits.contactFresh >= waiter.beganAt } ?? false
+    }
+
     private func tellProgress(_ waiter: SyncWaiter, _ target: Sequence64, _ acknowledged: Sequence64) {
-        let left = target.value - acknowledged.value
+        let left = target.value - min(acknowledged.value, target.value)
         let why = problem.map { " (\($0.text))" } ?? ""
-        waiter.reply.progress("\(left) events to go\(why)")
+        emit(.reply(waiter.command, .progress("\(left) events to go\(why)")))
     }
 
     private func report(_ waiter: SyncWaiter, isSettled: Bool) {
-        let counts = uplink?.counts ?? waiter.counts
+        let (counts, before) = (uplink.counts, waiter.start)
         var text = ""
         for source in waiter.sources {
-            text += SyncReport.line(source, now: spool.counter.tally(of: source), then: waiter.tallies)
+            text += SyncReport.line(source, now: spool.counter.tally(of: source), then: before.tallies)
         }
-        let tooOld = spool.state.tooOld - waiter.tooOld
+        let tooOld = spool.state.tooOld - before.tooOld
         if tooOld > 0 { text += "\(tooOld) events left out: older than the gateway keeps\n" }
-        let dead = spool.state.deadLetterEvents - waiter.deadLetters
-        if dead > 0 { text += "\(dead) events refused by the gateway and set aside (see tally status)\n" }
+        let dead = spool.state.deadLetterEvents - before.deadLetters
+        if dead > 0 { text += "\(dead) events refused by the gateway and set aside (see tally deadletters list)\n" }
         text += SyncReport.sent(
-            events: counts.events - waiter.counts.events, batches: counts.batches - waiter.counts.batches,
-            bytes: counts.bytes - waiter.counts.bytes)
+            events: counts.events - before.counts.events, batches: counts.batches - before.counts.batches,
+            bytes: counts.bytes - before.counts.bytes)
         if waiter.sources.contains(.claude) {
-            for path in scan.problems.paths { waiter.reply.error("cannot read \(path)") }
+            for path in scan.problems.paths { tellError(waiter.command, "cannot read \(path)") }
         }
-        waiter.reply.output(text)
-        if !isSettled {
-            if let problem { waiter.reply.error(problem.text) }
-            if spool.isFull { waiter.reply.error(WorkstationError.spoolFull.description) }
-            waiter.reply.error("\(spool.state.unacknowledged) events safely spooled; they are sent when it works again")
-        }
-        waiter.reply.done(
-            waiter.badLines > 0 || !isSettled
-                ? ExitStatus.ofSend(badLines: waiter.badLines, isSettled: isSettled) : ExitStatus.success)
-    }
-}
-
-/// The words of a `sync` at its end.
-enum SyncReport {
-    static func line(_ source: SourceKind, now: SourceTally, then: [SourceTally]) -> String {
-        let before = then[Int(source.rawValue)]
-        let parts = SkipReason.allCases.compactMap { reason -> String? in
-            let count = now[reason] - before[reason]
-            return count == 0 ? nil : "\(reason.name) \(count)"
-        }
-        var text = "\(source.name): \(now.lines - before.lines) lines read, "
-        text += "\(now.usageEvents - before.usageEvents) calls counted"
-        let corrections = now.corrections - before.corrections
-        if corrections > 0 { text += ", \(corrections) corrections" }
-        let other = now.otherEvents - before.otherEvents
-        if other > 0 { text += ", \(other) other events" }
-        if !parts.isEmpty { text += "; skipped: \(parts.joined(separator: ", "))" }
-        return text + "\n"
+        emit(.reply(waiter.command, .output(text)))
+        if !isSettled { tellWhy(waiter) }
+        emit(
+            .reply(
+                waiter.command, .done(ExitStatus.ofCommand(badLines: waiter.badLines, isSettled: isSettled))))
     }
 
-    static func sent(events: UInt64, batches: UInt64, bytes: UInt64) -> String {
-        let each = events == 0 ? "" : " (\(tenths(bytes, events)) bytes an event)"
-        return "sent \(events) events in \(batches) batches, \(bytes) bytes on the wire\(each)\n"
-    }
-
-    /// A quotient with one decimal, rounded.
-    static func tenths(_ value: UInt64, _ by: UInt64) -> String {
-        let tenths = (value * 10 + by / 2) / by
-        return "\(tenths / 10).\(tenths % 10)"
+    private func tellWhy(_ waiter: SyncWaiter) {
+        if let problem { tellError(waiter.command, problem.text) }
+        if spool.isFull { tellError(waiter.command, WorkstationError.spoolFull.description) }
+        let left = spool.state.unacknowledged
+        tellError(
+            waiter.command,
+            left > 0
+                ? "\(left) events safely spooled; they are sent when it works again"
+                : "nothing waits to be sent, but the gateway was not heard")
     }
 }

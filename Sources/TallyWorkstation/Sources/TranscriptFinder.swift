@@ -1,9 +1,30 @@
 package import TallyIO
 
-/// What the search needs of the disk; tests give another.
+/// What search and reading need of the disk where transcripts lie; tests and the simulation give another.
 package protocol FolderSource: Sendable {
     func names(in path: String, namesMax: Int) throws(SystemError) -> (names: [String], isWhole: Bool)
     func facts(_ path: String) -> WalkFacts?
+    func open(_ path: String) throws(SystemError) -> any TranscriptFile
+}
+
+/// A transcript that is open. It may grow, shrink or be replaced meanwhile; the facts are those of what was opened.
+package protocol TranscriptFile: Sendable {
+    func facts() throws(SystemError) -> WalkFacts
+    /// Reads up to `room` bytes at `offset` into `buffer` from index `start` on; returns how many, 0 at the end.
+    func read(into buffer: inout [UInt8], at start: Int, room: Int, offset: UInt64) throws(SystemError) -> Int
+}
+
+/// A transcript on the real disk; closed with its last reference.
+private final class DiskTranscript: TranscriptFile {
+    private let file: TailFile
+
+    init(_ path: String) throws(SystemError) { file = try TailFile(path) }
+
+    func facts() throws(SystemError) -> WalkFacts { try file.facts() }
+
+    func read(into buffer: inout [UInt8], at start: Int, room: Int, offset: UInt64) throws(SystemError) -> Int {
+        try file.read(into: &buffer, at: start, room: room, offset: offset)
+    }
 }
 
 /// The disk as it is.
@@ -17,6 +38,8 @@ package struct DiskFolders: FolderSource, ProjectFiles {
     }
 
     package func facts(_ path: String) -> WalkFacts? { WalkFolder.facts(path) }
+
+    package func open(_ path: String) throws(SystemError) -> any TranscriptFile { try DiskTranscript(path) }
 
     package func kind(_ path: String) -> ProjectEntry {
         guard let facts = WalkFolder.facts(path) else { return .nothing }

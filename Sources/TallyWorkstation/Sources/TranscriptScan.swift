@@ -48,6 +48,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     package private(set) var folders: [String] = []
 
     private let hash: Hash
+    private let disk: Folders
     private let finder: TranscriptFinder<Folders>
     private var claude: ClaudeParser<Hash>
     private var codex: CodexParser<Hash>
@@ -58,6 +59,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
 
     package init(hash: Hash, homes: SourceHomes, folders: Folders) where Folders: ProjectFiles {
         self.hash = hash
+        disk = folders
         finder = TranscriptFinder(homes: homes, folders: folders)
         claude = ClaudeParser(hash: hash, projects: ProjectResolver(hash: hash, files: folders))
         codex = CodexParser(hash: hash, projects: ProjectResolver(hash: hash, files: folders))
@@ -124,7 +126,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     private mutating func read(
         _ file: FoundFile, _ counter: inout Counter, _ budget: inout UInt64, _ nowMs: Int64
     ) throws(SystemError) -> Bool {
-        var tail = try TranscriptTail(file.path) { counter.files[$0]?.checkpoint }
+        var tail = try TranscriptTail(try disk.open(file.path), path: file.path) { counter.files[$0]?.checkpoint }
         var state = counter.checkOut(tail.identity, source: file.source, session: session(of: file.path))
         if tail.isRewritten {
             state.restart()
@@ -169,7 +171,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     private mutating func readHead(_ file: FoundFile, _ counter: inout Counter) {
         var state = ParserState(session: session(of: file.path))
         do throws(SystemError) {
-            var tail = try TranscriptTail(file.path) { _ in nil }
+            var tail = try TranscriptTail(try disk.open(file.path), path: file.path) { _ in nil }
             var lines = 0
             var isMore = true
             while isMore && lines < Self.headLinesMax && tail.checkpoint.offset < Self.headBytesMax {

@@ -20,19 +20,17 @@ package struct TranscriptTail: ~Copyable {
     /// The file is not the one that the checkpoint describes, and is read from the start.
     package let isRewritten: Bool
 
-    private let file: TailFile
+    private let file: any TranscriptFile
     private let lineBytesMax: Int
     private var buffer: [UInt8]
     private var start = 0
     private var filled = 0
 
-    /// Opens the file at `path` and compares it with the checkpoint that `known` gives for its identity.
+    /// Compares an open file with the checkpoint that `known` gives for its identity. `path` is for errors alone.
     package init(
-        _ path: String, lineBytesMax: Int = TranscriptTail.lineBytesMax, chunkBytes: Int? = nil,
-        known: (FileID) -> FileCheckpoint?
+        _ file: any TranscriptFile, path: String, lineBytesMax: Int = TranscriptTail.lineBytesMax,
+        chunkBytes: Int? = nil, known: (FileID) -> FileCheckpoint?
     ) throws(SystemError) {
-        // Everything that can fail goes first: a half-made owner of a descriptor could not be given up.
-        let file = try TailFile(path)
         let facts = try file.facts()
         guard facts.kind == .file else { throw SystemError("open", path, number: SystemError.notAFile) }
         let identity = FileID(device: facts.device, inode: facts.inode)
@@ -47,7 +45,7 @@ package struct TranscriptTail: ~Copyable {
     }
 
     private static func isSame(
-        _ file: borrowing TailFile, _ facts: WalkFacts, _ checkpoint: FileCheckpoint
+        _ file: any TranscriptFile, _ facts: WalkFacts, _ checkpoint: FileCheckpoint
     ) throws(SystemError) -> Bool {
         guard facts.bytes >= checkpoint.offset, checkpoint.offset >= UInt64(checkpoint.tailBytes) else { return false }
         guard checkpoint.offset > 0 else { return true }
@@ -125,7 +123,7 @@ package struct TranscriptTail: ~Copyable {
 
     /// FNV-1a over a few bytes: it has to notice a rewrite, not an attack.
     private static func hash(
-        _ file: borrowing TailFile, at offset: UInt64, count: Int
+        _ file: any TranscriptFile, at offset: UInt64, count: Int
     ) throws(SystemError) -> UInt64 {
         var bytes = [UInt8](repeating: 0, count: count)
         let got = try file.read(into: &bytes, at: 0, room: count, offset: offset)

@@ -13,6 +13,8 @@ package final class Spool {
     package private(set) var state: SpoolState
     /// The highest event that is on stable storage: nothing behind it may be sent.
     package private(set) var durable: Sequence64
+    /// The highest event that may be sent.
+    package var sendableThrough: Sequence64 { durable }
     package let recovery: LogRecovery
     package let disk: any LogDisk
     let entropy: Entropy

@@ -1,0 +1,183 @@
+import TallyHash
+import TallyModel
+import TallyProtocol
+import TallyStorage
+import TallyWire
+
+/// What each frame of a workstation leads to.
+extension IngestMachine {
+    mutating func take(
+        _ slice: FrameSlice, _ bytes: Span<UInt8>, _ scratch: inout IngestScratch, _ now: GatewayInstant,
+        _ actions: inout [IngestAction]
+    ) {
+        do throws(FrameRefusal) {
+            if slice.type == .batch {
+                let (header, body) = try FrameCodec.batchHeader(slice, in: bytes)
+                return take(header, bytes.extracting(body), &scratch, now, &actions)
+            }
+            switch try FrameCodec.decode(slice, in: bytes) {
+            case .hello(let hello): take(hello, now, &actions)
+            case .skip(let skip): take(skip, &actions)
+            case .probe(let sequence): probe(sequence, &actions)
+            case .ping(let opaque): ping(opaque, now, &actions)
+            case .pong:
+                if let goaway = session.pong() { end(goaway, &actions) }
+            case .close(let final): close(final, &actions)
+            case .adopt(let sessions): adopt(sessions, &actions)
+            case .batch, .welcome, .ack, .reject, .chain, .goaway, .adopted: violation(&actions)
+            }
+        } catch {
+            violation(&actions)
+        }
+    }
+
+    private mutating func take(_ hello: Hello, _ now: GatewayInstant, _ actions: inout [IngestAction]) {
+        switch session.receive(hello, now: now.monotonic) {
+        case .silent: break
+        case .goaway(let goaway): end(goaway, &actions)
+        case .authenticate(let credential):
+            tokenHash = IngestMachine.hash(of: credential)
+            guard let holder = tokenHash.flatMap(directory.holder) else {
+                // A token that was good once: its owner keeps the spool and asks the operator.
+                let isRevoked = tokenHash.map(directory.isRevoked) ?? false
+                let goaway =
+                    isRevoked
+                    ? session.end(.revoked, after: Limits.revokedReconnect)
+                    : session.end(.unauthenticated, after: Limits.unauthenticatedReconnect)
+                return end(goaway, &actions)
+            }
+            guard session.authenticated() else { return }
+            self.holder = holder
+            let (offset, isOver) = now.wallMs.subtractingReportingOverflow(hello.clockMs)
+            age.clockOffsetMs = isOver ? 0 : Int32(clamping: offset)
+            let request = StreamRequest(
+                tenant: holder.tenant, workstation: holder.workstation, stream: hello.stream, connection: id,
+                wantsAdoption: hello.wantsAdoption, clockOffsetMs: age.clockOffsetMs)
+            self.request = request
+            actions.append(.note(.signedIn(holder)))
+            actions.append(.submit(.claim(request)))
+        }
+    }
+
+    private static func hash(of credential: TallyWire.Credential) -> TokenHash? {
+        guard case .token(let bytes) = credential,
+            let input = Token.hashInput(presented: String(decoding: bytes, as: UTF8.self))
+        else { return nil }
+        return TokenHash(sha256: SHA256.hash(input))
+    }
+
+    /// Where a frame becomes a batch: the session's checks first, then the body. A valid one costs one allocation, its
+    /// body as the ledger stores it.
+    private mutating func take(
+        _ header: BatchHeader, _ body: Span<UInt8>, _ scratch: inout IngestScratch, _ now: GatewayInstant,
+        _ actions: inout [IngestAction]
+    ) {
+        actions.append(.note(.batchReceived(bodyBytes: body.count)))
+        switch session.batch(header, bodyBytes: body.count) {
+        case .decode: break
+        case .duplicate(let ack):
+            actions.append(.note(.batchDuplicate))
+            return actions.append(.send(.ack(ack)))
+        case .silent: return
+        case .reject(let reject): return self.reject(reject, &actions)
+        case .goaway(let goaway): return end(goaway, &actions)
+        }
+        guard let ticket else { return violation(&actions) }
+        let chainBefore = session.chainBefore
+        let times: (lowest: Int64, highest: Int64)
+        do throws(BatchRefusal) {
+            try scratch.decode(header, body: body)
+            times = scratch.batch.timeBounds
+            try scratch.batch.checkAge(age, between: times, nowMs: now.wallMs)
+            try scratch.batch.verify(header, after: chainBefore)
+        } catch {
+            return refuse(header.first, error, &actions)
+        }
+        session.accepted(header, bodyBytes: body.count)
+        let append = BatchAppend(
+            ticket: ticket, connection: id, header: header, chainBefore: chainBefore, rawBody: scratch.rawBody,
+            lowestTimeMs: times.lowest, highestTimeMs: times.highest, clockOffsetMs: age.clockOffsetMs)
+        actions.append(.submit(.append(append)))
+    }
+
+    private mutating func take(_ skip: Skip, _ actions: inout [IngestAction]) {
+        switch session.skip(skip) {
+        case .duplicate(let ack): actions.append(.send(.ack(ack)))
+        case .silent: break
+        case .reject(let reject): self.reject(reject, &actions)
+        case .goaway(let goaway): end(goaway, &actions)
+        case .append:
+            guard let ticket else { return violation(&actions) }
+            let append = SkipAppend(ticket: ticket, connection: id, skip: skip, chainBefore: session.chainBefore)
+            session.accepted(skip)
+            actions.append(.note(.gapAccepted(skip.reason, first: skip.first, last: skip.last)))
+            actions.append(.submit(.skip(append)))
+        }
+    }
+
+    private mutating func probe(_ sequence: Sequence64, _ actions: inout [IngestAction]) {
+        switch session.probe(sequence) {
+        case .answer(let sequence, let value): actions.append(.send(.chain(sequence: sequence, value: value)))
+        case .silent: break
+        case .goaway(let goaway): end(goaway, &actions)
+        case .lookUp(let sequence):
+            guard let ticket else { return violation(&actions) }
+            actions.append(.submit(.probe(ticket, sequence: sequence, connection: id)))
+        }
+    }
+
+    private mutating func ping(_ opaque: UInt64, _ now: GatewayInstant, _ actions: inout [IngestAction]) {
+        switch session.ping(opaque: opaque, now: now.monotonic) {
+        case .pong(let opaque): actions.append(.send(.pong(opaque: opaque)))
+        case .silent: break
+        case .goaway(let goaway): end(goaway, &actions)
+        }
+    }
+
+    private mutating func close(_ final: Sequence64, _ actions: inout [IngestAction]) {
+        switch session.close(final: final) {
+        case .silent: break
+        case .goaway(let goaway): end(goaway, &actions)
+        case .close(let ack):
+            guard let ticket else { return violation(&actions) }
+            actions.append(.submit(.close(ticket, connection: id)))
+            actions.append(.send(.ack(ack)))
+        }
+    }
+
+    private mutating func adopt(_ sessions: [SessionID], _ actions: inout [IngestAction]) {
+        switch session.adopt(sessions: sessions.count) {
+        case .silent: break
+        case .goaway(let goaway): end(goaway, &actions)
+        case .lookUp:
+            guard let ticket else { return violation(&actions) }
+            actions.append(.submit(.adopt(ticket, AdoptionFrames.question(sessions), connection: id)))
+        }
+    }
+
+    // MARK: Refusals
+
+    private mutating func refuse(_ first: Sequence64, _ refusal: BatchRefusal, _ actions: inout [IngestAction]) {
+        let retry: Duration = refusal.reason == .clockUnsure ? Limits.clockUnsureRetry : .zero
+        let run = RunRefusal(refusal, retryMs: retry.wholeMilliseconds)
+        if let reject = session.refused(first: first, run) { self.reject(reject, &actions) }
+    }
+
+    mutating func reject(_ reject: Reject, _ actions: inout [IngestAction]) {
+        actions.append(.note(.rejected(reject.reason, field: reject.field, first: reject.first)))
+        if reject.reason == .contentField { tellContent(reject.field, &actions) }
+        actions.append(.send(.reject(reject)))
+        refusalsLeft -= 1
+        if refusalsLeft <= 0, session.phase != .closed {
+            end(session.end(.protocol, after: Limits.refusalsReconnect), &actions)
+        }
+    }
+
+    private mutating func tellContent(_ column: UInt8, _ actions: inout [IngestAction]) {
+        guard SchemaTable.contentIDs.contains(column) else { return }
+        let bit: UInt64 = 1 << UInt64(column - SchemaTable.contentIDs.lowerBound)
+        guard contentColumnsTold & bit == 0 else { return }
+        contentColumnsTold |= bit
+        actions.append(.note(.contentRejected(column: column)))
+    }
+}

@@ -1,0 +1,239 @@
+import Synchronization
+import TallyIO
+import TallyLog
+import TallyModel
+import TallyProtocol
+import TallyWire
+import TestDisk
+import Testing
+
+@testable import TallyWorkstation
+
+/// A folder tree in memory: what agents write, without a disk.
+final class MemoryFolders: FolderSource, ProjectFiles {
+    private struct State {
+        var files: [String: [UInt8]] = [:]
+        var changedMs: [String: Int64] = [:]
+        var inodes: [String: UInt64] = [:]
+        var clockMs: Int64 = 1
+    }
+
+    private let state = Guarded(State())
+
+    func append(_ path: String, _ text: String) {
+        state.withLock { state in
+            state.files[path, default: []] += Array(text.utf8)
+            state.clockMs += 1
+            state.changedMs[path] = state.clockMs
+            if state.inodes[path] == nil { state.inodes[path] = UInt64(state.inodes.count + 1_000) }
+        }
+    }
+
+    func names(in path: String, namesMax: Int) throws(SystemError) -> (names: [String], isWhole: Bool) {
+        let prefix = path + "/"
+        let names = state.withLock { state in
+            Set(
+                state.files.keys.filter { $0.hasPrefix(prefix) }.compactMap { file in
+                    file.dropFirst(prefix.count).split(separator: "/").first.map(String.init)
+                })
+        }
+        return (names.sorted(), true)
+    }
+
+    func facts(_ path: String) -> WalkFacts? {
+        state.withLock { state in
+            if let bytes = state.files[path] {
+                return WalkFacts(
+                    kind: .file, device: 1, inode: state.inodes[path] ?? 0, bytes: UInt64(bytes.count),
+                    changedMs: state.changedMs[path] ?? 0)
+            }
+            guard state.files.keys.contains(where: { $0.hasPrefix(path + "/") }) else { return nil }
+            let inode = path.utf8.reduce(UInt64(14_695_981)) { ($0 ^ UInt64($1)) &* 0x0100_0000_01B3 }
+            return WalkFacts(kind: .folder, device: 1, inode: inode, bytes: 0, changedMs: 0)
+        }
+    }
+
+    func open(_ path: String) throws(SystemError) -> any TranscriptFile {
+        guard let facts = facts(path), facts.kind == .file else { throw SystemError("open", path, number: 2) }
+        return File(folders: self, path: path)
+    }
+
+    func kind(_ path: String) -> ProjectEntry { .nothing }
+    func head(_ path: String) -> [UInt8]? { nil }
+
+    private struct File: TranscriptFile {
+        let folders: MemoryFolders
+        let path: String
+
+        func facts() throws(SystemError) -> WalkFacts {
+            guard let facts = folders.facts(path) else { throw SystemError("fstat", path, number: 2) }
+            return facts
+        }
+
+        func read(into buffer: inout [UInt8], at start: Int, room: Int, offset: UInt64) throws(SystemError) -> Int {
+            let bytes = folders.state.withLock { $0.files[path] ?? [] }
+            let from = min(Int(clamping: offset), bytes.count)
+            let count = min(room, bytes.count - from)
+            buffer.replaceSubrange(start..<start + count, with: bytes[from..<from + count])
+            return count
+        }
+    }
+}
+
+/// An engine's core with a gateway, both in memory and on one thread: time goes as the test says.
+final class CoreBench {
+    let disk: LyingDisk
+    let folders: MemoryFolders
+    let options: LogOptions
+    var gateway = WireGateway()
+    private(set) var core: EngineCore<MemoryFolders>
+    private(set) var now = WorkstationInstant(wallMs: 1_790_000_000_000, monotonic: MonotonicInstant(nanoseconds: 0))
+    private(set) var replies: [UInt64: [ReplyMessage]] = [:]
+    private(set) var notices: [String] = []
+    /// Everything that the core wanted done, as text: the same seed must give the same.
+    private(set) var trace: [String] = []
+    private(set) var failure: WorkstationError?
+    private(set) var dials = 0
+    /// Nobody answers a dial.
+    var isGatewayAway = false
+    private var isConnected = false
+    private var toCore: [UInt8] = []
+    private let entropy: Entropy
+
+    static let path = "/t/projects/p/6f1f4c8e-0f4a-4c1b-9d2e-3a5b7c9d1e2f.jsonl"
+
+    init(seed: UInt64 = 1, options: LogOptions = Spool.options, folders: MemoryFolders = MemoryFolders()) throws {
+        disk = LyingDisk(seed: seed)
+        self.folders = folders
+        self.options = options
+        let random = Guarded(SeededRandom(seed))
+        entropy = Entropy { random.withLock { $0.next() } }
+        core = try CoreBench.makeCore(disk, options, folders, entropy, now)
+    }
+
+    private static func makeCore(
+        _ disk: LyingDisk, _ options: LogOptions, _ folders: MemoryFolders, _ entropy: Entropy,
+        _ now: WorkstationInstant
+    ) throws -> EngineCore<MemoryFolders> {
+        let spool = try Spool(on: disk, options: options, nowMs: now.wallMs, entropy: entropy)
+        let address = try #require(HostPort("gateway.test:7443"))
+        let enrolment = Enrolment(
+            gateway: address, token: Array("tg_x".utf8), authorities: nil, tenantKey: WireGateway.tenantKey,
+            keepsMs: 1 << 50)
+        return try EngineCore(
+            spool: spool, enrolment: enrolment, ownKey: [UInt8](repeating: 5, count: 32),
+            homes: SourceHomes(home: nil, claudeConfigDir: "/t", codexHome: "/c"), folders: folders, entropy: entropy,
+            now: now)
+    }
+
+    /// The process dies, or the power goes, and it starts anew.
+    func restart(losingPower: Bool) throws {
+        cut()
+        replies = [:]
+        if losingPower { disk.losePower() } else { disk.kill() }
+        core = try CoreBench.makeCore(disk, options, folders, entropy, now)
+    }
+
+    /// The connection breaks.
+    func cut() {
+        guard isConnected else { return }
+        isConnected = false
+        toCore = []
+        gateway.disconnect()
+        core.closed(now)
+        perform()
+    }
+
+    /// Calls `body`, then does what is wanted and lets time pass until `until` or for `span`.
+    @discardableResult
+    func run(for span: Duration = .seconds(30), until isDone: (CoreBench) -> Bool = { _ in false }) throws -> Bool {
+        let end = now.monotonic + span
+        // Each turn does one thing or lets time pass up to the next deadline.
+        while !isDone(self) {
+            if !toCore.isEmpty {
+                let consumed = core.received(toCore.span, now)
+                toCore.removeFirst(min(consumed, toCore.count))
+                perform()
+            } else if core.isSliceDue {
+                core.slice(now)
+                perform()
+            } else {
+                guard let deadline = core.deadline, deadline <= end else {
+                    pass(until: end)
+                    return isDone(self)
+                }
+                pass(until: deadline)
+                core.tick(now)
+                perform()
+            }
+        }
+        return true
+    }
+
+    func perform() {
+        for action in core.pump(now, room: 1 << 20) {
+            trace.append("\(now.monotonic.nanoseconds) \(action)")
+            switch action {
+            case .dial:
+                dials += 1
+                guard !isGatewayAway else {
+                    core.dialFailed(UplinkProblem(text: "nothing listens", needsPerson: false), now)
+                    continue
+                }
+                gateway.connect(now)
+                isConnected = true
+                core.opened(now)
+            case .send(let bytes):
+                guard isConnected else { continue }
+                let goesOn = (try? gateway.receive(bytes, now)) ?? false
+                toCore += gateway.takeOutbox()
+                if !goesOn, toCore.isEmpty { cut() }
+            case .close:
+                isConnected = false
+                toCore = []
+                gateway.disconnect()
+            case .reply(let command, let message): replies[command, default: []].append(message)
+            case .notice(let text): notices.append(text)
+            case .watch: break
+            case .failed(let error): failure = error
+            }
+        }
+    }
+
+    func pass(until instant: MonotonicInstant) {
+        let span = instant.since(now.monotonic)
+        now.wallMs += Int64(span.wholeMilliseconds)
+        now.monotonic = max(now.monotonic, instant)
+    }
+
+    /// A `sync` to its end; its exit code.
+    func sync(wait: Duration = .seconds(10)) throws -> Int32? {
+        let command = core.sync(wait: wait, now)
+        perform()
+        try run(for: .seconds(120)) { $0.code(command) != nil }
+        return code(command)
+    }
+
+    func code(_ command: UInt64) -> Int32? {
+        for case .done(let code) in replies[command] ?? [] { return code }
+        return nil
+    }
+
+    func text(_ command: UInt64) -> String {
+        (replies[command] ?? []).map { message in
+            switch message {
+            case .output(let text), .error(let text): text
+            case .progress, .done: ""
+            }
+        }.joined()
+    }
+
+    /// `count` calls of one token more each, written to a transcript.
+    func write(_ numbers: Range<Int>) {
+        for number in numbers {
+            folders.append(
+                CoreBench.path,
+                claudeLine(message: "msg_\(number)", request: "req_\(number)", input: 100 + number, stop: "end_turn"))
+        }
+    }
+}

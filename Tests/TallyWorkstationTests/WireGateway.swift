@@ -1,0 +1,195 @@
+import TallyModel
+import TallyProtocol
+import TallyWire
+
+@testable import TallyWorkstation
+
+/// A gateway in memory that speaks whole frames: the protocol's own session over a ledger that is a list. What it
+/// takes is committed at once.
+struct WireGateway {
+    struct Gap: Hashable {
+        var first: UInt64
+        var last: UInt64
+        var reason: TallyWire.SkipReason
+        var events: UInt64
+        var tokens: UInt64
+        var reportedNanoUSD: UInt128
+    }
+
+    /// One accepted piece, for going back to an older copy.
+    struct Copy {
+        fileprivate var ledger: [Event] = []
+        fileprivate var gaps: [Gap] = []
+        fileprivate var cursors: [StreamCursor] = []
+    }
+
+    private(set) var state = Copy()
+    var epoch = StoreEpoch(1)
+    var backedUpThrough = Sequence64.zero
+    /// Refuses these events for ever.
+    var refuses: (Event) -> RejectReason? = { _ in nil }
+    /// Says no to whoever comes.
+    var turnsAway: GoAwayReason?
+    var oldestTimeMs: Int64 = 1
+    var tenantKey = WireGateway.tenantKey
+    private(set) var frames: [Frame] = []
+    private(set) var outbox: [UInt8] = []
+    private var session: GatewaySession?
+    private var reader = FrameReader(side: .gateway)
+    private var inbox: [UInt8] = []
+    private var decoder = BatchDecoder(hashSeed: 7)
+    private var opener = BatchOpener()
+    private var batch = Batch()
+    private var generation: UInt32 = 0
+
+    static let tenantKey = [UInt8](repeating: 9, count: 32)
+
+    var ledger: [Event] { state.ledger }
+    var gaps: [Gap] { state.gaps }
+    var batches: Int { frames.count { if case .batch = $0 { true } else { false } } }
+
+    /// A store that was put back to `copy` draws a new epoch.
+    mutating func restore(_ copy: Copy) {
+        state = copy
+        epoch = StoreEpoch(epoch.value + 1)
+    }
+
+    mutating func connect(_ now: WorkstationInstant) {
+        session = GatewaySession(offer: GatewayOffer(), now: now.monotonic)
+        reader = FrameReader(side: .gateway)
+        inbox = []
+        outbox = []
+    }
+
+    mutating func disconnect() {
+        session?.disconnected()
+        session = nil
+    }
+
+    mutating func takeOutbox() -> [UInt8] {
+        defer { outbox = [] }
+        return outbox
+    }
+
+    /// False where the gateway ends the connection.
+    mutating func receive(_ bytes: [UInt8], _ now: WorkstationInstant) throws -> Bool {
+        inbox += bytes
+        var consumed = 0
+        while case .frame(let slice) = reader.next(in: inbox.span, from: consumed) {
+            let frame = try FrameCodec.decode(slice, in: inbox.span)
+            consumed = slice.body.upperBound
+            frames.append(frame)
+            session?.heard(now: now.monotonic)
+            guard try take(frame, now) else { return false }
+        }
+        inbox.removeFirst(consumed)
+        return true
+    }
+
+    private mutating func take(_ frame: Frame, _ now: WorkstationInstant) throws -> Bool {
+        switch frame {
+        case .hello(let hello): return try take(hello, now)
+        case .batch(let frame): return try take(frame)
+        case .skip(let skip): return take(skip)
+        case .probe(let sequence):
+            if case .lookUp(let sequence) = session?.probe(sequence) {
+                answer(.chain(sequence: sequence, value: cursor(at: sequence)?.chain))
+            }
+        case .ping(let opaque):
+            if case .pong(let same) = session?.ping(opaque: opaque, now: now.monotonic) { answer(.pong(opaque: same)) }
+        default: break
+        }
+        return true
+    }
+
+    private mutating func answer(_ frame: Frame) { outbox += FrameCodec.encode(frame) }
+
+    private func cursor(at sequence: Sequence64) -> StreamCursor? {
+        state.cursors.first { $0.sequence == sequence }
+    }
+
+    private mutating func take(_ hello: Hello, _ now: WorkstationInstant) throws -> Bool {
+        guard case .authenticate = session?.receive(hello, now: now.monotonic), session?.authenticated() == true else {
+            return false
+        }
+        reader.phase = .open
+        if let reason = turnsAway, let goaway = session?.end(reason) {
+            answer(.goaway(goaway))
+            return false
+        }
+        generation += 1
+        if state.cursors.isEmpty {
+            state.cursors = [StreamCursor(sequence: .zero, chain: Chain.initial(hello.stream), totals: .zero)]
+        }
+        var committed = StreamCursor(sequence: .zero, chain: Chain.initial(hello.stream), totals: .zero)
+        if let last = state.cursors.last { committed = last }
+        let claim = StreamClaim(
+            committed: committed, generation: Generation(generation), storeEpoch: epoch,
+            credit: Credit(events: Limits.creditEvents, bytes: Limits.creditBytes), backedUpThrough: backedUpThrough,
+            clockMs: now.wallMs, oldestTimeMs: oldestTimeMs, allowsAdoption: false, tenantKey: tenantKey)
+        if case .welcome(let welcome) = session?.claimed(claim, now: now.monotonic) { answer(.welcome(welcome)) }
+        return true
+    }
+
+    private mutating func take(_ frame: BatchFrame) throws -> Bool {
+        let header = frame.header
+        switch session?.batch(header, bodyBytes: frame.body.count) {
+        case .decode: break
+        case .duplicate(let ack): answer(.ack(ack)); return true
+        case .reject(let reject): answer(.reject(reject)); return true
+        case .goaway(let goaway): answer(.goaway(goaway)); return false
+        case .silent, nil: return true
+        }
+        try opener.open(header, body: frame.body.span)
+        try opener.decode(header, with: &decoder, into: &batch)
+        try batch.verify(header, after: session?.chainBefore ?? ChainValue(0))
+        let events = (0..<batch.count).compactMap { batch.event(at: $0) }
+        if let index = events.firstIndex(where: { refuses($0) != nil }), let reason = refuses(events[index]) {
+            let refusal = RunRefusal(reason: reason, index: UInt32(index), run: 1, field: 12)
+            if let reject = session?.refused(first: header.first, refusal) { answer(.reject(reject)) }
+            return true
+        }
+        session?.accepted(header, bodyBytes: frame.body.count)
+        state.ledger += events
+        commit(header.last, header.chainAfter, RunningTotals.of(events))
+        return true
+    }
+
+    private mutating func take(_ skip: Skip) -> Bool {
+        switch session?.skip(skip) {
+        case .append: break
+        case .duplicate(let ack): answer(.ack(ack)); return true
+        case .reject(let reject): answer(.reject(reject)); return true
+        case .goaway(let goaway): answer(.goaway(goaway)); return false
+        case .silent, nil: return true
+        }
+        session?.accepted(skip)
+        // Reasoning is a part of output: it is told beside it and not counted again.
+        let tokens = skip.groups.reduce(UInt64(0)) { $0 + $1.tokenClasses[0..<6].reduce(0, +) }
+        let reported = skip.groups.reduce(UInt128(0)) { $0 + $1.reportedNanoUSD }
+        state.gaps.append(
+            Gap(
+                first: skip.first.value, last: skip.last.value, reason: skip.reason,
+                events: skip.groups.reduce(0) { $0 + $1.events }, tokens: tokens, reportedNanoUSD: reported))
+        commit(
+            skip.last, skip.chainAfter, RunningTotals(tokens: UInt128(tokens), reportedNanoUSD: reported))
+        return true
+    }
+
+    private mutating func commit(_ last: Sequence64, _ chain: ChainValue, _ added: RunningTotals) {
+        let before = state.cursors.last?.totals ?? .zero
+        state.cursors.append(
+            StreamCursor(sequence: last, chain: chain, totals: before.adding(added) ?? before))
+        session?.backedUp(through: backedUpThrough)
+        let cursor = GatewaySession.Cursor(sequence: last, chain: chain)
+        if case .ack(let ack) = session?.committed(through: cursor) { answer(.ack(ack)) }
+    }
+}
+
+extension RunningTotals {
+    static func of(_ events: [Event]) -> RunningTotals {
+        RunningTotals(
+            tokens: events.reduce(0) { $0 + UInt128($1.controlTokens) },
+            reportedNanoUSD: events.reduce(0) { $0 + UInt128($1.reportedCostNanoUSD ?? 0) })
+    }
+}
