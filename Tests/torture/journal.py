@@ -57,23 +57,31 @@ class Call:
 class Journal:
     def __init__(self):
         self._sums = {}
+        # Calls older than any retention: never in a ledger, each counted as left out where it was read.
+        self._old = {}
 
-    def write(self, tenant, workstation, session, call):
-        self._sums.setdefault((tenant, workstation, session, call.model), Sums()).add(call.sums())
+    def write(self, tenant, workstation, session, call, is_old=False):
+        table = self._old if is_old else self._sums
+        table.setdefault((tenant, workstation, session, call.model), Sums()).add(call.sums())
+
+    def left_out(self, tenant, workstation):
+        """How many calls of a workstation are too old for anybody."""
+        return sum(s.counts["events"] for k, s in self._old.items() if k[:2] == (tenant, workstation))
 
     def forget(self, tenant):
         """A tenant was deleted: nothing of it may be counted any more."""
-        for key in [k for k in self._sums if k[0] == tenant]:
-            del self._sums[key]
+        for table in (self._sums, self._old):
+            for key in [k for k in table if k[0] == tenant]:
+                del table[key]
 
     def rows(self, tenant):
         """(workstation, session, model) → figures."""
         return {key[1:]: sums.figures() for key, sums in self._sums.items() if key[0] == tenant}
 
     def models(self, tenant):
-        """model → figures."""
+        """model → figures of everything in the transcripts, what is too old included."""
         models = {}
-        for key, sums in self._sums.items():
+        for key, sums in list(self._sums.items()) + list(self._old.items()):
             if key[0] == tenant:
                 models.setdefault(key[3], Sums()).add(sums)
         return {model: sums.figures() for model, sums in models.items()}

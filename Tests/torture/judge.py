@@ -142,12 +142,16 @@ def judge(world, statuses):
         if gaps.get("events"):
             given_up.append("%s: gaps of %d events" % (tenant, gaps["events"]))
     for name, status in statuses.items():
-        for what in ("waiting", "dead_letters", "too_old", "gaps"):
+        for what in ("waiting", "dead_letters", "gaps"):
             if status[what]:
                 given_up.append("%s: %s %d" % (name, what, status[what]))
+        # A home that was lost or set back has lost its count of what it left out, too.
+        old = world.journal.left_out(*name.split("/"))
+        if status["too_old"] != old and name not in world.watch.exempted:
+            given_up.append("%s: %d events left out as too old, should be %d" % (name, status["too_old"], old))
     judged = [line for tenant in live for line in ask_oracle(world, tenant)]
-    report.say("I2", "generated = ledger + gaps + spool + dead letters (the last three 0); the oracle over all "
-               "transcripts agrees with the journal", given_up + judged)
+    report.say("I2", "generated = ledger + gaps + spool + dead letters (the last three 0) + %d left out as too old; the "
+               "oracle over all transcripts agrees with the journal" % sum(s["too_old"] for s in statuses.values()), given_up + judged)
 
     lost = ["%s: acknowledged %d, but %d was promised" % (n, s["acknowledged"], world.watch.floor(n))
             for n, s in statuses.items() if s["acknowledged"] < world.watch.floor(n)]
@@ -189,7 +193,7 @@ def judge(world, statuses):
     report.leave("I12", "in simulation; the gateway's peak here was %.0f MB" % (world.gateway.peak_bytes / 1e6))
     report.say("I13", "%d workstations drained once the faults had stopped" % len(statuses),
                [c for c in world.complaints if c.startswith("I13")])
-    report.say("I14", "nothing was discarded: gaps, dead letters, too old are 0", given_up)
+    report.say("I14", "gaps and dead letters are 0; events older than the retention are counted as such, each", given_up)
     report.leave("I15", "in simulation")
     put_back = world.timeline.counts["gateway put back"]
     if put_back:
@@ -222,7 +226,6 @@ def apart(world, report, running, live):
     """I9, and that no word of any transcript is anywhere."""
     import transcripts
     problems, owners, seen_own = [], {}, 0
-    code, output, _ = call(world, "tenant", "list", "--json")
     # Which folder is whose is not said by any command: a folder belongs to whoever's sessions fill it.
     markers = {t: [session_bytes(s) for s in world.journal.sessions(t)] for t in live}
     for entry in os.scandir(os.path.join(world.gateway_data, "tenants")):
@@ -266,11 +269,13 @@ def gone(world, report):
         report.leave("I17", "no tenant was deleted in this run")
         return
     problems = []
-    for tenant, marks in world.deleted.items():
-        for path in files_below(world.gateway_data):
-            data = contents(path)
-            hits = sum(1 for m in marks if m in data)
+    for path in files_below(world.gateway_data):
+        data = contents(path)
+        for tenant, marks in world.deleted.items():
+            hits = [m for m in marks if m in data]
             if hits:
-                problems.append("%s: %d ids of it in %s" % (tenant, hits, path))
-    report.say("I17", "%d deleted tenants: none of their session ids in any file below the data folder"
+                problems.append("%s: %d marks of it in %s, such as %r" % (tenant, len(hits), path, hits[0]))
+    _, output, _ = call(world, "tenant", "list", "--json")
+    problems += ["%s is still listed" % t for t in world.deleted if '"%s"' % t in output]
+    report.say("I17", "%d deleted tenants: no name, label, session or stream of theirs in any file of the data folder"
                % len(world.deleted), problems)

@@ -26,25 +26,45 @@ from world import World
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 CALLS_A_SECOND = 60
+# What `--without` can leave out; kills are always there.
+FAULTS = {
+    "network": [faults.change_network], "tokens": [faults.revoke_tokens], "disk": [faults.fill_disk],
+    "put-back": [faults.put_gateway_back], "deletion": [faults.delete_tenants], "homes": [faults.lose_homes],
+    "clocks": [faults.step_gateway_clock, faults.step_workstation_clocks], "calls": [faults.fail_workstation_calls]}
 
 
 def say(text=""):
     print(text, flush=True)
 
 
+def leave_out(world, name, why):
+    if name in world.faults:
+        say("LEFT OUT: %s, %s" % (name, why))
+        world.faults.discard(name)
+
+
 def prepare(world, options):
     """The gateway on its own small disk, ten tenants, fifty enrolled workstations."""
+    world.faults = set(FAULTS) - set(options.without)
     world.disk = SmallDisk(world.root)
     reason = world.disk.open()
     data = os.path.join(world.disk.folder, "data")
     if reason:
-        say("LEFT OUT: full disks, for want of a small file system (%s)" % reason)
+        leave_out(world, "disk", "for want of a small file system of its own (%s)" % reason)
         world.disk, data = None, os.path.join(world.root, "gateway")
     os.makedirs(data, exist_ok=True)
     world.place_gateway(data)
     world.preload, reason = Preload.make(world, options.shim)
     if reason:
-        say("LEFT OUT: stepped clocks and failing system calls, for want of the preload library (%s)" % reason)
+        for name in ("clocks", "calls"):
+            leave_out(world, name, "for want of the preload library (%s)" % reason)
+    else:
+        for w in world.workstations:
+            w.environment = world.preload.environment(w.name, w.home)
+        world.prepare_gateway = lambda: world.gateway.environment.update(
+            world.preload.environment("gateway", world.gateway_data))
+    if "--yes" not in judge.call(world, "tenant", "delete", "--help")[1]:
+        leave_out(world, "deletion", "for want of the command")
     world.watch = Watch(world)
     world.gateway.on_opened = world.watch.opened
     world.gateway.serve()
@@ -72,18 +92,11 @@ def torture(world, minutes):
     world.is_torturing = True
     loop = world.loop
     world.gateway.kill()
-    stories = [
-        faults.keep_gateway(world), faults.write_transcripts(world, CALLS_A_SECOND), faults.sample_status(world),
-        faults.change_network(world), faults.revoke_tokens(world)]
+    stories = [faults.keep_gateway(world), faults.write_transcripts(world, CALLS_A_SECOND), faults.sample_status(world)]
     stories += [faults.run_workstations(world, n) for n in range(faults.SLOTS)]
-    stories.append(faults.put_gateway_back(world))
-    if world.disk:
-        stories.append(faults.fill_disk(world))
-    if world.preload:
-        for w in world.workstations:
-            w.environment = world.preload.environment(w.name, w.home)
-        stories += [faults.step_gateway_clock(world), faults.step_workstation_clocks(world),
-                    faults.fail_workstation_calls(world)]
+    for name in sorted(world.faults):
+        stories += [story(world) for story in FAULTS[name]]
+    if world.preload and "calls" in world.faults:
         world.prepare_gateway = faults.fail_gateway_calls(world)
     for story in stories:
         loop.spawn(story)
@@ -114,6 +127,8 @@ def settle(world):
     if world.preload:
         world.preload.set_all_clocks_right()
     for w in world.workstations:
+        if w.is_running:
+            w.program.signal(signal.SIGCONT)
         w.kill()
         w.environment = {}
         w.is_taken = False
@@ -143,7 +158,9 @@ def summary(world, report, seconds):
         ("tokens revoked", counts["revoke token"]), ("full disks", counts["full disk"]),
         ("clock steps: gateway, workstations", "%d, %d" % (counts["step gateway clock"], counts["step clock"])),
         ("programs with failing system calls", counts["faults in calls"]),
-        ("gateway's folder put back", counts["gateway put back"]),
+        ("gateway's folder put back", counts["gateway put back"]), ("tenants deleted", len(world.deleted)),
+        ("homes: set back, copied, lost", "%d, %d, %d" % (
+            counts["home set back"], counts["clone"], counts["home lost"])),
         ("gateway ended by itself under faults", world.gateway_failures),
         ("bytes of transcripts, over the wire", "%d, %d" % (world.bytes_written, world.proxy.bytes_moved)),
         ("events", total["events"]), ("money", "%.9f USD" % (total["cost_nano_usd"] / 1e9)),
@@ -185,6 +202,8 @@ def parse(arguments=None):
     parser.add_argument("--folder", default=None, help="where to work; by default a temporary folder")
     parser.add_argument("--patience", type=float, default=30, help="of the last syncs, in seconds")
     parser.add_argument("--shim", default=None, help="the preload library; by default built from Tests/torture/shim")
+    parser.add_argument("--without", type=lambda text: text.split(","), default=[], metavar="FAULTS",
+                        help="of %s, separated by commas" % ", ".join(sorted(FAULTS)))
     parser.add_argument("--cheat", choices=sorted(CHEATS), help="plant a mistake, which has to be found")
     parser.add_argument("--keep", action="store_true", help="keep the folder of a clean run")
     parser.add_argument("--cores", action="store_true", help="let crashes leave core files in the folder")

@@ -21,6 +21,9 @@ CODEX_MODELS = ("gpt-5.3-codex", "gpt-5.3-codex", "gpt-6.1-terra", "gpt-6-luna")
 CANARY = "CANARY-TORTURE"
 SESSIONS_OPEN = 4
 CALLS_A_SESSION = 60
+DAY_MS = 86_400_000
+# Beyond a year's retention even for a gateway whose clock is a year behind.
+TOO_OLD_MS = 900 * DAY_MS
 
 
 def instant(ms):
@@ -42,8 +45,8 @@ def encode(line):
 class Claude:
     """A session of Claude Code, its file, and now and then a subagent's or a resumed copy beside it."""
 
-    def __init__(self, rng, folder, now_ms):
-        self.rng = rng
+    def __init__(self, rng, folder, now_ms, is_old=False):
+        self.rng, self.is_old = rng, is_old
         self.session = make_uuid(rng)
         self.family = self.session
         self.project = rng.choice(("alpha", "bravo", "charlie", "delta"))
@@ -83,7 +86,8 @@ class Claude:
         reasoning = tokens["output_tokens"] // 3 if rng.random() < 0.4 else 0
         call = Call(self.model, self.now_ms, tokens, reasoning, searches)
         message, request = "msg_01" + word(rng, 22), "req_011C" + word(rng, 20)
-        blocks = rng.choice((1, 1, 1, 2, 2, 3, 4))
+        # One line only of what is too old: its growth would be left out, and counted, once more.
+        blocks = 1 if self.is_old else rng.choice((1, 1, 1, 2, 2, 3, 4))
         chunks, after = [], 0.0
         for index in range(blocks):
             is_last = index == blocks - 1
@@ -138,8 +142,8 @@ class Claude:
 class Codex:
     """A rollout of Codex: cumulative counters, emitted again unchanged now and then."""
 
-    def __init__(self, rng, folder, now_ms):
-        self.rng = rng
+    def __init__(self, rng, folder, now_ms, is_old=False):
+        self.rng, self.is_old = rng, is_old
         self.session = make_uuid(rng)
         self.family = self.session
         self.now_ms = now_ms
@@ -206,12 +210,13 @@ class Author:
         if len(self.open) < SESSIONS_OPEN and rng.random() < 0.3 or not self.open:
             kind, folder = rng.choice(((Claude, self.claude_folder), (Claude, self.claude_folder),
                                        (Codex, self.codex_folder)))
-            # Most sessions are of now, some of days ago.
-            ago = rng.choice((0, 0, 0, rng.randrange(0, 20 * 86_400_000)))
-            self.open.append(kind(rng, folder, int(time.time() * 1000) - ago - 600_000))
+            # Most sessions are of now, some of days ago; a few are older than anybody keeps.
+            is_old = rng.random() < 0.02
+            ago = TOO_OLD_MS if is_old else rng.choice((0, 0, 0, rng.randrange(0, 20 * DAY_MS)))
+            self.open.append(kind(rng, folder, int(time.time() * 1000) - ago - 600_000, is_old))
         session = rng.choice(self.open)
         call, chunks = session.call()
-        journal.write(tenant, workstation, session.family, call)
+        journal.write(tenant, workstation, session.family, call, session.is_old)
         if isinstance(session, Claude) and rng.random() < 0.02:
             copy, copied = session.resumed()
             self.families[copy] = session.family

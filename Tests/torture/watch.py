@@ -19,12 +19,15 @@ class Watch:
         # only once they have spoken to the gateway. The gateway's log does not name streams, so until a status shows
         # the new one nothing is known of them.
         self._renewed = {}
+        # Workstations whose home was lost, set back or copied: they may go on with any stream from anywhere.
+        self.exempted = set()
 
     def sampled(self, workstation, status):
         """A `tally status` that has just been taken."""
         self.samples += 1
         name, stream = workstation.name, status["stream"]
-        if name in self.world.unsettled:
+        if name in self.world.unsettled or name in self.exempted:
+            self._streams[name] = stream
             return
         if name in self._renewed:
             if self._renewed[name] == stream:
@@ -49,7 +52,7 @@ class Watch:
         """The gateway logged that it opened this workstation's stream."""
         name = "%s/%s" % (tenant, label)
         self.welcomes += 1
-        if name in self._renewed:
+        if name in self._renewed or name in self.exempted:
             return
         floor = self._floors.get(name)
         if floor is not None:
@@ -63,6 +66,13 @@ class Watch:
         """This workstation, whose stream was `stream`, goes on with another one from now on."""
         self.forget(name)
         self._renewed[name] = stream
+
+    def exempt(self, name):
+        self.forget(name)
+        self.exempted.add(name)
+
+    def stream(self, name):
+        return self._streams.get(name)
 
     def floor(self, name):
         return max(self._floors.get(name, 0), self._fresh.get(name, 0))

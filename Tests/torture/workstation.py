@@ -29,6 +29,8 @@ class Workstation:
         # Somebody works on the home or the enrolment: nobody else starts or kills anything here.
         self.is_taken = False
         self.is_enrolled = False
+        # Its home is being snapshot or copied: its token stays as it is meanwhile.
+        self.is_pinned = False
         self.kills = 0
 
     def env(self, home=None, **more):
