@@ -1,6 +1,8 @@
 """A small file system of the gateway's own, so that a full disk is really full and nobody else's.
 
-A loop-mounted ext4 image. Needs root and loop devices; where they are missing, the caller is told why.
+A loop-mounted ext4 image with blocks of 4 KiB, as real disks have: with the 1 KiB that mkfs takes for small ones, SQLite
+reserves a page of its mapped `-shm` by writing one byte of it, gets a quarter of the page, and dies of SIGBUS once the
+disk is full. Needs root and loop devices; where they are missing, the caller is told why.
 """
 
 import os
@@ -23,7 +25,7 @@ class SmallDisk:
         os.makedirs(self.folder, exist_ok=True)
         with open(self.image, "wb") as f:
             f.truncate(SIZE_MB << 20)
-        for words in (["mkfs.ext4", "-q", "-F", "-m", "0", self.image],
+        for words in (["mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", self.image],
                       ["mount", "-o", "loop", self.image, self.folder]):
             try:
                 done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)

@@ -365,7 +365,8 @@ def end_workstation(w, rng):
 
 
 # What a clock may be off by, in seconds: minutes, hours, a day, a month, a year, both ways.
-STEPS = (90, 700, 3_600, 10 * 3_600, 86_400, 3 * 86_400, 30 * 86_400, 365 * 86_400)
+STEPS = (90, 700, 3_600, 10 * 3_600, 86_400, 3 * 86_400, 30 * 86_400, 365 * 86_400,
+         365 * 86_400)
 
 
 def step_gateway_clock(world):
@@ -384,8 +385,9 @@ def step_gateway_clock(world):
 def step_workstation_clocks(world):
     rng, preload = story_random(world, "workstation clock"), world.preload
     while world.is_torturing:
-        yield rng.uniform(0.5, 2)
-        w = rng.choice(world.workstations)
+        yield rng.uniform(0.3, 1.5)
+        running = [w for w in world.workstations if w.is_running]
+        w = rng.choice(running if running and rng.random() < 0.7 else world.workstations)
         seconds = rng.choice(STEPS) * rng.choice((-1, 1)) + rng.uniform(-60, 60)
         world.timeline.note("step clock", "by %+d s" % seconds, w.name)
         preload.set_clock(w.name, seconds)
