@@ -296,20 +296,22 @@ def delete_tenant(world, tenant):
     return False
 
 
-def lose_homes(world):
-    """A workstation's home is set back to a snapshot, copied and used twice, or lost."""
-    rng = story_random(world, "homes")
-    while world.is_torturing:
-        yield rng.uniform(1, 6)
-        w = rng.choice(world.workstations)
-        if w.is_taken or w.is_pinned or not w.is_enrolled or world.are_identities_frozen:
-            continue
-        world.changing += 1
-        w.is_pinned = True
-        world.watch.exempt(w.name)
-        yield from rng.choice((roll_back, clone, lose))(world, w, rng)
-        w.is_pinned = False
-        world.changing -= 1
+def meddle_with_homes(name, change):
+    """Now and then some workstation's home is changed: see `roll_back`, `clone` and `lose`."""
+    def story(world):
+        rng = story_random(world, name)
+        while world.is_torturing:
+            yield rng.uniform(4, 16)
+            w = rng.choice(world.workstations)
+            if w.is_taken or w.is_pinned or not w.is_enrolled or world.are_identities_frozen:
+                continue
+            world.changing += 1
+            w.is_pinned = True
+            world.watch.exempt(w.name)
+            yield from change(world, w, rng)
+            w.is_pinned = False
+            world.changing -= 1
+    return story
 
 
 def roll_back(world, w, rng):

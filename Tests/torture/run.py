@@ -29,7 +29,10 @@ CALLS_A_SECOND = 60
 # What `--without` can leave out; kills are always there.
 FAULTS = {
     "network": [faults.change_network], "tokens": [faults.revoke_tokens], "disk": [faults.fill_disk],
-    "put-back": [faults.put_gateway_back], "deletion": [faults.delete_tenants], "homes": [faults.lose_homes],
+    "put-back": [faults.put_gateway_back], "deletion": [faults.delete_tenants],
+    "rollbacks": [faults.meddle_with_homes("rollbacks", faults.roll_back)],
+    "clones": [faults.meddle_with_homes("clones", faults.clone)],
+    "losses": [faults.meddle_with_homes("losses", faults.lose)],
     "clocks": [faults.step_gateway_clock, faults.step_workstation_clocks], "calls": [faults.fail_workstation_calls]}
 
 
