@@ -126,6 +126,20 @@ package final class LyingDisk: LogDisk {
         state.withLock { state in state.names.mapValues { state.inodes[$0].current } }
     }
 
+    /// What a barrier over the whole file system does: every file, and every name.
+    package func syncEverything() throws(SystemError) {
+        try change { state throws(SystemError) in
+            try state.spendCall("sync")
+            state.syncsUntilFailure -= 1
+            let fails = state.syncsUntilFailure <= 0
+            if fails { state.syncsUntilFailure = .max }
+            for index in state.inodes.indices { state.inodes[index].flush(keeping: !fails) }
+            guard !fails else { throw SystemError("sync", "everything", number: 5) }
+            for operation in state.pendingNames { operation.apply(to: &state.durableNames) }
+            state.pendingNames = []
+        }
+    }
+
     // MARK: LogDisk
 
     package func listFiles() throws(SystemError) -> [String] { state.withLock { $0.names.keys.sorted() } }
@@ -237,6 +251,20 @@ extension LyingDisk.Operation {
 private func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
 
 extension LyingDisk.Inode {
+    /// A sync: what was pending is on the disk, or, where the sync fails, nowhere but in the cache.
+    fileprivate mutating func flush(keeping: Bool) {
+        let operations = pending
+        pending = []
+        guard keeping else { return }
+        for operation in operations {
+            if case .truncate(let size) = operation {
+                operation.apply(to: &durable, in: size..<Int.max)
+            } else {
+                operation.apply(to: &durable, in: 0..<Int.max)
+            }
+        }
+    }
+
     fileprivate mutating func crash(_ random: inout SeededRandom) {
         if !pending.isEmpty {
             let end = max(durable.count, current.count)
@@ -322,19 +350,10 @@ private final class LyingFile: LogFile {
         try alive { state throws(SystemError) in
             try state.spendCall("sync")
             state.syncsUntilFailure -= 1
-            let pending = state.inodes[index].pending
-            state.inodes[index].pending = []
-            guard state.syncsUntilFailure > 0 else {
-                state.syncsUntilFailure = .max
-                throw SystemError("sync", name, number: 5)
-            }
-            for operation in pending {
-                if case .truncate(let size) = operation {
-                    operation.apply(to: &state.inodes[index].durable, in: size..<Int.max)
-                } else {
-                    operation.apply(to: &state.inodes[index].durable, in: 0..<Int.max)
-                }
-            }
+            let fails = state.syncsUntilFailure <= 0
+            if fails { state.syncsUntilFailure = .max }
+            state.inodes[index].flush(keeping: !fails)
+            guard !fails else { throw SystemError("sync", name, number: 5) }
         }
     }
 

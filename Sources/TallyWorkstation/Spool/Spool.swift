@@ -2,7 +2,7 @@ import TallyHash
 import TallyIO
 package import TallyLog
 package import TallyModel
-package import TallyWire
+import TallyWire
 
 /// The workstation's durable queue: events and reading positions in one log, so that they can never disagree.
 ///
@@ -10,7 +10,7 @@ package import TallyWire
 /// events once. One owner, on one queue. After an error of `append` or `sync` the value is of no use: nothing is
 /// lost, the next start recovers and reads again what was not written.
 package final class Spool {
-    package private(set) var state: SpoolState
+    package internal(set) var state: SpoolState
     /// The highest event that is on stable storage: nothing behind it may be sent.
     package private(set) var durable: Sequence64
     /// The highest event that may be sent.
@@ -74,17 +74,17 @@ package final class Spool {
         let drained = state.counter.drain()
         let kept = drained.events.filter { $0.timeMs >= oldestMs }
         state.tooOld += UInt64(drained.events.count - kept.count)
-        try append(kept, delta: drained.delta, generation: state.generation, nowMs: nowMs)
+        try append(kept, delta: drained.delta, nowMs: nowMs)
     }
 
-    private func append(
-        _ events: [Event], delta: [UInt8], generation: UInt32, nowMs: Int64
+    func append(
+        _ events: [Event], delta: [UInt8], resent: DeadLetter.ID? = nil, nowMs: Int64
     ) throws(WorkstationError) {
-        let record = makeRecord(events, after: state.tip, delta: delta)
+        let record = makeRecord(events, after: state.tip, delta: delta, resent: resent)
         var draft = record.draft
         draft.receivedAtMs = nowMs
         draft.stream = state.number
-        draft.generation = Generation(generation)
+        draft.generation = Generation(state.generation)
         let behind = try write(NewRecord(draft, body: record.body, local: record.local))
         if draft.kind == .batch {
             let isNoted = state.note(draft, totals: record.totals, behind: behind)
@@ -101,11 +101,12 @@ package final class Spool {
 
     /// Lays out events as one record behind `cursor`.
     func makeRecord(
-        _ events: [Event], after cursor: StreamCursor, delta: [UInt8]
+        _ events: [Event], after cursor: StreamCursor, delta: [UInt8], resent: DeadLetter.ID? = nil
     ) -> EncodedRecord {
         var draft = RecordDraft(events.isEmpty ? .sourceDelta : .batch)
         var local = SpoolLocal(tooOld: state.tooOld, totals: cursor.totals)
         local.delta = delta
+        local.resent = resent
         var body: [UInt8] = []
         var chain = cursor.chain
         var start = 0
@@ -165,29 +166,6 @@ package final class Spool {
         do throws(LogError) { try log.close() } catch { throw .log(error) }
     }
 
-    // MARK: Marks
-
-    /// The gateway has committed up to `cursor`.
-    package func acknowledge(
-        _ cursor: StreamCursor, epoch: StoreEpoch, backedUpThrough: Sequence64, nowMs: Int64
-    ) throws(WorkstationError) {
-        let record = AcknowledgedRecord(
-            stream: state.stream, epoch: epoch, committed: cursor.sequence, chain: cursor.chain,
-            backedUpThrough: backedUpThrough, totals: cursor.totals, atMs: nowMs)
-        try write(NewRecord(RecordDraft(.acknowledged, receivedAtMs: nowMs), body: record.encode()))
-        state.take(record)
-    }
-
-    /// Puts events that were refused for ever aside, durably: their bodies and the gap that they leave.
-    package func giveUp(_ letters: [DeadLetterRecord], _ gap: GapRecord, nowMs: Int64) throws(WorkstationError) {
-        for letter in letters {
-            try write(NewRecord(RecordDraft(.deadLetter, receivedAtMs: nowMs), body: letter.encode()))
-        }
-        try write(NewRecord(RecordDraft(.gap, receivedAtMs: nowMs), body: gap.encode()))
-        try sync()
-        state.note(gap, isRepeated: false)
-    }
-
     /// Encodes events for the dead letters.
     func encode(_ events: Span<Event>) throws(BatchRefusal) -> EncodedBatch {
         try encoder.encode(events, after: ChainValue(0))
@@ -212,38 +190,6 @@ package final class Spool {
                 SpoolState.SegmentStart(
                     segment: newest.number, number: state.number, tip: state.tip, createdAtMs: nowMs))
         }
-    }
-
-    /// What a segment begins with.
-    static func head(_ state: SpoolState, nowMs: Int64) -> [NewRecord] {
-        var entry = CheckpointRecord.Entry(
-            number: state.number, generation: Generation(state.generation), stream: state.stream,
-            workstation: WorkstationID(0), committed: state.tip.sequence, chain: state.tip.chain)
-        entry.totals = state.tip.totals
-        entry.gapEvents = state.deadLetterEvents
-        let checkpoint = CheckpointRecord(
-            epoch: state.epoch, newestReceivedAtMs: nowMs, events: state.tooOld, totals: state.tip.totals,
-            streams: [entry])
-        let acknowledged = AcknowledgedRecord(
-            stream: state.stream, epoch: state.epoch, committed: state.acknowledged.sequence,
-            chain: state.acknowledged.chain, backedUpThrough: state.backedUpThrough,
-            totals: state.acknowledged.totals, atMs: nowMs)
-        var records = [
-            NewRecord(RecordDraft(.checkpoint, receivedAtMs: nowMs), body: checkpoint.encode()),
-            NewRecord(RecordDraft(.acknowledged, receivedAtMs: nowMs), body: acknowledged.encode()),
-        ]
-        for gap in state.gaps {
-            var draft = RecordDraft(.gap, receivedAtMs: nowMs)
-            draft.admissionFlags = 1
-            records.append(NewRecord(draft, body: gap.encode()))
-        }
-        var place = SnapshotCursor()
-        while let chunk = state.counter.snapshotChunk(&place) {
-            var local = SpoolLocal(tooOld: state.tooOld, totals: state.tip.totals)
-            local.delta = chunk
-            records.append(NewRecord(RecordDraft(.sourceDelta, receivedAtMs: nowMs), local: local.encode()))
-        }
-        return records
     }
 
     /// Unlinks leading segments whose events are all acknowledged, and either backed up or beyond what is kept.
