@@ -33,7 +33,8 @@ FAULTS = {
     "rollbacks": [faults.meddle_with_homes("rollbacks", faults.roll_back)],
     "clones": [faults.meddle_with_homes("clones", faults.clone)],
     "losses": [faults.meddle_with_homes("losses", faults.lose)],
-    "clocks": [faults.step_gateway_clock, faults.step_workstation_clocks], "calls": [faults.fail_workstation_calls]}
+    "clocks": [faults.step_gateway_clock], "workstation-clocks": [faults.step_workstation_clocks],
+    "calls": [faults.fail_workstation_calls]}
 
 
 def say(text=""):
@@ -59,13 +60,16 @@ def prepare(world, options):
     world.place_gateway(data)
     world.preload, reason = Preload.make(world, options.shim)
     if reason:
-        for name in ("clocks", "calls"):
+        for name in ("clocks", "workstation-clocks", "calls"):
             leave_out(world, name, "for want of the preload library (%s)" % reason)
     else:
         for w in world.workstations:
             w.environment = world.preload.environment(w.name, w.home)
         world.prepare_gateway = lambda: world.gateway.environment.update(
             world.preload.environment("gateway", world.gateway_data))
+    if "counted before" not in judge.call_tally(world, "status")[1]:
+        for name in ("rollbacks", "clones", "losses"):
+            leave_out(world, name, "for want of adoption")
     if "--yes" not in judge.call(world, "tenant", "delete", "--help")[1]:
         leave_out(world, "deletion", "for want of the command")
     world.watch = Watch(world)

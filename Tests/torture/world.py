@@ -38,6 +38,8 @@ class World:
         self.unsettled = set()
         # Deleted tenants, and the bytes that must be nowhere any more.
         self.deleted = {}
+        # (workstation, tokens) where adoption showed that a difference remains.
+        self.shown_differences = []
         # Called before each start of the gateway: draws the faults in its system calls.
         self.prepare_gateway = lambda: None
         self.preload = None
