@@ -104,6 +104,16 @@ let package = Package(
         .target(
             name: "TestDisk", dependencies: ["TallyIO", "TallyLog", "TallyModel"], path: "Tests/TestDisk",
             swiftSettings: strict),
+        // A gateway, workstations, disks and a network in one thread, from one seed.
+        .target(
+            name: "TallySimulation",
+            dependencies: [
+                "TestDisk", "TallyGateway", "TallyWorkstation", "TallyStorage", "TallyLog", "TallyProtocol", "TallyWire",
+                "TallyPricing", "TallyRollup", "TallyHash", "TallyIO", "TallyModel",
+            ], path: "Tests/Simulation", swiftSettings: strict),
+        .executableTarget(
+            name: "tallysim", dependencies: ["TallySimulation", "TallyStorage", "TallyIO", arguments],
+            path: "Tests/tallysim", swiftSettings: strict),
         proof("TallyModelTests", ["TallyModel"]),
         proof("TallyIOTests", ["TallyIO", "TallyModel"]),
         proof("TallyTransportTests", ["TallyTransport", "TallyTLS", "TallyIO", "TallyModel"]),

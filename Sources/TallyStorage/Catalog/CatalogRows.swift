@@ -14,6 +14,21 @@ package struct Tenant: Hashable, Sendable {
     package let projectKey: [UInt8]
     /// The name of the tenant's folder: 32 hexadecimal digits that say nothing about it.
     package let folder: String
+
+    package init(
+        id: TenantID, name: TenantName, plan: Plan, retention: Retention, createdMs: Int64, state: TenantState,
+        epoch: StoreEpoch, projectKey: [UInt8], folder: String
+    ) {
+        self.id = id
+        self.name = name
+        self.plan = plan
+        self.retention = retention
+        self.createdMs = createdMs
+        self.state = state
+        self.epoch = epoch
+        self.projectKey = projectKey
+        self.folder = folder
+    }
 }
 
 package enum TenantState: UInt8, Vocabulary {
