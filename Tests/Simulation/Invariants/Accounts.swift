@@ -139,7 +139,11 @@ extension World {
         }
         if hasAgedEvents, UInt64(missing.count) <= dropped { return }
         if books.hasUnheardGap, UInt64(missing.count) <= books.gapEvents + dropped { return }
-        let names = missing.prefix(8).map { "\($0)" }.joined(separator: ", ")
+        let names = missing.prefix(8).map { number in
+            let expected = truth.call(number)
+            return "\(number) of workstation \(expected?.machine ?? -1) "
+                + "(\((books.counted[number] ?? CallCounts()).tokens) of \(expected?.counts.tokens ?? 0) tokens)"
+        }.joined(separator: ", ")
         violate(
             dropped > 0 ? .i14 : .i2,
             "\(missing.count) calls are not counted in full, and no gap tells of them: \(names) "

@@ -35,6 +35,8 @@ final class Wire {
     var toWorkstation = Pipe()
     var isWorkstationOpen = true
     var isGatewayOpen = false
+    /// Both processes have been told that it stands.
+    var isEstablished = false
     /// The instant of the machine's tick that is planned.
     var tickAt = UInt64.max
 

@@ -36,6 +36,7 @@ extension World {
             machine.core?.dialFailed(.init(text: "nothing listens", needsPerson: false), machine.instant(now))
             return perform(machine)
         }
+        wire.isEstablished = true
         accept(wire)
         machine.core?.opened(machine.instant(now))
         perform(machine)
@@ -155,5 +156,5 @@ extension World {
     func index(_ wire: Wire) -> Int { Int(wire.number) - 1 }
 
     /// The connections that some workstation believes in.
-    var openWires: [Wire] { machines.compactMap { $0.wire.map { wires[$0] } }.filter(\.isWorkstationOpen) }
+    var openWires: [Wire] { machines.compactMap { $0.wire.map { wires[$0] } }.filter { $0.isWorkstationOpen && $0.isEstablished } }
 }

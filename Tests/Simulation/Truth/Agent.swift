@@ -87,7 +87,7 @@ struct Agent: Sendable {
         call.counts.output = UInt64(1 + random.below(3_000))
         call.counts.reasoning = UInt64(random.below(Int(call.counts.output) + 1))
         if random.chance(5) { call.counts.webSearches = UInt64(1 + random.below(3)) }
-        if random.chance(25) { call.counts.reportedNanoUSD = UInt64(1 + random.below(2_000_000)) * 1_000 }
+        if random.chance(25) { call.counts.reportedNanoUSD = UInt64(1 + random.below(900_000)) * 1_000 }
         let isLast = !random.chance(plan.streamingPercent)
         let index = truth.begin(call)
         let line = Agent.line(call, isLast: isLast)
