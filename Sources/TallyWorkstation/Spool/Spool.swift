@@ -246,27 +246,32 @@ package final class Spool {
         return records
     }
 
-    /// Unlinks leading segments whose events are all acknowledged, and either backed up or beyond what is kept.
-    package func trim(nowMs: Int64) throws(WorkstationError) {
+    /// Unlinks leading segments whose events are all acknowledged, and either backed up or beyond what is kept. True if
+    /// any went: a reader that stands in one of them finds no way on.
+    @discardableResult
+    package func trim(nowMs: Int64) throws(WorkstationError) -> Bool {
+        var hasTrimmed = false
         while state.segmentStarts.count > 1 {
             let next = state.segmentStarts[1]
             let isOld = state.segmentStarts[0].createdAtMs < nowMs - Limits.spoolKeptMs
             let keptBytes = (state.segmentStarts.count - 1) * Limits.spoolSegmentBytes
             if next.number == state.number {
-                guard next.tip.sequence <= state.acknowledged.sequence else { return }
+                guard next.tip.sequence <= state.acknowledged.sequence else { break }
                 guard next.tip.sequence <= state.backedUpThrough || isOld || keptBytes > Limits.spoolKeptBytesMax
-                else { return }
+                else { break }
             }
-            guard let segment = log.segments.first(where: { $0.number == next.segment }) else { return }
+            guard let segment = log.segments.first(where: { $0.number == next.segment }) else { break }
             do throws(LogError) {
                 let end = LedgerPosition(
                     lineage: log.lineage, segment: next.segment - 1, ordinal: segment.firstOrdinal - 1, checksum: 0)
-                guard try log.trim(through: end) > 0 else { return }
+                guard try log.trim(through: end) > 0 else { break }
             } catch {
                 throw .log(error)
             }
             state.trimmed(to: next)
+            hasTrimmed = true
         }
+        return hasTrimmed
     }
 
     // MARK: Rewriting

@@ -176,6 +176,7 @@ extension World {
 
     private func failed(_ machine: Machine, _ error: WorkstationError) {
         note(25, UInt64(machine.index), "workstation \(machine.index) fails: \(error)")
+        if trace.isReadable, error.isDamage { describe(machine) }
         if machine.disk.hasFailed { return losePower(machine) }
         if error.isDamage {
             if !machine.isTampered {
@@ -187,6 +188,21 @@ extension World {
         endProcess(machine)
         machine.disk.kill()
         planStart(machine)
+    }
+
+    /// The records of a spool, for whoever reads a trace.
+    private func describe(_ machine: Machine) {
+        guard let state = machine.core?.spool.state else { return }
+        note(26, 0, "  stream \(state.number), tip \(state.tip.sequence.value), acknowledged \(state.acknowledged.sequence.value), durable \(machine.core?.spool.durable.value ?? 0), held from \(state.lowestHeld.value)")
+        do throws(LogError) {
+            var reader = try LogReader(on: machine.disk)
+            while let header = try reader.next() {
+                let draft = header.draft
+                note(27, header.ordinal, "  record \(header.ordinal) in \(header.segment): \(header.kind), stream \(draft.stream), generation \(draft.generation.value), \(draft.firstSequence.value) + \(draft.count)")
+            }
+        } catch {
+            note(28, 0, "  \(error)")
+        }
     }
 
     /// What the process counted as dropped, before it is gone.

@@ -128,7 +128,13 @@ package final class World {
     /// Everything is written, read, sent, committed and told.
     var isQuiet: Bool {
         guard gateway.isUp, gateway.mailbox.isEmpty else { return false }
-        return machines.allSatisfy { $0.isGone || isExcused($0) || ($0.isDrained && !$0.isStarting) }
+        return machines.allSatisfy { $0.isGone || isExcused($0) || ($0.isDrained && isInTouch($0)) }
+    }
+
+    /// Welcomed by the gateway's present process: it has heard of everything that was put back.
+    private func isInTouch(_ machine: Machine) -> Bool {
+        guard let wire = machine.wire, machine.core?.uplink.isOpen == true else { return false }
+        return wires[wire].gatewayLife == gateway.life
     }
 
     /// Its tenant is gone or damaged: nobody expects it to drain.
