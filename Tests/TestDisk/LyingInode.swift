@@ -109,7 +109,11 @@ extension LyingInode.Operation {
             if piece.count < start { piece += [UInt8](repeating: 0, count: start - piece.count) }
             for place in touched {
                 let index = place - sector.lowerBound
-                if index < piece.count { piece[index] = data[place - offset] } else { piece.append(data[place - offset]) }
+                if index < piece.count {
+                    piece[index] = data[place - offset]
+                } else {
+                    piece.append(data[place - offset])
+                }
             }
         case .truncate(let size):
             let left = max(0, size - sector.lowerBound)

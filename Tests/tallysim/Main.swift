@@ -19,7 +19,8 @@ struct Tallysim: ParsableCommand {
     @Option(help: "Promises in a hundred for which a loss of power is tried out on a copy.") var powerChecks = 8
 
     func run() throws {
-        let folder = FileManager.default.temporaryDirectory.path + "/tallysim-\(ProcessInfo.processInfo.processIdentifier)"
+        let folder =
+            FileManager.default.temporaryDirectory.path + "/tallysim-\(ProcessInfo.processInfo.processIdentifier)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let books = try BookShelf(directory: Directory.openOrMake(folder))
         guard var environment = Environment(books: books) else { throw ExitCode.failure }
@@ -29,7 +30,8 @@ struct Tallysim: ParsableCommand {
         var done: UInt64 = 0
         while runs == 0 || done < runs {
             let current = seed &+ done
-            if announce { print("seed \(current)") }
+            // Written at once: what print holds back would be lost in a crash.
+            if announce { FileHandle.standardOutput.write(Data("seed \(current)\n".utf8)) }
             let world = World(Plan.draw(current), environment, isReadable: trace)
             world.run()
             if trace { for line in world.trace.text { print(line) } }

@@ -21,6 +21,8 @@ extension Spool {
             event.model = .unlisted
             return event
         }
+        // As a new stream does: a checkpoint of what is now stands right behind the rewrite.
+        try roll(nowMs: nowMs)
     }
 
     /// Begins a new stream with the events behind `after`, numbered from 1. The old one is never written again.

@@ -176,7 +176,8 @@ extension World {
         killGateway()
         let names = tenant.disk.snapshot().keys.sorted()
         guard !names.isEmpty else { return planGatewayStart() }
-        let name = fault.kind == .tailBitFlipped ? names[names.count - 1] : names[Int(fault.draw >> 8 % UInt64(names.count))]
+        let name =
+            fault.kind == .tailBitFlipped ? names[names.count - 1] : names[Int(fault.draw >> 8 % UInt64(names.count))]
         let size = tenant.disk.bytes(name).count
         guard size > 0 else { return planGatewayStart() }
         let byte = Int(fault.draw >> 16 % UInt64(size))

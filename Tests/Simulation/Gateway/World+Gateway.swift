@@ -50,8 +50,9 @@ extension World {
     }
 
     private func open(_ tenant: SimTenant, _ core: LedgerCore) {
-        guard let error = core.open(
-            tenant.row, disk: tenant.disk, viewsThrough: tenant.viewsThrough, now: gateway.instant(now))
+        guard
+            let error = core.open(
+                tenant.row, disk: tenant.disk, viewsThrough: tenant.viewsThrough, now: gateway.instant(now))
         else { return }
         _ = core.takeNotes()
         note(12, tenant.row.id.value, "tenant \(tenant.row.id.value) is quarantined: \(error)")
@@ -250,7 +251,9 @@ extension World {
         }
         let outcome = core.commit(now: gateway.instant(now))
         takeRenewals()
-        note(17, UInt64(commands.count) << 8 | UInt64(outcome.written), "a round: \(commands.count) commands, \(outcome.written) ledgers written")
+        note(
+            17, UInt64(commands.count) << 8 | UInt64(outcome.written),
+            "a round: \(commands.count) commands, \(outcome.written) ledgers written")
         coverage.rounds += 1
         if gateway.tenants.contains(where: \.disk.hasFailed) { return losePowerAtGateway() }
         if let failure = core.failure {

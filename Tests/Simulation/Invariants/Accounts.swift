@@ -83,7 +83,8 @@ extension World {
         for stream in hearsay.streams where hearsay.tenants[stream] != place {
             let needle = stream.value.bytes
             for name in files.keys.sorted() where files[name]?.holds(needle) == true {
-                return violate(.i9, "\(name) of tenant \(gateway.tenants[place].row.id.value) names a stream of another")
+                return violate(
+                    .i9, "\(name) of tenant \(gateway.tenants[place].row.id.value) names a stream of another")
             }
         }
     }

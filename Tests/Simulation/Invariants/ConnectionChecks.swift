@@ -43,7 +43,8 @@ extension World {
         guard let fence else { return }
         let after = core.streams(of: fence.tenant)[fence.number]?.sequence ?? .zero
         if after != fence.before {
-            violate(.i11, "an append of a connection that does not hold it moved stream \(fence.number) to \(after.value)")
+            violate(
+                .i11, "an append of a connection that does not hold it moved stream \(fence.number) to \(after.value)")
         }
     }
 
@@ -53,7 +54,9 @@ extension World {
     func checkCredit(_ machine: IngestMachine, _ wire: Wire) {
         machine.checkInvariants()
         if machine.session.inFlightBytes > UInt64(credit.bytes) {
-            violate(.i12, "\(machine.session.inFlightBytes) bytes in flight on wire \(index(wire)), \(credit.bytes) granted")
+            violate(
+                .i12, "\(machine.session.inFlightBytes) bytes in flight on wire \(index(wire)), \(credit.bytes) granted"
+            )
         }
         let events = machine.session.accepted.sequence.value - machine.session.committed.sequence.value
         if events > UInt64(credit.events) {
@@ -68,7 +71,8 @@ extension World {
         if session.credit == .paused { return violate(.i12, "a batch was sent although credit is 0") }
         let last = batch.header.last.value
         if last > session.acknowledged.value + UInt64(session.credit.events) {
-            violate(.i12, "event \(last) was sent: \(session.acknowledged.value) + \(session.credit.events) are granted")
+            violate(
+                .i12, "event \(last) was sent: \(session.acknowledged.value) + \(session.credit.events) are granted")
         }
         if batch.body.count > Int(session.credit.bytes) {
             violate(.i12, "a body of \(batch.body.count) bytes was sent: \(session.credit.bytes) are granted")

@@ -147,7 +147,10 @@ struct LedgerWalk {
     private mutating func take(gap header: RecordHeader, _ gap: GapRecord) throws(Problem) {
         let (stream, place) = try begin(header)
         guard gap.first.value == place.sequence + 1, gap.last >= gap.first, gap.chainAfter == header.draft.chainAfter
-        else { throw Problem(invariant: .i6, text: "gap \(gap.first.value)...\(gap.last.value) does not follow \(place.sequence)") }
+        else {
+            throw Problem(
+                invariant: .i6, text: "gap \(gap.first.value)...\(gap.last.value) does not follow \(place.sequence)")
+        }
         var next = place
         next.sequence = gap.last.value
         next.chain = gap.chainAfter
@@ -162,11 +165,14 @@ struct LedgerWalk {
     private func begin(_ header: RecordHeader) throws(Problem) -> (StreamID, Place) {
         let draft = header.draft
         guard let stream = numbers[draft.stream], let place = places[stream] else {
-            throw Problem(invariant: .i6, text: "record \(header.ordinal) names stream \(draft.stream), which nothing bound")
+            throw Problem(
+                invariant: .i6, text: "record \(header.ordinal) names stream \(draft.stream), which nothing bound")
         }
         guard draft.firstSequence.value == place.sequence + 1 else {
             throw Problem(
-                invariant: .i6, text: "record \(header.ordinal) begins with event \(draft.firstSequence.value) behind \(place.sequence)")
+                invariant: .i6,
+                text: "record \(header.ordinal) begins with event \(draft.firstSequence.value) behind \(place.sequence)"
+            )
         }
         guard draft.chainBefore == place.chain else {
             throw Problem(invariant: .i7, text: "record \(header.ordinal) breaks the chain of its stream")

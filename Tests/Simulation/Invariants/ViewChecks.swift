@@ -45,7 +45,8 @@ extension World {
         }
         if sum.cost != naive.cost || UInt64(clamping: sum.unpricedEvents) != naive.unpriced {
             return violate(
-                .i8, "tenant \(tenant.row.id.value): the fold says \(sum.cost.femtoUSD), the rows \(naive.cost.femtoUSD)")
+                .i8,
+                "tenant \(tenant.row.id.value): the fold says \(sum.cost.femtoUSD), the rows \(naive.cost.femtoUSD)")
         }
     }
 

@@ -70,7 +70,9 @@ extension World {
     }
 
     func arrive(_ wire: Wire, toGateway: Bool, _ bytes: [UInt8]) {
-        note(3, wire.number << 20 | UInt64(bytes.count), "\(bytes.count) bytes \(toGateway ? "to" : "from") the gateway on wire \(index(wire))")
+        note(
+            3, wire.number << 20 | UInt64(bytes.count),
+            "\(bytes.count) bytes \(toGateway ? "to" : "from") the gateway on wire \(index(wire))")
         if toGateway {
             wire.toGateway.inFlightBytes -= bytes.count
             let kept = min(bytes.count, wire.toGateway.bytesLeft)
@@ -88,7 +90,9 @@ extension World {
             if wire.toWorkstation.bytesLeft != .max { wire.toWorkstation.bytesLeft -= kept }
             guard kept > 0, !isPartitioned || isHealing else { return loseDirection(wire, toGateway: false) }
             let machine = machines[wire.workstation]
-            guard machine.life == wire.workstationLife, machine.wire == index(wire), wire.isWorkstationOpen else { return }
+            guard machine.life == wire.workstationLife, machine.wire == index(wire), wire.isWorkstationOpen else {
+                return
+            }
             wire.toWorkstation.arrived += bytes.prefix(kept)
             readAtWorkstation(wire, machine)
         }
@@ -108,7 +112,9 @@ extension World {
             leaveAtGateway(wire)
         } else {
             let machine = machines[wire.workstation]
-            guard machine.life == wire.workstationLife, machine.wire == index(wire), wire.isWorkstationOpen else { return }
+            guard machine.life == wire.workstationLife, machine.wire == index(wire), wire.isWorkstationOpen else {
+                return
+            }
             note(5, wire.number, "workstation \(machine.index) sees the end of wire \(index(wire))")
             wire.isWorkstationOpen = false
             machine.wire = nil
@@ -156,5 +162,7 @@ extension World {
     func index(_ wire: Wire) -> Int { Int(wire.number) - 1 }
 
     /// The connections that some workstation believes in.
-    var openWires: [Wire] { machines.compactMap { $0.wire.map { wires[$0] } }.filter { $0.isWorkstationOpen && $0.isEstablished } }
+    var openWires: [Wire] {
+        machines.compactMap { $0.wire.map { wires[$0] } }.filter { $0.isWorkstationOpen && $0.isEstablished }
+    }
 }

@@ -89,11 +89,16 @@ extension World {
             case .hello(let hello):
                 hearsay.wireStreams[wire.number] = hello.stream
                 hearsay.note(hello.stream, tenant: machine.tenant)
-                note(30, hello.highestHeld.value, "  HELLO holds \(hello.lowestHeld.value)...\(hello.highestHeld.value), acknowledged \(hello.acknowledged.sequence.value)")
+                note(
+                    30, hello.highestHeld.value,
+                    "  HELLO holds \(hello.lowestHeld.value)...\(hello.highestHeld.value), acknowledged \(hello.acknowledged.sequence.value)"
+                )
             case .batch(let batch): overhear(batch, wire, machine)
             case .skip(let skip):
                 coverage.skips += 1
-                note(32, skip.first.value << 32 | skip.last.value, "  SKIP \(skip.first.value)...\(skip.last.value) \(skip.reason)")
+                note(
+                    32, skip.first.value << 32 | skip.last.value,
+                    "  SKIP \(skip.first.value)...\(skip.last.value) \(skip.reason)")
                 if let stream = hearsay.wireStreams[wire.number] {
                     hearsay.note(skip.chainAfter, stream, skip.last.value)
                 }
@@ -108,7 +113,8 @@ extension World {
 
     private func overhear(_ batch: BatchFrame, _ wire: Wire, _ machine: Machine) {
         let header = batch.header
-        note(31, header.first.value << 32 | UInt64(header.count), "  BATCH \(header.first.value)...\(header.last.value)")
+        note(
+            31, header.first.value << 32 | UInt64(header.count), "  BATCH \(header.first.value)...\(header.last.value)")
         coverage.batches += 1
         guard let stream = hearsay.wireStreams[wire.number] else { return }
         do throws(BatchRefusal) {
@@ -129,7 +135,10 @@ extension World {
         guard let stream = hearsay.wireStreams[wire.number] else { return }
         switch frame {
         case .welcome(let welcome):
-            note(34, welcome.committed.sequence.value, "  WELCOME on wire \(index(wire)): committed \(welcome.committed.sequence.value), generation \(welcome.generation.value)")
+            note(
+                34, welcome.committed.sequence.value,
+                "  WELCOME on wire \(index(wire)): committed \(welcome.committed.sequence.value), generation \(welcome.generation.value)"
+            )
             hearsay.wireEpochs[wire.number] = welcome.storeEpoch
             keep(
                 Hearsay.Promise(
@@ -143,7 +152,9 @@ extension World {
                     cursor: .init(sequence: ack.committed.value, chain: ack.chain),
                     totals: hearsay.promises[stream]?.totals ?? .zero, epoch: epoch, isWelcome: false), stream)
         case .reject(let reject):
-            note(36, reject.first.value, "  REJECT \(reject.first.value) + \(reject.index), \(reject.run): \(reject.reason)")
+            note(
+                36, reject.first.value,
+                "  REJECT \(reject.first.value) + \(reject.index), \(reject.run): \(reject.reason)")
         case .goaway(let goaway):
             note(37, UInt64(goaway.reason.rawValue), "  GOAWAY on wire \(index(wire)): \(goaway.reason)")
             checkManners(goaway, wire)

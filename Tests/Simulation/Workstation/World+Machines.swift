@@ -51,6 +51,7 @@ extension World {
         note(21, UInt64(machine.index), "workstation \(machine.index) cannot start: \(error)")
         if machine.disk.hasFailed { return losePower(machine) }
         if error.isDamage {
+            if trace.isReadable { describe(machine) }
             if !machine.isTampered {
                 violate(.i3, "the spool of workstation \(machine.index) is damaged though nobody damaged it: \(error)")
             }
@@ -176,7 +177,7 @@ extension World {
 
     private func failed(_ machine: Machine, _ error: WorkstationError) {
         note(25, UInt64(machine.index), "workstation \(machine.index) fails: \(error)")
-        if trace.isReadable, error.isDamage { describe(machine) }
+        if trace.isReadable { describe(machine) }
         if machine.disk.hasFailed { return losePower(machine) }
         if error.isDamage {
             if !machine.isTampered {
@@ -192,13 +193,20 @@ extension World {
 
     /// The records of a spool, for whoever reads a trace.
     private func describe(_ machine: Machine) {
-        guard let state = machine.core?.spool.state else { return }
-        note(26, 0, "  stream \(state.number), tip \(state.tip.sequence.value), acknowledged \(state.acknowledged.sequence.value), durable \(machine.core?.spool.durable.value ?? 0), held from \(state.lowestHeld.value)")
+        if let state = machine.core?.spool.state {
+            note(
+                26, 0,
+                "  stream \(state.number), tip \(state.tip.sequence.value), acknowledged \(state.acknowledged.sequence.value), durable \(machine.core?.spool.durable.value ?? 0), held from \(state.lowestHeld.value)"
+            )
+        }
         do throws(LogError) {
             var reader = try LogReader(on: machine.disk)
             while let header = try reader.next() {
                 let draft = header.draft
-                note(27, header.ordinal, "  record \(header.ordinal) in \(header.segment): \(header.kind), stream \(draft.stream), generation \(draft.generation.value), \(draft.firstSequence.value) + \(draft.count)")
+                note(
+                    27, header.ordinal,
+                    "  record \(header.ordinal) in \(header.segment): \(header.kind), stream \(draft.stream), generation \(draft.generation.value), \(draft.firstSequence.value) + \(draft.count)"
+                )
             }
         } catch {
             note(28, 0, "  \(error)")

@@ -76,7 +76,8 @@ package struct Plan: Sendable {
         plan.copiesPercent = random.below(15)
         plan.batchEventsMax = [2, 8, 64][random.below(3)]
         plan.credit = Credit(
-            events: plan.batchEventsMax * UInt32(1 + random.below(4)), bytes: Plan.bodyBytesMax * UInt32(1 + random.below(3)))
+            events: plan.batchEventsMax * UInt32(1 + random.below(4)),
+            bytes: Plan.bodyBytesMax * UInt32(1 + random.below(3)))
         plan.usesFileSystemBarrier = random.chance(50)
         if random.chance(30) { plan.driftMax = Int64(1 + random.below(500)) }
         if random.chance(20) { plan.clockErrorMs = Int64(random.below(600_000)) - 300_000 }

@@ -17,7 +17,8 @@ extension World {
     func makeTenants() {
         for place in 0..<plan.tenants {
             let number = UInt64(place) + 1
-            guard let name = TenantName("tenant-\(number)"), let retention = try? Retention(plan: .free, days: nil) else {
+            guard let name = TenantName("tenant-\(number)"), let retention = try? Retention(plan: .free, days: nil)
+            else {
                 continue
             }
             let row = Tenant(

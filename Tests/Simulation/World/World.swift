@@ -102,7 +102,8 @@ package final class World {
         while violation == nil {
             if isQuiet { return }
             guard let at = queue.nextAt, at < end else {
-                return violate(.i13, "not drained after \(World.livenessNs / 1_000_000_000) s without faults: \(unrest)")
+                return violate(
+                    .i13, "not drained after \(World.livenessNs / 1_000_000_000) s without faults: \(unrest)")
             }
             step()
         }
