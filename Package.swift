@@ -104,11 +104,16 @@ let package = Package(
         .target(
             name: "TestDisk", dependencies: ["TallyIO", "TallyLog", "TallyModel"], path: "Tests/TestDisk",
             swiftSettings: strict),
+        // The same for SQLite: a file system of its own in C, and its levers in Swift.
+        .target(name: "CrashVFS", path: "Tests/CrashVFS", linkerSettings: [.linkedLibrary("sqlite3")]),
+        .target(
+            name: "CrashDisk", dependencies: ["CrashVFS", "TallyIO", "TallyStorage"], path: "Tests/CrashDisk",
+            swiftSettings: strict),
         // A gateway, workstations, disks and a network in one thread, from one seed.
         .target(
             name: "TallySimulation",
             dependencies: [
-                "TestDisk", "TallyGateway", "TallyWorkstation", "TallyStorage", "TallyLog", "TallyProtocol", "TallyWire",
+                "TestDisk", "CrashDisk", "TallyGateway", "TallyWorkstation", "TallyStorage", "TallyLog", "TallyProtocol", "TallyWire",
                 "TallyPricing", "TallyRollup", "TallyHash", "TallyIO", "TallyModel",
             ], path: "Tests/Simulation", swiftSettings: strict),
         .executableTarget(
@@ -122,11 +127,19 @@ let package = Package(
         proof("TallyPricingTests", ["TallyPricing", "TallyRollup", "TallyModel", "TallyWire"]),
         proof("TallyLogTests", ["TestDisk", "TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
         proof("TallyStorageTests", ["TallyStorage", "TallyModel", grdb]),
+        proof(
+            "CrashTests",
+            [
+                "CrashDisk", "TestDisk", "TallyGateway", "TallyStorage", "TallyLog", "TallyWire", "TallyHash",
+                "TallyIO",
+                "TallyPricing", "TallyModel",
+            ]),
         proof("TallyHTTPTests", ["TallyHTTP"]),
         proof(
             "TallyGatewayTests",
             [
-                "TallyGateway", "TallyStorage", "TallyLog", "TallyTransport", "TallyTLS", "TallyIO", "TallyProtocol",
+                "TestDisk", "TallyGateway", "TallyStorage", "TallyLog", "TallyTransport", "TallyTLS", "TallyIO",
+                "TallyProtocol",
                 "TallyWire", "TallyModel", "TallyHash", "TallyPricing", "TallyRollup", "TallyHTTP", "TallyGenerator",
                 grdb,
             ]),

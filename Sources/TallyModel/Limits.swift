@@ -34,8 +34,10 @@ package enum Limits {
     package static let creditEvents: UInt32 = 65_536
     package static let creditBytes: UInt32 = 1 << 20
     package static let connectionsMax = 19_000
-    /// Batches of one connection that may be refused before it ends.
+    /// Batches of one connection that may be refused at once before it ends, and how soon one more may be. Halving down
+    /// to one poisoned event takes twelve.
     package static let refusedBatchesMax = 64
+    package static let refusedBatchInterval: Duration = .seconds(1)
     package static let shardsMax = 64
     /// What may wait for a workstation that does not read.
     package static let sendQueueBytesMax = 256 << 10
@@ -68,7 +70,7 @@ package enum Limits {
     package static let storageRetry: Duration = .seconds(5)
     package static let clockUnsureRetry: Duration = .seconds(30)
     package static let unauthenticatedReconnect: Duration = .seconds(60)
-    /// After `refusedBatchesMax` refusals.
+    /// After more refusals than `refusedBatchesMax`.
     package static let refusalsReconnect: Duration = .seconds(60)
     package static let supersededReconnect: Duration = .seconds(5)
     package static let revokedReconnect: Duration = .seconds(300)
@@ -79,6 +81,8 @@ package enum Limits {
     package static let retriesPerConnectionMax = 16
     /// How far the two clocks may differ for a workstation to obey TOO_OLD.
     package static let clockAgreementMs: Int64 = 120_000
+    /// One workstation can have its tenant's store epoch raised once in so long.
+    package static let epochRaiseInterval: Duration = .seconds(600)
     /// How far the time of day may run ahead of the last time that was believed, elapsed time allowed for.
     package static let clockAheadMsMax: Int64 = 86_400_000
     /// Two takeovers within this time say that two copies of a spool may run.
@@ -118,6 +122,12 @@ package enum Limits {
     /// How far the views may stand behind the ledger before the reader's fold would grow too long.
     /// Bodies that one transaction of the views takes in.
     package static let viewsFoldBytesMax = 16 << 20
+    /// The views' write-ahead log is emptied when it is larger.
+    package static let viewsLogBytesMax = 4 << 20
+    /// Views that could not be moved are tried again after so long, twice as long each time, …
+    package static let viewsRetryFirst: Duration = .seconds(1)
+    /// … and at least this often.
+    package static let viewsRetryMax: Duration = .seconds(60)
 
     // MARK: Tenants and storage
 
@@ -132,6 +142,8 @@ package enum Limits {
     /// Rows of one usage report; a request that would give more is told to narrow itself.
     package static let reportRowsMax = 500_000
     package static let auditRowsReadMax = 10_000
+    /// Rows about the data folder itself; older ones go.
+    package static let auditRowsOfGatewayMax = 10_000
     /// Audit rows of refused content that one tenant's workstations can cause in an hour, and all tenants together.
     package static let contentRowsPerTenantHourMax = 256
     package static let contentRowsPerHourMax = 65_536

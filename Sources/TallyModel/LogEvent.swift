@@ -17,7 +17,8 @@ package enum LogEvent: Sendable {
     case epochRaised(tenant: String)
     case epochNotRaised(tenant: String, reason: String)
     case tenantQuarantined(tenant: String, reason: String)
-    case viewsRebuilt(tenant: String, events: UInt64)
+    /// An alarm: they were not what the ledger says, unless an operator asked.
+    case viewsRebuilt(tenant: String, records: UInt64, cause: StaticString)
     case seenNotWritten(reason: String)
     case auditNotWritten(reason: String)
     case viewsFailed(tenant: String, reason: String)
@@ -26,6 +27,7 @@ package enum LogEvent: Sendable {
     case certificateFailed(reason: String)
     case diskPaused(freeBytes: UInt64)
     case diskResumed(freeBytes: UInt64)
+    case deletionUnfinished(reason: String)
     case faultInjected(name: StaticString)
 
     package enum Level: Int, Sendable { case debug, info, notice, warning, error, critical }
@@ -38,7 +40,7 @@ package enum LogEvent: Sendable {
         case .batchRejected, .gapRecorded, .seenNotWritten, .auditNotWritten, .epochRaised, .viewsRebuilt, .diskPaused,
             .faultInjected:
             .warning
-        case .tenantQuarantined, .epochNotRaised, .viewsFailed, .certificateFailed: .error
+        case .tenantQuarantined, .epochNotRaised, .viewsFailed, .certificateFailed, .deletionUnfinished: .error
         case .commitFailed: .critical
         }
     }
@@ -74,8 +76,11 @@ package enum LogEvent: Sendable {
             ("store epoch not raised; the workstation comes again", [("tenant", tenant), ("reason", reason)])
         case .tenantQuarantined(let tenant, let reason):
             ("tenant quarantined; all others go on", [("tenant", tenant), ("reason", reason)])
-        case .viewsRebuilt(let tenant, let events):
-            ("views rebuilt from the ledger", [("tenant", tenant), ("events", "\(events)")])
+        case .viewsRebuilt(let tenant, let records, let cause):
+            (
+                "views rebuilt from the ledger",
+                [("tenant", tenant), ("records", "\(records)"), ("cause", "\(cause)")]
+            )
         case .seenNotWritten(let reason): ("last-seen times not written", [("reason", reason)])
         case .auditNotWritten(let reason): ("audit row not written", [("reason", reason)])
         case .viewsFailed(let tenant, let reason): ("views failed", [("tenant", tenant), ("reason", reason)])
@@ -85,6 +90,8 @@ package enum LogEvent: Sendable {
             ("certificate not renewed; the old one stays", [("reason", reason)])
         case .diskPaused(let free): ("disk nearly full; paused", [("free_bytes", "\(free)")])
         case .diskResumed(let free): ("disk has room again; resumed", [("free_bytes", "\(free)")])
+        case .deletionUnfinished(let reason):
+            ("a tenant's deletion is not finished; it is tried again at the next start", [("reason", reason)])
         case .faultInjected(let name): ("fault injected", [("fault", "\(name)")])
         }
     }

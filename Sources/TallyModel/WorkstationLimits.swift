@@ -8,8 +8,10 @@ extension Limits {
     /// Acknowledged segments are kept until the gateway has backed them up, at most so much and so long.
     package static let spoolKeptBytesMax = 64 << 20
     package static let spoolKeptMs: Int64 = 7 * 86_400_000
-    /// Events given up and still held: each gap costs memory.
+    /// Gaps among the events that are held: beyond it the oldest acknowledged ones are forgotten.
     package static let spoolGapsMax = 16_384
+    /// Bodies of dead letters that are kept, and written again at each segment's start.
+    package static let deadLetterBytesMax = 4 << 20
     /// One sync for so much of a scan.
     package static let spoolUnsyncedBytesMax = 1 << 20
     /// Batches below this are merged with their neighbours while a backlog is sent.

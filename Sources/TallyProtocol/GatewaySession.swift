@@ -52,7 +52,7 @@ package struct GatewaySession: Sendable {
     /// A REJECT went out: batches beyond accepted + 1 are dropped in silence (TG-6-2).
     var isDropping = false
     var backedUpThrough = Sequence64.zero
-    var pings = PingBudget()
+    var pings = RateBudget.pings
     var probesLeft = Limits.probesMax
     var adoptionsLeft = 0
     var heardAt: MonotonicInstant

@@ -53,7 +53,7 @@ package struct WorkstationSession: Sendable {
     var heardAt = MonotonicInstant(nanoseconds: 0)
     var pingedAt: MonotonicInstant?
     var progressedAt = MonotonicInstant(nanoseconds: 0)
-    var pings = PingBudget()
+    var pings = RateBudget.pings
 
     package init(view: SpoolView) {
         precondition(view.lowestHeld.value <= view.highest.value + 1, "a spool holds a suffix")

@@ -1,3 +1,4 @@
+package import TallyIO
 package import TallyModel
 
 /// Everything that can go wrong in storage. A case says what happened and what to do; none holds a byte that
@@ -5,6 +6,8 @@ package import TallyModel
 package enum StorageError: Error, Hashable, Sendable {
     /// The file was written by a newer Tallygate: upgrade, or use another data folder.
     case newerVersion(file: String, found: Int64, known: Int64)
+    /// Views as an earlier version made them: discard and rebuild them.
+    case olderVersion(file: String, found: Int64, known: Int64)
     /// The file is a database, but none of ours.
     case foreignFile(file: String)
     /// The file does not exist yet; a reader never creates one.
@@ -16,6 +19,8 @@ package enum StorageError: Error, Hashable, Sendable {
     case busy(file: String)
     /// SQLite refused for another reason; `code` is its extended result code.
     case database(file: String, code: Int32)
+    /// The file system refused what SQLite was not asked for: making a file, removing one.
+    case system(SystemError)
     /// A sum is beyond what the file can hold; nothing of the transaction was kept.
     case amountTooLarge(file: String)
 
@@ -26,6 +31,8 @@ package enum StorageError: Error, Hashable, Sendable {
     case tenantUnknown(TenantName)
     case tenantGone(TenantID)
     case tenantDeleting(TenantName)
+    /// Its workstations have sent events, and the folder that held them is not there.
+    case tenantFolderMissing(TenantName, folder: String)
     case tenantsTooMany
     case retention(RetentionError)
     /// A live workstation has this label: revoke it first.
@@ -42,18 +49,36 @@ package enum StorageError: Error, Hashable, Sendable {
     case timeZoneUnknown(String)
 }
 
+extension StorageError {
+    /// Whether a derived file is to be made anew: it is not what it should be, or nobody knows what it is, since the
+    /// disk failed while it was written (the low byte of SQLite's code says so).
+    package var condemnsDerivedFile: Bool {
+        switch self {
+        case .damaged, .olderVersion: true
+        case .database(_, let code): code & 0xff == 10
+        default: false
+        }
+    }
+
+    /// What the file system says of a database file.
+    init(_ error: SystemError, file: String) { self = error.isNoSpace ? .diskFull(file: file) : .system(error) }
+}
+
 extension StorageError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .newerVersion(let file, let found, let known):
             "\(file): written by a newer version (schema \(found), this program knows \(known)); "
                 + "upgrade tallygate, nothing was changed"
+        case .olderVersion(let file, let found, let known):
+            "\(file): made by an earlier version (schema \(found), this program makes \(known)); it is built anew"
         case .foreignFile(let file): "\(file): not a Tallygate database; choose another data folder"
         case .absent(let file): "\(file): does not exist yet"
         case .damaged(let file): "\(file): damaged; run 'tallygate verify'"
         case .diskFull(let file): "\(file): the disk is full; free some space, nothing was lost"
         case .busy(let file): "\(file): held by another process for too long; try again"
         case .database(let file, let code): "\(file): SQLite error \(code)"
+        case .system(let error): "\(error)"
         case .amountTooLarge(let file): "\(file): a sum is too large to be stored; nothing was changed"
         case .positionMismatch(let applied, let expected):
             "the views stand at record \(applied?.ordinal ?? 0) and not at \(expected?.ordinal ?? 0) of this ledger; "
@@ -62,6 +87,9 @@ extension StorageError: CustomStringConvertible {
         case .tenantUnknown(let name): "no tenant \(name); see 'tallygate tenant list'"
         case .tenantGone(let id): "tenant number \(id.value) does not exist any more"
         case .tenantDeleting(let name): "tenant \(name) is being deleted"
+        case .tenantFolderMissing(let name, let folder):
+            "the folder tenants/\(folder) of tenant \(name) is missing, with everything it sent; put it back from a backup, "
+                + "or delete the tenant and enrol its workstations again"
         case .tenantsTooMany: "a data folder holds at most \(Limits.tenantsMax) tenants"
         case .retention(let error): error.description
         case .workstationExists(let label, let tenant):

@@ -30,6 +30,9 @@ package enum WorkstationError: Error, Hashable, Sendable, CustomStringConvertibl
     case badToken
     case tokenFile(SystemError)
     case ownerGone
+    case noLetter(DeadLetter.ID)
+    /// `tally send` took nothing from this line on.
+    case sendRefused(line: UInt64)
 
     package var description: String {
         switch self {
@@ -61,6 +64,10 @@ package enum WorkstationError: Error, Hashable, Sendable, CustomStringConvertibl
         case .badAddress: "the gateway's address must be HOST:PORT"
         case .badToken: "a token begins with tg_ and has letters, digits and underscores only"
         case .tokenFile(let error): "cannot read the token: \(error)"
+        case .sendRefused(let line):
+            "refused from line \(line) on, nothing of it was taken: \(WorkstationError.spoolFull); send the rest again "
+                + "when tally status shows room"
+        case .noLetter(let id): "there is no dead letter \(id) (see tally deadletters list)"
         case .ownerGone: "the running tally ended before it answered; try again"
         }
     }

@@ -21,7 +21,9 @@ struct Tally: ParsableCommand {
             every field of everything that leaves this machine.
             """,
         version: ProgramVersion.text,
-        subcommands: [Connect.self, Disconnect.self, Sync.self, Run.self, Send.self, Status.self, Inspect.self])
+        subcommands: [
+            Connect.self, Disconnect.self, Sync.self, Run.self, Send.self, Status.self, Inspect.self, DeadLetters.self,
+        ])
 }
 
 extension ParsableCommand {

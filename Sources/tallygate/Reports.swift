@@ -46,6 +46,35 @@ struct Verify: ParsableCommand {
     func run() throws { try perform(.verify(tenant: tenant), format: format.format, data: data) }
 }
 
+struct Rebuild: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make the views anew from the ledger.",
+        discussion: """
+            Views are derived: what reports show does not change, unless a view was damaged. Works while the gateway \
+            serves; reports meanwhile read the ledger itself.
+            """)
+    @Option(name: .long, help: "One tenant only.") var tenant: String?
+    @OptionGroup var data: DataOptions
+    @OptionGroup var format: FormatOptions
+
+    func run() throws { try perform(.rebuild(tenant: tenant), format: format.format, data: data) }
+}
+
+struct Audit: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show who did what, and every event that was given up.",
+        discussion: """
+            With --tenant: what was done to the tenant, and each discard in its ledger (gaps, purges). Without: what was \
+            done to the whole data folder, deleted tenants by their numbers. Newest first.
+            """)
+    @Option(name: .long, help: "One tenant.") var tenant: String?
+    @Option(name: .long, help: "At most so many lines.") var limit = 100
+    @OptionGroup var data: DataOptions
+    @OptionGroup var format: FormatOptions
+
+    func run() throws { try perform(.audit(tenant: tenant, limit: limit), format: format.format, data: data) }
+}
+
 struct Doctor: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check this machine and the data folder, and say what to mend.")

@@ -20,7 +20,10 @@ struct Tallygate: ParsableCommand {
             gateway is running on that folder.
             """,
         version: ProgramVersion.text,
-        subcommands: [Serve.self, Tenant.self, Enroll.self, Workstation.self, Usage.self, Verify.self, Doctor.self])
+        subcommands: [
+            Serve.self, Tenant.self, Enroll.self, Workstation.self, Usage.self, Verify.self,
+            Rebuild.self, Audit.self, Doctor.self,
+        ])
 }
 
 /// Where the data lies; shared by all commands.

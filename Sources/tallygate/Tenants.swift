@@ -3,7 +3,8 @@ import TallyGateway
 
 struct Tenant: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Create, list and show tenants.", subcommands: [Create.self, List.self, Show.self])
+        abstract: "Create, list, show and delete tenants.",
+        subcommands: [Create.self, List.self, Show.self, Delete.self])
 
     struct Create: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Create a tenant.")
@@ -34,6 +35,32 @@ struct Tenant: ParsableCommand {
         @OptionGroup var format: FormatOptions
 
         func run() throws { try perform(.tenantShow(name: name), format: format.format, data: data) }
+    }
+}
+
+extension Tenant {
+    struct Delete: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Delete a tenant with everything it ever sent. There is no way back.",
+            discussion: """
+                Its workstations are cut off at once, their tokens stop working, its ledger, views and names are removed \
+                from the data folder. Backups made before keep their copies. A deletion that is cut off is finished at \
+                the gateway's next start.
+                """)
+        @Argument(help: "Its name.") var name: String
+        @Flag(name: .long, help: "Do it. Without this nothing is deleted.") var yes = false
+        @OptionGroup var data: DataOptions
+        @OptionGroup var format: FormatOptions
+
+        func validate() throws {
+            guard yes else {
+                throw ValidationError(
+                    "this deletes tenant '\(name)' for good; look at it with 'tallygate tenant show \(name)', then add --yes"
+                )
+            }
+        }
+
+        func run() throws { try perform(.tenantDelete(name: name), format: format.format, data: data) }
     }
 }
 

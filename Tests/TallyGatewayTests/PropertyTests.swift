@@ -98,7 +98,7 @@ private struct Uplink: ~Copyable {
 }
 
 /// Reproducible draws.
-private struct Dice {
+struct Dice {
     private var state: UInt64
     init(seed: UInt64) { state = seed &* 2_654_435_769 | 1 }
     mutating func number(_ range: ClosedRange<Int>) -> Int {

@@ -1,6 +1,7 @@
 import Foundation
 import TallyGateway
 import TallyModel
+import TallyStorage
 import TallyWire
 import Testing
 
@@ -33,6 +34,33 @@ struct RefusalTests {
             let data = FileManager.default.contents(atPath: rig.path + "/" + file) ?? Data()
             #expect(data.range(of: Data(secret.utf8)) == nil, "\(file)")
         }
+    }
+
+    @Test("A column named as content leaves an audit row for its tenant: one an hour, however often it is sent")
+    func contentAudit() throws {
+        let rig = try Rig()
+        var spool = Spool(token: try rig.enroll())
+        _ = try rig.enroll("other", "laptop")
+        for column in [130, 130, 191] as [UInt8] {
+            let peer = try rig.peer()
+            try peer.open(spool.hello())
+            var batch = try spool.batch(plainEvents(2))
+            spool.rewind(to: 0, chain: Chain.initial(spool.stream))
+            batch.body = try spool.raw(plainEvents(2)) + [0, column, 7]
+            batch.header.isLZ4 = false
+            batch.header.rawBytes = UInt32(batch.body.count)
+            peer.send(.batch(batch))
+            #expect(try peer.reject().reason == .contentField)
+        }
+        rig.stop()
+        let catalog = try Catalog(reading: rig.path)
+        let tenant = try catalog.tenant(named: try #require(TenantName("acme")))
+        let workstation = try #require(try catalog.workstations(of: tenant.id).first)
+        let rows = try catalog.auditRows().filter { $0.action == .contentRejected }
+        #expect(rows.allSatisfy { $0.tenant == tenant.id && $0.second == Int64(workstation.id.value) })
+        // Two hours, where the clock's hour ended meanwhile.
+        #expect(Set(rows.map(\.first)) == [130, 191] && rows.count <= 3)
+        #expect(rows.count == 2 || Set(rows.map { $0.stamp.timeMs / 3_600_000 }).count == 2)
     }
 
     @Test("A wrong token is UNAUTHENTICATED, whatever its shape")
@@ -68,6 +96,39 @@ struct RefusalTests {
         #expect(try next.goaway().reason == .revoked)
         // The label is free again.
         #expect(try rig.enroll() != spool.token)
+    }
+
+    @Test("A token revoked mid-batch ends its connection: acknowledged stays, the rest is sent after a new enrolment")
+    func revokedMidBatch() throws {
+        let rig = try Rig()
+        var spool = Spool(token: try rig.enroll())
+        let peer = try rig.peer()
+        try peer.open(spool.hello())
+        peer.send(.batch(try spool.batch(plainEvents(10))))
+        try peer.ack(through: 10)
+        let rest = try plainEvents(7)
+        let bytes = FrameCodec.encode(.batch(try spool.batch(rest)))
+        // In one write, so that the answer says that the half batch has arrived too.
+        peer.send(bytes: FrameCodec.encode(.ping(opaque: 3)) + bytes[..<60])
+        #expect(try peer.frame() == .pong(opaque: 3))
+        try rig.done(.workstationRevoke(tenant: "acme", workstation: "laptop"))
+        peer.send(bytes: Array(bytes[60...]))
+        let goaway = try peer.goaway()
+        #expect(goaway.reason == .revoked && goaway.committed.value == 10)
+        #expect(peer.waitForClose())
+        #expect(try rig.usage().totals.events == 10)
+        // The stream belongs to the workstation that was revoked: the new one sends what was not acknowledged on its own.
+        var next = Spool(token: try rig.enroll())
+        let owned = try rig.peer()
+        owned.send(.hello(Spool(token: next.token, stream: spool.stream).hello()))
+        #expect(try owned.goaway().reason == .streamOwned)
+        let again = try rig.peer()
+        try again.open(next.hello())
+        again.send(.batch(try next.batch(rest)))
+        try again.ack(through: 7)
+        #expect(try rig.usage().totals.events == 17)
+        #expect(rig.metrics.value(.streams) == 1)
+        #expect(try rig.done(.verify(tenant: nil)).contains("clean"))
     }
 
     @Test("A stream belongs to the workstation that opened it")

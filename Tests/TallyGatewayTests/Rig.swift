@@ -16,18 +16,21 @@ final class Rig: Sendable {
     let log = LineLog()
     let metrics = Metrics()
     let fatal = LineLog()
+    private let clock = Guarded(GatewayClock())
     let shard: Shard
     private let faults: Faults
     private let options: LogOptions
+    private let disk: ToyDisk?
     private let running = Guarded<Gateway?>(nil)
 
     init(
         faults: Faults = .none, options: LogOptions = LogOptions(), path: String? = nil, metricsServer: Bool = false,
-        starts: Bool = true
+        starts: Bool = true, disk: ToyDisk? = nil
     ) throws {
         self.path = path ?? Rig.newPath()
         self.faults = faults
         self.options = options
+        self.disk = disk
         shard = try Shard(name: "peers")
         if starts { try start(metricsServer: metricsServer) }
     }
@@ -42,9 +45,12 @@ final class Rig: Sendable {
     }
 
     func services() throws -> Services {
-        Services(
+        var facts: (@Sendable () -> FileSystemFacts?)?
+        if let disk { facts = { disk.facts } }
+        return Services(
             folder: try ownFolder(), metrics: metrics, log: LogSink(level: .debug) { [log] in log.add($0) },
-            clock: GatewayClock(), faults: faults, onFatal: { [fatal] in fatal.add($0) }, logOptions: options)
+            clock: clock.withLock { $0 }, faults: faults, onFatal: { [fatal] in fatal.add($0) }, logOptions: options,
+            disk: facts)
     }
 
     /// A gateway that has stopped in this process lets go of the lock with the last block of its queues, soon after.
@@ -57,16 +63,24 @@ final class Rig: Sendable {
         return try folder ?? DataFolder(path: path)
     }
 
-    func start(metricsServer: Bool = false, listen: String = "127.0.0.1:0") throws {
+    /// With `ownCertificate` the one that an earlier start made is given as an operator gives his, so that a wrong clock
+    /// does not make another.
+    func start(
+        metricsServer: Bool = false, listen: String = "127.0.0.1:0", ownCertificate: Bool = false
+    ) throws {
         let settings = try Settings.resolve(
             flags: SettingsFlags(
-                listen: listen, address: nil, metrics: metricsServer ? "127.0.0.1:0" : nil, certificate: nil,
-                key: nil, logLevel: nil, shards: 2),
+                listen: listen, address: nil, metrics: metricsServer ? "127.0.0.1:0" : nil,
+                certificate: ownCertificate ? path + "/tls/server.pem" : nil,
+                key: ownCertificate ? path + "/tls/server-key.pem" : nil, logLevel: nil, shards: 2),
             file: nil, environment: [:])
         let gateway = try Gateway(settings: settings, services: try services())
         try gateway.open(publicAddress: nil)
         running.withLock { $0 = gateway }
     }
+
+    /// From the next start on the wall clock is so wrong.
+    func setClock(wallErrorMs: Int64) { clock.withLock { $0 = GatewayClock(wallErrorMs: wallErrorMs) } }
 
     func stop() {
         let gateway = running.withLock { running in

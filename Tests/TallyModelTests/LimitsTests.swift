@@ -38,4 +38,12 @@ struct LimitsTests {
         #expect(Limits.drainTimeout < .seconds(10))
         #expect(Limits.helloTimeout < Limits.idleTimeout)
     }
+
+    @Test("A pause ends above where it begins, and is looked after while it lasts")
+    func pause() {
+        #expect(Limits.diskPausePercent < Limits.diskResumePercent && Limits.diskResumePercent < 100)
+        #expect(Limits.diskPausedInterval < Limits.idleTimeout)
+        #expect(Limits.storageRetry < Limits.askedDelayMax)
+        #expect(Limits.clockAgreementMs < Limits.clockAheadMsMax)
+    }
 }

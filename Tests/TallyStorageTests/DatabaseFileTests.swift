@@ -16,15 +16,15 @@ struct DatabaseFileTests {
         let folder = try TemporaryFolder()
         _ = try Catalog(folder: folder.path)
         _ = try Views(folder: folder.path)
-        for (name, open) in [
-            ("catalog.sqlite", { folder in _ = try Catalog(folder: folder) }),
-            ("views.sqlite", { folder in _ = try Views(folder: folder) }),
-            ("views.sqlite", { folder in _ = try ViewsReader(folder: folder) }),
-        ] as [(String, (String) throws -> Void)] {
+        for (name, known, open) in [
+            ("catalog.sqlite", DatabaseSchema.catalog.version, { folder in _ = try Catalog(folder: folder) }),
+            ("views.sqlite", DatabaseSchema.views.version, { folder in _ = try Views(folder: folder) }),
+            ("views.sqlite", DatabaseSchema.views.version, { folder in _ = try ViewsReader(folder: folder) }),
+        ] as [(String, Int64, (String) throws -> Void)] {
             let path = "\(folder.path)/\(name)"
             try Self.alter(path, "PRAGMA user_version = 7; PRAGMA wal_checkpoint(TRUNCATE)")
             let before = try Data(contentsOf: URL(fileURLWithPath: path))
-            let refusal = StorageError.newerVersion(file: path, found: 7, known: 1)
+            let refusal = StorageError.newerVersion(file: path, found: 7, known: known)
             #expect(throws: refusal) { try open(folder.path) }
             #expect(refusal.description.contains("upgrade tallygate"))
             #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)

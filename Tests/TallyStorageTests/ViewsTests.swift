@@ -183,7 +183,7 @@ struct ViewsTests {
         let views = try Views(folder: folder.path)
         let stream = StreamID(Bytes16(high: 1, low: 2))
         var cursor = StreamRow(
-            stream: stream, workstation: WorkstationID(3), generation: Generation(4),
+            number: 7, stream: stream, workstation: WorkstationID(3), generation: Generation(4),
             committed: Sequence64(Limits.sequenceMax), chain: ChainValue(.max),
             totals: RunningTotals(tokens: UInt128(Limits.tenantTotalMax), reportedNanoUSD: 7), isClosed: false)
         var gap = GapRow(
@@ -192,7 +192,6 @@ struct ViewsTests {
         var delta = ViewsDelta(after: nil, through: Sample.position(1))
         delta.streams = [cursor]
         delta.gaps = [gap]
-        delta.priceBooks = [[1, 2, 3], [1, 2, 3]]
         #expect(try views.apply(delta))
 
         cursor.isClosed = true

@@ -170,33 +170,40 @@ final class CoreBench {
         return true
     }
 
+    /// Does what is wanted until nothing more is: an answered dial wants a HELLO sent.
     func perform() {
-        for action in core.pump(now, room: 1 << 20) {
-            trace.append("\(now.monotonic.nanoseconds) \(action)")
-            switch action {
-            case .dial:
-                dials += 1
-                guard !isGatewayAway else {
-                    core.dialFailed(UplinkProblem(text: "nothing listens", needsPerson: false), now)
-                    continue
-                }
-                gateway.connect(now)
-                isConnected = true
-                core.opened(now)
-            case .send(let bytes):
-                guard isConnected else { continue }
-                let goesOn = (try? gateway.receive(bytes, now)) ?? false
-                toCore += gateway.takeOutbox()
-                if !goesOn, toCore.isEmpty { cut() }
-            case .close:
-                isConnected = false
-                toCore = []
-                gateway.disconnect()
-            case .reply(let command, let message): replies[command, default: []].append(message)
-            case .notice(let text): notices.append(text)
-            case .watch: break
-            case .failed(let error): failure = error
+        while true {
+            let actions = core.pump(now, room: 1 << 20)
+            guard !actions.isEmpty else { return }
+            for action in actions { carryOut(action) }
+        }
+    }
+
+    private func carryOut(_ action: EngineAction) {
+        trace.append("\(now.monotonic.nanoseconds) \(action)")
+        switch action {
+        case .dial:
+            dials += 1
+            guard !isGatewayAway else {
+                core.dialFailed(UplinkProblem(text: "nothing listens", needsPerson: false), now)
+                return
             }
+            gateway.connect(now)
+            isConnected = true
+            core.opened(now)
+        case .send(let bytes):
+            guard isConnected else { return }
+            let goesOn = (try? gateway.receive(bytes, now)) ?? false
+            toCore += gateway.takeOutbox()
+            if !goesOn, toCore.isEmpty { cut() }
+        case .close:
+            isConnected = false
+            toCore = []
+            gateway.disconnect()
+        case .reply(let command, let message): replies[command, default: []].append(message)
+        case .notice(let text): notices.append(text)
+        case .watch: break
+        case .failed(let error): failure = error
         }
     }
 

@@ -192,7 +192,7 @@ package final class LyingDisk: LogDisk {
     }
 
     /// The share of this disk in a barrier over the file system: files and names.
-    package func syncAll() throws(SystemError) {
+    package func syncEverything() throws(SystemError) {
         try change { state throws(SystemError) in
             try state.spendCall("syncfs")
             state.facts.syncs += 1

@@ -69,9 +69,9 @@ extension AdminRequest {
     /// The tenants whose ledgers the answer speaks of.
     fileprivate var opening: Store.Opening {
         switch self {
-        case .tenantCreate, .enroll, .workstationList, .workstationRevoke: .none
-        case .tenantList, .verify(nil): .all
-        case .tenantShow(let name), .verify(let name?): .one(name: name)
+        case .tenantCreate, .enroll, .workstationList, .workstationRevoke, .tenantDelete, .audit(nil, _): .none
+        case .tenantList, .verify(nil), .rebuild(nil): .all
+        case .tenantShow(let name), .verify(let name?), .rebuild(let name?), .audit(let name?, _): .one(name: name)
         case .usage(let arguments): .one(name: arguments.tenant)
         }
     }

@@ -13,6 +13,8 @@ enum AdminError: Error, CustomStringConvertible {
     case workstationUnknown(String)
     case instant(String)
     case csvOnlyForUsage
+    case auditLimit
+    case notRebuilt(tenant: TenantName, reason: String)
 
     var description: String {
         switch self {
@@ -31,6 +33,8 @@ enum AdminError: Error, CustomStringConvertible {
         case .instant(let text):
             "'\(text)' is no instant; use 2026-11-23, 2026-11-23T14:30:00Z or milliseconds since 1970"
         case .csvOnlyForUsage: "only usage can be printed as CSV"
+        case .notRebuilt(let tenant, let reason): "the views of tenant \(tenant) could not be made anew: \(reason)"
+        case .auditLimit: "give --limit a number from 1 to \(Limits.auditRowsReadMax)"
         }
     }
 }

@@ -4,11 +4,17 @@ package enum AdminRequest: Codable, Hashable, Sendable {
     case tenantCreate(name: String, plan: String, retentionDays: Int?)
     case tenantList
     case tenantShow(name: String)
+    /// For good, with all that it ever sent.
+    case tenantDelete(name: String)
     case enroll(tenant: String, workstation: String)
     case workstationList(tenant: String)
     case workstationRevoke(tenant: String, workstation: String)
     case usage(UsageArguments)
     case verify(tenant: String?)
+    /// Views made anew from the ledger; all tenants' where none is named.
+    case rebuild(tenant: String?)
+    /// Who did what, and what was given up; everyone's where no tenant is named.
+    case audit(tenant: String?, limit: Int)
 }
 
 /// The arguments of `tallygate usage` as they were typed; the answering side parses them.

@@ -52,6 +52,11 @@ package struct AdminService: Sendable {
             case .text: return .done(report.table)
             }
         case .verify(let tenant): return try verify(tenant, call.format)
+        case .tenantDelete(let name):
+            return try store.changing.withLock { _ in try deleteTenant(name, call.format) }
+        case .rebuild(let tenant): return try rebuild(tenant, call.format)
+        case .audit(let tenant, let limit):
+            return try AuditReport(store: store).reply(tenant: tenant, limit: limit, format: call.format)
         }
     }
 
@@ -91,6 +96,46 @@ package struct AdminService: Sendable {
             name: tenant.name.text, plan: tenant.plan.name, retentionDays: tenant.retention.days,
             state: tenant.state.name, createdMs: tenant.createdMs, workstations: live, ledgerRecords: records,
             problem: problem)
+    }
+
+    private func deleteTenant(_ name: String, _ format: OutputFormat) throws -> AdminReply {
+        let tenant = try catalog.tenant(named: try tenantName(name))
+        try TenantDeletion(store: store).delete(tenant, by: store.stamp())
+        guard format == .text else { return .done(AdminTables.json(["tenant": name, "state": "deleted"])) }
+        return .done("deleted tenant \(name) and all that it held; backups made before keep their copies\n")
+    }
+
+    /// Views are only derived: made anew, they say what the ledger says.
+    private func rebuild(_ tenant: String?, _ format: OutputFormat) throws -> AdminReply {
+        struct Rebuilt: Encodable {
+            let tenant: String
+            let records: UInt64
+        }
+        var tenants = try catalog.tenants().filter { $0.state == .active }
+        if let tenant { tenants = [try catalog.tenant(named: try tenantName(tenant))] }
+        var rebuilt: [Rebuilt] = []
+        for tenant in tenants {
+            let records = try rebuild(tenant)
+            try catalog.audit(
+                AuditRow(
+                    stamp: store.stamp(), tenant: tenant.id, action: .viewsRebuilt, first: Int64(clamping: records)))
+            rebuilt.append(Rebuilt(tenant: tenant.name.text, records: records))
+        }
+        guard format == .text else { return .done(AdminTables.json(["rebuilt": rebuilt])) }
+        return .done(rebuilt.map { "\($0.tenant): views made anew from \($0.records) ledger records\n" }.joined())
+    }
+
+    private func rebuild(_ tenant: Tenant) throws -> UInt64 {
+        switch store.board[tenant.id] {
+        case .open?:
+            guard let outcome = store.views.sync({ $0.rebuild(tenant.id) }) else {
+                throw AdminError.notOpen(tenant: tenant.name)
+            }
+            if let failure = outcome.failure { throw AdminError.notRebuilt(tenant: tenant.name, reason: failure) }
+            return outcome.records
+        case .quarantined(let reason)?: throw AdminError.quarantined(tenant: tenant.name, reason: reason)
+        case nil: throw AdminError.notOpen(tenant: tenant.name)
+        }
     }
 
     // MARK: Workstations

@@ -123,7 +123,7 @@ package struct DoctorReport: Sendable {
         }
         return Check(
             name: "disk", verdict: percent < 5 ? .problem : .ok,
-            finding: finding + (facts.flushesDriveOnSyncfs ? "" : "; each segment is synced by itself here"))
+            finding: finding + (facts.mayShareBarrier(on: .current) ? "" : "; each segment is synced by itself here"))
     }
 
     /// Times ten barriers of the kind that every acknowledgement waits for.

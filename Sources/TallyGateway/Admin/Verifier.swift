@@ -40,7 +40,7 @@ struct Verifier: Sendable {
     private func verify(_ tenant: Tenant, through durable: LedgerPosition, _ finding: inout Finding) throws {
         let folder = try store.services.folder.tenantDirectory(tenant)
         let ledger = try folder.openDirectory(TenantLedger.folderName)
-        let state = try replay(ledger, through: durable, &finding)
+        try replay(ledger, through: durable, &finding)
         let reader = try ViewsReader(folder: folder.path)
         try reader.read { snapshot in
             guard let applied = snapshot.position else { return }
@@ -48,7 +48,7 @@ struct Verifier: Sendable {
                 finding.problems.append("the views belong to another ledger")
                 return
             }
-            let (expected, gaps) = try fold(ledger, through: applied, state.streams)
+            let (expected, gaps) = try fold(ledger, through: applied)
             var found: [RollupKey: RollupCounts] = [:]
             try snapshot.forEachCell { key, counts in found[key] = counts }
             finding.cells = found.count
@@ -64,7 +64,7 @@ struct Verifier: Sendable {
     /// Checks every record against those before it.
     private func replay(
         _ ledger: any LogDisk, through durable: LedgerPosition, _ finding: inout Finding
-    ) throws -> LedgerState {
+    ) throws {
         var state = LedgerState()
         var replay = try LedgerReplay(disk: ledger, from: nil, through: durable.ordinal)
         while let record = try replay.next() {
@@ -80,16 +80,15 @@ struct Verifier: Sendable {
             try state.apply(record.draft, body: record.body, batchTotals: isBatch ? replay.batchTotals : nil)
         }
         finding.streams = state.streams.count
-        return state
     }
 
     private func fold(
-        _ ledger: any LogDisk, through applied: LedgerPosition, _ streams: [UInt32: LedgerState.Stream]
+        _ ledger: any LogDisk, through applied: LedgerPosition
     ) throws -> (cells: [RollupKey: RollupCounts], gaps: GapTotals) {
         var sums: [RollupKey: RollupCounts] = [:]
         var gaps = GapTotals()
         var fold = try LedgerFold(
-            disk: ledger, from: nil, through: applied, books: store.services.folder.books, streams: streams)
+            disk: ledger, from: nil, through: applied, books: store.services.folder.books)
         while let result = try fold.next() {
             for (key, counts) in result.cells { sums[key, default: RollupCounts()] += counts }
             for gap in result.gaps {

@@ -2,7 +2,7 @@ import Dispatch
 import Synchronization
 import TallyIO
 import TallyModel
-import TallyStorage
+package import TallyStorage
 
 /// Audit rows of columns that were named as content and turned away: written to the catalog away from the shards, so
 /// that no connection waits for a database.
@@ -54,7 +54,7 @@ final class ContentNotes: Sendable {
 
 /// How many audit rows hostile workstations can cause: one a workstation, column and hour of the clock, and no more than
 /// `Limits` allows a tenant. What goes beyond is still counted and logged.
-struct ContentQuota: Sendable {
+package struct ContentQuota: Sendable {
     private struct Key: Hashable {
         var workstation: WorkstationID
         var column: UInt8
@@ -64,7 +64,9 @@ struct ContentQuota: Sendable {
     private var told: Set<Key> = []
     private var rows: [TenantID: Int] = [:]
 
-    mutating func admits(column: UInt8, from holder: TokenHolder, atMs: Int64) -> Bool {
+    package init() {}
+
+    package mutating func admits(column: UInt8, from holder: TokenHolder, atMs: Int64) -> Bool {
         let now = atMs / 3_600_000
         if now != hour {
             hour = now

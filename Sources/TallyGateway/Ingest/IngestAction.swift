@@ -33,5 +33,4 @@ package enum IngestNote: Hashable, Sendable {
     case rejected(RejectReason, field: UInt8, first: Sequence64)
     /// A column of a reserved name was sent: one note a column and connection, so at most 64 of them.
     case contentRejected(column: UInt8)
-    case gapAccepted(SkipReason, first: Sequence64, last: Sequence64)
 }

@@ -148,12 +148,6 @@ final class IngestConnection: ChannelHandler {
         case .contentRejected(let column):
             guard let holder else { return }
             context.contentNotes.note(column: column, from: holder, stamp: services.stamp())
-        case .gapAccepted(let reason, let first, let last):
-            services.metrics.add(.gapsRecorded)
-            services.log(
-                .gapRecorded(
-                    tenant: names.tenant, workstation: names.workstation, first: first.value, last: last.value,
-                    reason: "\(reason)"))
         }
     }
 }

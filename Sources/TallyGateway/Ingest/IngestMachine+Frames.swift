@@ -17,7 +17,7 @@ extension IngestMachine {
             }
             switch try FrameCodec.decode(slice, in: bytes) {
             case .hello(let hello): take(hello, now, &actions)
-            case .skip(let skip): take(skip, &actions)
+            case .skip(let skip): take(skip, now, &actions)
             case .probe(let sequence): probe(sequence, &actions)
             case .ping(let opaque): ping(opaque, now, &actions)
             case .pong:
@@ -79,7 +79,7 @@ extension IngestMachine {
             actions.append(.note(.batchDuplicate))
             return actions.append(.send(.ack(ack)))
         case .silent: return
-        case .reject(let reject): return self.reject(reject, &actions)
+        case .reject(let reject): return self.reject(reject, now, &actions)
         case .goaway(let goaway): return end(goaway, &actions)
         }
         guard let ticket else { return violation(&actions) }
@@ -91,7 +91,7 @@ extension IngestMachine {
             try scratch.batch.checkAge(age, between: times, nowMs: now.wallMs)
             try scratch.batch.verify(header, after: chainBefore)
         } catch {
-            return refuse(header.first, error, &actions)
+            return refuse(header.first, error, now, &actions)
         }
         session.accepted(header, bodyBytes: body.count)
         let append = BatchAppend(
@@ -100,17 +100,16 @@ extension IngestMachine {
         actions.append(.submit(.append(append)))
     }
 
-    private mutating func take(_ skip: Skip, _ actions: inout [IngestAction]) {
+    private mutating func take(_ skip: Skip, _ now: GatewayInstant, _ actions: inout [IngestAction]) {
         switch session.skip(skip) {
         case .duplicate(let ack): actions.append(.send(.ack(ack)))
         case .silent: break
-        case .reject(let reject): self.reject(reject, &actions)
+        case .reject(let reject): self.reject(reject, now, &actions)
         case .goaway(let goaway): end(goaway, &actions)
         case .append:
             guard let ticket else { return violation(&actions) }
             let append = SkipAppend(ticket: ticket, connection: id, skip: skip, chainBefore: session.chainBefore)
             session.accepted(skip)
-            actions.append(.note(.gapAccepted(skip.reason, first: skip.first, last: skip.last)))
             actions.append(.submit(.skip(append)))
         }
     }
@@ -157,18 +156,19 @@ extension IngestMachine {
 
     // MARK: Refusals
 
-    private mutating func refuse(_ first: Sequence64, _ refusal: BatchRefusal, _ actions: inout [IngestAction]) {
+    private mutating func refuse(
+        _ first: Sequence64, _ refusal: BatchRefusal, _ now: GatewayInstant, _ actions: inout [IngestAction]
+    ) {
         let retry: Duration = refusal.reason == .clockUnsure ? Limits.clockUnsureRetry : .zero
         let run = RunRefusal(refusal, retryMs: retry.wholeMilliseconds)
-        if let reject = session.refused(first: first, run) { self.reject(reject, &actions) }
+        if let reject = session.refused(first: first, run) { self.reject(reject, now, &actions) }
     }
 
-    mutating func reject(_ reject: Reject, _ actions: inout [IngestAction]) {
+    mutating func reject(_ reject: Reject, _ now: GatewayInstant, _ actions: inout [IngestAction]) {
         actions.append(.note(.rejected(reject.reason, field: reject.field, first: reject.first)))
         if reject.reason == .contentField { tellContent(reject.field, &actions) }
         actions.append(.send(.reject(reject)))
-        refusalsLeft -= 1
-        if refusalsLeft <= 0, session.phase != .closed {
+        if !refusals.spend(now: now.monotonic), session.phase != .closed {
             end(session.end(.protocol, after: Limits.refusalsReconnect), &actions)
         }
     }

@@ -13,7 +13,7 @@ extension IngestMachine {
             lost(isOver ? nil : session.end(reason, after: .milliseconds(Int64(reconnectMs))), &actions)
         case .committed(let cursor): committed(cursor, &actions)
         case .refused(let first, let refusal):
-            if let reject = session.refused(first: first, refusal) { self.reject(reject, &actions) }
+            if let reject = session.refused(first: first, refusal) { self.reject(reject, now, &actions) }
         case .superseded: lost(session.supersede(), &actions)
         case .revoked: lost(session.revoke(), &actions)
         case .paused:
@@ -45,7 +45,7 @@ extension IngestMachine {
             return
         }
         switch session.claimed(claim, now: now.monotonic) {
-        case .silent: if let request { actions.append(.submit(.release(request))) }
+        case .silent: release(&actions)
         case .raiseEpoch: if let request { actions.append(.submit(.raiseEpoch(request))) }
         case .welcome(let welcome):
             self.ticket = ticket

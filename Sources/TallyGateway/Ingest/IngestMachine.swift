@@ -8,7 +8,7 @@ import TallyWire
 /// one that is shipped.
 ///
 /// It joins what decides: `FrameReader` finds the frames, `GatewaySession` says what may come and what is answered,
-/// `IngestScratch` decodes, `TenantDirectory` knows the tokens. A frame becomes a batch in `take(_:_:_:_:)` of
+/// `IngestScratch` decodes, `TenantDirectory` knows the tokens. A frame becomes a batch in `take(_:_:_:_:_:)` of
 /// `IngestMachine+Frames.swift`; when it is acknowledged is `GatewaySession.committed(through:)`'s decision.
 ///
 /// What to do is appended to the caller's list, which it carries out in order. After each call the caller looks at
@@ -27,7 +27,7 @@ package struct IngestMachine: Sendable {
     var request: StreamRequest?
     var ticket: StreamTicket?
     var age = AgeLimit()
-    var refusalsLeft = Limits.refusedBatchesMax
+    var refusals = RateBudget(atOnce: Limits.refusedBatchesMax, oneEach: Limits.refusedBatchInterval)
     /// Bit n: the audit has been told of column 128 + n.
     var contentColumnsTold: UInt64 = 0
     /// `close` has been asked for.
@@ -88,8 +88,7 @@ package struct IngestMachine: Sendable {
         session.disconnected()
         leave(&actions)
         // Also where the claim has not been answered yet: its answer would find nobody.
-        if let request { actions.append(.submit(.release(request))) }
-        request = nil
+        release(&actions)
     }
 
     package func checkInvariants() {
@@ -115,6 +114,12 @@ package struct IngestMachine: Sendable {
     mutating func close(_ reason: IngestEnd, _ actions: inout [IngestAction]) {
         if !isEnding { actions.append(.close(reason)) }
         isEnding = true
+    }
+
+    /// Gives back what was claimed, once.
+    mutating func release(_ actions: inout [IngestAction]) {
+        if let request { actions.append(.submit(.release(request))) }
+        request = nil
     }
 
     /// The stream is another's, or nobody's.

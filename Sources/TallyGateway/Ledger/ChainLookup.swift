@@ -21,7 +21,7 @@ package struct ChainLookup: Sendable {
         while let record = try replay.next([]) {
             let draft = record.draft
             if draft.stream == number, draft.count > 0, draft.firstSequence <= sequence {
-                let last = draft.firstSequence.value + UInt64(draft.count) - 1
+                let last = try draft.lastSequence(body: record.body).value
                 if last == sequence.value { return draft.chainAfter }
                 if last > sequence.value {
                     guard draft.kind == .batch else { return nil }
@@ -41,5 +41,13 @@ package struct ChainLookup: Sendable {
         let rows = Int(sequence.value - record.draft.firstSequence.value) + 1
         guard rows <= replay.batch.count else { return nil }
         return Chain.advance(record.draft.chainBefore, over: replay.batch, rows: 0..<rows)
+    }
+}
+
+extension RecordDraft {
+    /// The last event of a record with events. A gap's header counts only as far as 32 bits go.
+    fileprivate func lastSequence(body: [UInt8]) throws(LedgerError) -> Sequence64 {
+        guard kind == .gap else { return Sequence64(firstSequence.value + UInt64(count) - 1) }
+        do throws(MalformedBody) { return try GapRecord(decoding: body).last } catch { throw .fault(.malformed(.gap)) }
     }
 }

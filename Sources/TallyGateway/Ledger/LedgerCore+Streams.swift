@@ -50,6 +50,9 @@ extension LedgerCore {
         guard let box = desks[request.tenant], !box.desk.isRetiring else { return claim(request, now: now) }
         // Taken over meanwhile: the newer connection will prove the same loss.
         guard box.desk.holds(request) else { return }
+        if let wait = box.desk.waitToRaiseEpoch(request.workstation, now: now) {
+            return post(.claimFailed(.overloaded, reconnectMs: wait.wholeMilliseconds), to: request.connection)
+        }
         let epoch = StoreEpoch(entropy.word())
         do throws(StorageError) {
             try renewEpoch(request.tenant, epoch, now.wallMs)
@@ -61,7 +64,7 @@ extension LedgerCore {
         }
         do throws(LedgerError) {
             try makeRoom(box, now: now)
-            try box.desk.ledger.raiseEpoch(to: epoch, nowMs: box.desk.clock.receiveMs(at: now))
+            try box.desk.raiseEpoch(to: epoch, for: request.workstation, now: now)
             notes.append(.epochRaised(box.desk.tenant.name))
         } catch {
             return failClaim(request, box, error)

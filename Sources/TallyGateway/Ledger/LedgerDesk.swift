@@ -36,6 +36,8 @@ struct LedgerDesk: ~Copyable {
     var needsRoom = false
     /// The tenant is being deleted: nothing is appended, and the next barrier closes the desk.
     private(set) var isRetiring = false
+    /// When each workstation last had the epoch raised.
+    private var epochRaises: [WorkstationID: MonotonicInstant] = [:]
     /// The last generation given to each stream. Memory suffices: no connection outlives the process.
     private var generations: [UInt32: Generation] = [:]
 
@@ -125,6 +127,21 @@ struct LedgerDesk: ~Copyable {
         for claim in claims { live[claim.number] = nil }
         claims = []
         return waiting
+    }
+
+    /// How long a workstation must wait before it may have the epoch raised again; nil where it may now.
+    func waitToRaiseEpoch(_ workstation: WorkstationID, now: GatewayInstant) -> Duration? {
+        guard let last = epochRaises[workstation] else { return nil }
+        let elapsed = now.monotonic.since(last)
+        return elapsed < Limits.epochRaiseInterval ? Limits.epochRaiseInterval - elapsed : nil
+    }
+
+    /// A new life of the store, because a workstation proves that acknowledged data is missing.
+    mutating func raiseEpoch(to epoch: StoreEpoch, for workstation: WorkstationID, now: GatewayInstant)
+        throws(LedgerError)
+    {
+        try ledger.raiseEpoch(to: epoch, nowMs: clock.receiveMs(at: now))
+        epochRaises[workstation] = now.monotonic
     }
 
     /// The stream ends for good; its connection is told once that is durable.

@@ -58,7 +58,7 @@ actor LedgerKeeper {
 
     /// Nil where `syncfs` does not flush the drive, or does not tell of errors.
     private static func barrier(of folder: DataFolder) -> FileSystemBarrier? {
-        guard let facts = try? folder.fileSystem(), facts.flushesDriveOnSyncfs else { return nil }
+        guard let facts = try? folder.fileSystem(), facts.mayShareBarrier(on: .current) else { return nil }
         return try? FileSystemBarrier.open(on: folder.directory)
     }
 
@@ -140,8 +140,9 @@ actor LedgerKeeper {
         count(outcome, took)
         // The reports' position is on the board before any workstation hears of it.
         if !outcome.moved.isEmpty { onDurable(outcome.moved) }
-        deliver(core.takeNews())
+        // Counted before it is told, so that who has heard finds it in the metrics.
         perform(core.takeNotes())
+        deliver(core.takeNews())
         services.metrics.set(.tenants, core.tenantCount)
         if core.isPaused { lookAgainLater() }
         let hasMore = mailbox.withLock { mailbox in
@@ -167,7 +168,7 @@ actor LedgerKeeper {
         let now = services.clock.now()
         if let diskCheckedAt, now.since(diskCheckedAt) < Limits.diskCheckInterval { return }
         diskCheckedAt = now
-        guard let facts = try? services.folder.fileSystem() else { return }
+        guard let facts = services.disk() else { return }
         core.measured(freeBytes: facts.freeBytes, totalBytes: facts.totalBytes)
     }
 
@@ -222,7 +223,7 @@ actor LedgerKeeper {
         }
     }
 
-    private var freeBytes: UInt64 { (try? services.folder.fileSystem().freeBytes) ?? 0 }
+    private var freeBytes: UInt64 { services.disk()?.freeBytes ?? 0 }
 
     private func answer(_ lookup: ChainLookup, _ sequence: Sequence64, _ connection: ConnectionID) {
         guard Int(connection.shard) < rooms.count else { return }

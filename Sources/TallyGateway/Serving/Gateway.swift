@@ -77,6 +77,12 @@ package final class Gateway: Sendable {
         if let publicAddress {
             try catalog.set(.publicAddress, to: publicAddress.description, by: services.stamp())
         }
+        let standings = store.board.all.values
+        let quarantined = standings.count { if case .quarantined = $0 { true } else { false } }
+        try catalog.audit(
+            AuditRow(
+                stamp: services.stamp(), tenant: nil, action: .gatewayStarted, first: Int64(standings.count),
+                second: Int64(quarantined)))
         socket.start()
         metricsServer?.start()
         certificate.startRenewing()
@@ -100,6 +106,11 @@ package final class Gateway: Sendable {
         certificate.stop()
         socket.stop()
         metricsServer?.stop()
+        // A full disk must not keep the gateway from stopping.
+        try? services.folder.catalog.audit(
+            AuditRow(
+                stamp: services.stamp(), tenant: nil, action: .gatewayStopped,
+                first: Int64(services.metrics.value(.eventsCommitted))))
         store.close()
         services.log(.stopped)
     }

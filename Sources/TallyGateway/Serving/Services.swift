@@ -1,4 +1,4 @@
-import TallyIO
+package import TallyIO
 package import TallyLog
 import TallyModel
 package import TallyStorage
@@ -14,10 +14,13 @@ package struct Services: Sendable {
     let onFatal: @Sendable (String) -> Void
     /// The sizes of the ledgers' segments; tests take smaller ones.
     let logOptions: LogOptions
+    /// What stands under the data folder, and how much room; nil where the kernel does not say. Tests make it up.
+    let disk: @Sendable () -> FileSystemFacts?
 
     package init(
         folder: DataFolder, metrics: Metrics, log: LogSink, clock: GatewayClock, faults: Faults,
-        onFatal: @escaping @Sendable (String) -> Void, logOptions: LogOptions = LogOptions()
+        onFatal: @escaping @Sendable (String) -> Void, logOptions: LogOptions = LogOptions(),
+        disk: (@Sendable () -> FileSystemFacts?)? = nil
     ) {
         self.folder = folder
         self.metrics = metrics
@@ -26,6 +29,7 @@ package struct Services: Sendable {
         self.faults = faults
         self.onFatal = onFatal
         self.logOptions = logOptions
+        self.disk = disk ?? { try? folder.fileSystem() }
     }
 
     func stamp() -> Stamp { Stamp(actor: .gateway, timeMs: clock.wallMs()) }

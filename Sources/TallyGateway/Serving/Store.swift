@@ -36,7 +36,8 @@ package final class Store: Sendable {
         let views = ViewsKeeper(services: services, board: board)
         self.views = views
         ledgers = LedgerKeeper(services: services, board: board, directory: directory) { views.wake($0) }
-        usage = UsageService(services: services, board: board, views: views)
+        usage = UsageService(services: services, board: board)
+        do { try TenantDeletion(store: self).resume() } catch { services.log(.deletionUnfinished(reason: "\(error)")) }
         try directory.refresh(from: services.folder.catalog)
         for tenant in try services.folder.catalog.tenants() where tenant.state == .active && opening.includes(tenant) {
             do {
@@ -50,13 +51,24 @@ package final class Store: Sendable {
 
     /// Opens one tenant: its views first, for they say how much of the ledger was durable.
     func open(_ tenant: Tenant) throws {
+        try makeFolder(of: tenant)
         let through = try views.sync { views in Result { try views.open(tenant) } }.get()
-        let (problem, streams) = ledgers.sync { ledgers in
-            (ledgers.open(tenant, viewsThrough: through), ledgers.streams(of: tenant.id))
-        }
-        if problem == nil {
-            views.sync { $0.know(streams, of: tenant.id) }
-            views.wake([tenant.id])
+        let problem = ledgers.sync { ledgers in ledgers.open(tenant, viewsThrough: through) }
+        if problem == nil { views.wake([tenant.id]) }
+    }
+
+    /// A folder that is missing is made only where nothing can have been in it: beginning anew in silence would hide that
+    /// all of a tenant's events are gone.
+    private func makeFolder(of tenant: Tenant) throws {
+        do throws(SystemError) {
+            _ = try services.folder.tenantDirectory(tenant)
+        } catch {
+            guard error.isNotFound else { throw error }
+            let workstations = try services.folder.catalog.workstations(of: tenant.id)
+            guard workstations.allSatisfy({ $0.lastSeenMs == nil }) else {
+                throw StorageError.tenantFolderMissing(tenant.name, folder: tenant.folder)
+            }
+            _ = try services.folder.makeTenantDirectory(tenant)
         }
     }
 

@@ -8,7 +8,6 @@ import TallyStorage
 struct UsageService: Sendable {
     let services: Services
     let board: TenantBoard
-    let views: ViewsKeeper
 
     func report(_ arguments: UsageArguments) throws -> UsageReport {
         guard let name = TenantName(arguments.tenant) else { throw AdminError.tenantName }
@@ -29,15 +28,16 @@ struct UsageService: Sendable {
         let reader = try ViewsReader(folder: folder.path)
         return try reader.read { snapshot in
             let applied = snapshot.position
+            let isBehind = (applied?.ordinal ?? 0) < durable.ordinal
+            // From its start the ledger itself tells whose streams there are, further on the views do.
+            let streams = isBehind ? try snapshot.streams() : []
             // Cell by cell: held-back views leave many stretches of the ledger, most of which add to the same cells.
             var extra: [RollupKey: RollupCounts] = [:]
             var gaps = GapTotals()
             func add(from: LedgerPosition?, through: LedgerPosition, within: [Range<Int64>], countsGaps: Bool) throws {
-                // From its start the ledger itself tells whose streams there are. Further on the views' keeper does:
-                // asked behind the snapshot, it knows whatever had bound a stream before that position.
-                let streams = from == nil ? [:] : views.sync { $0.streams(of: tenant.id) }
                 var fold = try LedgerFold(
-                    disk: ledger, from: from, through: through, books: services.folder.books, streams: streams,
+                    disk: ledger, from: from, through: through, books: services.folder.books,
+                    streams: from == nil ? [] : streams,
                     within: within)
                 while let result = try fold.next() {
                     for (key, counts) in result.cells { extra[key, default: RollupCounts()] += counts }
@@ -48,7 +48,7 @@ struct UsageService: Sendable {
                     }
                 }
             }
-            if (applied?.ordinal ?? 0) < durable.ordinal {
+            if isBehind {
                 try add(from: applied, through: durable, within: [period], countsGaps: true)
             }
             if let applied, !plan.edges.isEmpty {

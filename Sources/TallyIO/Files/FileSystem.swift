@@ -13,8 +13,20 @@ package struct FileSystemFacts: Hashable, Sendable {
     /// What an ordinary user may still write.
     package var freeBytes: UInt64
 
+    package init(name: String, totalBytes: UInt64, freeBytes: UInt64) {
+        self.name = name
+        self.totalBytes = totalBytes
+        self.freeBytes = freeBytes
+    }
+
     /// File systems whose `syncfs` is known to empty the drive's cache too (measured, see docs/DURABILITY.md).
     package var flushesDriveOnSyncfs: Bool { name == "ext4" || name == "btrfs" }
+
+    /// Whether one `syncfs` may stand for a sync of every segment: it flushes the drive, and `kernel` tells of its errors.
+    package func mayShareBarrier(on kernel: KernelRelease?) -> Bool {
+        guard let kernel else { return false }
+        return flushesDriveOnSyncfs && kernel >= .reportsSyncErrors
+    }
 
     package static func under(_ directory: Directory) throws(SystemError) -> FileSystemFacts {
         var facts = statvfs()

@@ -42,9 +42,9 @@ package struct UnixSocket: ~Copyable, Sendable {
         return socket
     }
 
-    /// The next connection, or nil after `timeoutMs`.
-    package func accept(timeoutMs: CInt) throws(SystemError) -> UnixSocket? {
-        guard try wait(for: Int16(POLLIN), timeoutMs: timeoutMs) else { return nil }
+    /// The next connection, or nil after `timeoutMs`; nil waits for ever, or until `stopListening`.
+    package func accept(timeoutMs: CInt?) throws(SystemError) -> UnixSocket? {
+        guard try wait(for: Int16(POLLIN), timeoutMs: timeoutMs ?? -1) else { return nil }
         let raw = Glibc.accept(descriptor.raw, nil, nil)
         guard raw >= 0 else {
             if errno == EINTR || errno == ECONNABORTED { return nil }
@@ -52,6 +52,9 @@ package struct UnixSocket: ~Copyable, Sendable {
         }
         return UnixSocket(Descriptor(taking: raw))
     }
+
+    /// Ends `accept` on whatever thread waits in it, with an error.
+    package func stopListening() { _ = shutdown(descriptor.raw, CInt(SHUT_RDWR)) }
 
     package func send(_ message: [UInt8], timeoutMs: CInt) throws(SystemError) {
         guard message.count <= Self.messageBytesMax else { throw SystemError("send", number: EMSGSIZE) }

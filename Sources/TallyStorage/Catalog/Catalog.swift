@@ -12,15 +12,15 @@ package struct Catalog: Sendable {
     package static let fileName = "catalog.sqlite"
 
     /// Opens the catalog in the data folder `folder`, or makes an empty one.
-    package init(folder: String) throws(StorageError) {
-        file = try DatabaseFile(writing: "\(folder)/\(Catalog.fileName)", schema: .catalog)
+    package init(folder: String, on disk: some DatabaseDisk = .machine) throws(StorageError) {
+        file = try DatabaseFile(writing: "\(folder)/\(Catalog.fileName)", schema: .catalog, on: disk)
         try file.checkPages()
     }
 
     /// Opens an existing catalog for reading alone, as a command does while a gateway owns the folder. Verbs
     /// that write fail.
-    package init(reading folder: String) throws(StorageError) {
-        file = try DatabaseFile(reading: "\(folder)/\(Catalog.fileName)", schema: .catalog)
+    package init(reading folder: String, on disk: some DatabaseDisk = .machine) throws(StorageError) {
+        file = try DatabaseFile(reading: "\(folder)/\(Catalog.fileName)", schema: .catalog, on: disk)
     }
 
     /// Whether a commit survives a power loss.
@@ -87,6 +87,14 @@ package struct Catalog: Sendable {
             [
                 row.stamp.timeMs, row.tenant?.value.pattern, kind, actor, row.action.rawValue, row.first, row.second,
             ])
+        guard row.tenant == nil else { return }
+        // A gateway that starts over and over must not fill its catalog; a tenant's rows are kept.
+        try database.run(
+            """
+            DELETE FROM audit WHERE tenant IS NULL AND id <=
+                (SELECT id FROM audit WHERE tenant IS NULL ORDER BY id DESC LIMIT 1 OFFSET ?)
+            """,
+            [Limits.auditRowsOfGatewayMax])
     }
 
     private static func auditRow(_ row: Row) throws -> AuditRow {

@@ -105,6 +105,8 @@ package enum AuditAction: UInt8, Vocabulary {
     case gatewayStopped
     /// The column's number, the workstation's: a name reserved for content was sent and turned away.
     case contentRejected
+    /// Ledger records that were folded anew.
+    case viewsRebuilt
 
     package var name: String {
         switch self {
@@ -118,6 +120,7 @@ package enum AuditAction: UInt8, Vocabulary {
         case .gatewayStarted: "gateway_started"
         case .gatewayStopped: "gateway_stopped"
         case .contentRejected: "content_rejected"
+        case .viewsRebuilt: "views_rebuilt"
         }
     }
 }

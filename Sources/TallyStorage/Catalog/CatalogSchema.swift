@@ -5,6 +5,7 @@ extension DatabaseSchema {
         applicationID: 0x5447_6374,
         version: 1,
         synchronous: .full,
+        isDerived: false,
         statements: """
             CREATE TABLE tenants (
                 id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,5 +1,5 @@
-import Foundation
 import GRDB
+import TallyIO
 import TallyModel
 
 /// One connection to one SQLite file: the only place that opens databases and that turns SQLite's errors into
@@ -12,12 +12,19 @@ import TallyModel
 struct DatabaseFile: Sendable {
     let path: String
     private let queue: DatabaseQueue
+    private let disk: any DatabaseDisk
 
     /// Opens or creates the file for writing, and makes or checks its schema.
-    init(writing path: String, schema: DatabaseSchema) throws(StorageError) {
+    ///
+    /// An empty file is an empty database; it is made by us so that nobody else may read it. SQLite gives the
+    /// write-ahead log the same permissions.
+    init(
+        writing path: String, schema: DatabaseSchema, on disk: some DatabaseDisk = .machine
+    ) throws(StorageError) {
         self.path = path
+        self.disk = disk
+        try disk.prepare(path, schema)
         self.queue = try DatabaseFile.guarded(path) {
-            DatabaseFile.createPrivately(path)
             var configuration = DatabaseFile.configuration()
             configuration.journalMode = .wal
             // The schema is looked at before the switch to WAL could change a byte of a foreign file.
@@ -26,12 +33,18 @@ struct DatabaseFile: Sendable {
             try queue.inDatabase { database in try DatabaseFile.settle(database, path, schema) }
             return queue
         }
+        if !schema.isDerived { try disk.syncLog(path) }
     }
 
     /// Opens an existing file for reading alone.
-    init(reading path: String, schema: DatabaseSchema) throws(StorageError) {
+    init(
+        reading path: String, schema: DatabaseSchema, on disk: some DatabaseDisk = .machine
+    ) throws(StorageError) {
         self.path = path
-        guard FileManager.default.fileExists(atPath: path) else { throw .absent(file: path) }
+        self.disk = disk
+        let isThere: Bool
+        do throws(SystemError) { isThere = try disk.exists(path) } catch { throw StorageError(error, file: path) }
+        guard isThere else { throw .absent(file: path) }
         self.queue = try DatabaseFile.guarded(path) {
             var configuration = DatabaseFile.configuration()
             configuration.readonly = true
@@ -77,6 +90,15 @@ struct DatabaseFile: Sendable {
         }
     }
 
+    /// The size of the write-ahead log.
+    func logBytes() throws(StorageError) -> Int {
+        do throws(SystemError) {
+            return try disk.exists(path + "-wal") ? try disk.size(path + "-wal") : 0
+        } catch {
+            throw StorageError(error, file: path)
+        }
+    }
+
     /// Reads every page. Throws `.damaged` if one is not as it should be.
     func checkPages() throws(StorageError) {
         let isSound = try DatabaseFile.guarded(path) {
@@ -105,15 +127,6 @@ struct DatabaseFile: Sendable {
         return configuration
     }
 
-    /// An empty file is an empty database; it is made by us so that nobody else may read it. SQLite gives the
-    /// write-ahead log the same permissions.
-    private static func createPrivately(_ path: String) {
-        guard !FileManager.default.fileExists(atPath: path) else { return }
-        // A failure shows when SQLite opens the file.
-        _ = FileManager.default.createFile(
-            atPath: path, contents: Data(), attributes: [.posixPermissions: 0o600])
-    }
-
     /// Refuses a file that is not ours or of a newer version. Reads only.
     private static func check(_ database: Database, _ path: String, _ schema: DatabaseSchema) throws {
         let mark = try database.number("PRAGMA application_id")
@@ -128,6 +141,9 @@ struct DatabaseFile: Sendable {
         guard version <= schema.version else {
             throw StorageError.newerVersion(file: path, found: version, known: schema.version)
         }
+        guard version == schema.version || !schema.isDerived else {
+            throw StorageError.olderVersion(file: path, found: version, known: schema.version)
+        }
     }
 
     private static func settle(_ database: Database, _ path: String, _ schema: DatabaseSchema) throws {
@@ -135,8 +151,9 @@ struct DatabaseFile: Sendable {
             sql: """
                 PRAGMA synchronous = \(schema.synchronous.rawValue);
                 PRAGMA temp_store = MEMORY;
+                PRAGMA secure_delete = ON;
                 PRAGMA cache_size = -8192;
-                PRAGMA wal_autocheckpoint = 1000;
+                PRAGMA wal_autocheckpoint = \(schema.isDerived ? 0 : 1_000);
                 PRAGMA journal_size_limit = 16777216;
                 """)
         let synchronous = try database.number("PRAGMA synchronous")

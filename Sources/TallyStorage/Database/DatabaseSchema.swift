@@ -5,6 +5,9 @@ struct DatabaseSchema: Sendable {
     /// `PRAGMA user_version`. A higher one in a file means that a newer program wrote it.
     let version: Int64
     let synchronous: Synchronous
+    /// Whether the file can be made again from others. One of an earlier version is then not brought forward, but
+    /// reported, and its owner begins it anew.
+    let isDerived: Bool
     /// Makes an empty file into one of `version`.
     let statements: String
 

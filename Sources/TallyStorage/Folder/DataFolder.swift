@@ -45,10 +45,19 @@ package final class DataFolder: Sendable {
         }
     }
 
-    /// Where a tenant's ledger and views lie. Made if it is missing: only the catalog's owner asks.
+    /// Where a tenant's ledger and views lie. Never made here: a reader must not bring back the folder of a tenant that
+    /// is being deleted.
     package func tenantDirectory(_ tenant: Tenant) throws(SystemError) -> Directory {
-        try directory.openOrMakeDirectory("tenants").openOrMakeDirectory(tenant.folder)
+        try tenantsDirectory().openDirectory(tenant.folder)
     }
+
+    /// The same, made if it is missing: for whoever opens the tenant.
+    package func makeTenantDirectory(_ tenant: Tenant) throws(SystemError) -> Directory {
+        try tenantsDirectory().openOrMakeDirectory(tenant.folder)
+    }
+
+    /// The folder of all tenants' folders.
+    package func tenantsDirectory() throws(SystemError) -> Directory { try directory.openOrMakeDirectory("tenants") }
 
     package func tlsDirectory() throws(SystemError) -> Directory { try directory.openOrMakeDirectory("tls") }
 

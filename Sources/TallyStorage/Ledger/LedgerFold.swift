@@ -15,16 +15,19 @@ package struct LedgerFold: ~Copyable {
         package var cells: [(RollupKey, RollupCounts)] = []
         package var sessions: [(key: SessionKey, delta: SessionDelta)] = []
         package var gaps: [GapRow] = []
+        /// The streams that moved, where they stand now; empty where a period narrows the fold.
+        package var streams: [StreamRow] = []
         package var events: UInt64 = 0
         package var records: UInt64 = 0
         package var through: LedgerPosition?
     }
 
     private let books: BookShelf
-    private let hashKey = HashKey(first: Random.uint64(), second: Random.uint64())
+    private let hashKey: HashKey
     private var replay: LedgerReplay
-    /// Whose stream a number is; grows with the STREAM records that are read.
-    package private(set) var streams: [UInt32: LedgerState.Stream]
+    /// Whose stream a number is, and how far it has come.
+    private var streams: [UInt32: StreamRow]
+    private var moved: Set<UInt32> = []
     /// Only events whose effective time lies in one of these count; nil for all.
     private let within: [Range<Int64>]?
     private var aggregator: Aggregator
@@ -32,16 +35,17 @@ package struct LedgerFold: ~Copyable {
     /// Held back because it needs another book than the aggregator's.
     private var isWaiting = false
 
-    /// Reads behind `from` up to `through`. `streams` says whose stream a number is, as of any later record: numbers are
-    /// never bound anew.
+    /// Reads behind `from` up to `through`. `streams` are those of the ledger up to `from`, as views that stand there hold
+    /// them: whose a stream is may change, and events before that are the earlier owner's.
     package init(
         disk: any LogDisk, from: LedgerPosition?, through: LedgerPosition, books: BookShelf,
-        streams: [UInt32: LedgerState.Stream], within: [Range<Int64>]? = nil
+        streams: [StreamRow] = [], within: [Range<Int64>]? = nil, entropy: Entropy = .system
     ) throws(LedgerError) {
         self.books = books
-        self.streams = streams
+        self.streams = Dictionary(streams.map { ($0.number, $0) }) { _, later in later }
         self.within = within
-        replay = try LedgerReplay(disk: disk, from: from, through: through.ordinal)
+        hashKey = HashKey(first: entropy.word(), second: entropy.word())
+        replay = try LedgerReplay(disk: disk, from: from, through: through.ordinal, entropy: entropy)
         aggregator = Aggregator(book: books.current, hashKey: hashKey)
     }
 
@@ -68,6 +72,8 @@ package struct LedgerFold: ~Copyable {
         let deltas = aggregator.drain()
         result.cells = deltas.cells.map { ($0.key, $0.counts) }
         result.sessions = deltas.sessions
+        result.streams = moved.sorted().compactMap { streams[$0] }
+        moved = []
         return result
     }
 
@@ -95,7 +101,26 @@ package struct LedgerFold: ~Copyable {
             aggregator.add(event, workstation: stream.workstation, effectiveMs: effective)
             result.events += 1
         }
+        try advance(header.draft, by: UInt64(header.draft.count), replay.batchTotals)
         return true
+    }
+
+    /// The stream of `draft` goes on over `count` events.
+    private mutating func advance(
+        _ draft: RecordDraft, by count: UInt64, _ totals: RunningTotals
+    ) throws(LedgerError) {
+        guard within == nil else { return }
+        guard var stream = streams[draft.stream] else { throw .fault(.unknownStream(draft.stream)) }
+        guard draft.firstSequence == stream.committed.advanced(by: 1) else {
+            throw .fault(.notContiguous(stream: draft.stream, first: draft.firstSequence))
+        }
+        guard let sum = stream.totals.adding(totals) else { throw .fault(.overflow(stream: draft.stream)) }
+        stream.committed = stream.committed.advanced(by: count)
+        stream.chain = draft.chainAfter
+        stream.totals = sum
+        stream.generation = max(stream.generation, draft.generation)
+        streams[draft.stream] = stream
+        moved.insert(draft.stream)
     }
 
     /// Streams that are bound, and gaps.
@@ -103,12 +128,14 @@ package struct LedgerFold: ~Copyable {
         switch draft.kind {
         case .stream:
             guard let record = try? StreamRecord(decoding: body) else { throw .fault(.malformed(.stream)) }
-            if streams[record.number] == nil { streams[record.number] = LedgerState.Stream(record, draft) }
-            streams[record.number]?.workstation = record.workstation
+            if streams[record.number] == nil { streams[record.number] = StreamRow(LedgerState.Stream(record, draft)) }
+            streams[record.number]?.take(record)
+            moved.insert(record.number)
         case .checkpoint:
             guard let record = try? CheckpointRecord(decoding: body) else { throw .fault(.malformed(.checkpoint)) }
             for entry in record.streams where streams[entry.number] == nil {
-                streams[entry.number] = LedgerState.Stream(entry)
+                streams[entry.number] = StreamRow(LedgerState.Stream(entry))
+                moved.insert(entry.number)
             }
         case .gap:
             guard let record = try? GapRecord(decoding: body), let stream = streams[draft.stream] else {
@@ -116,10 +143,29 @@ package struct LedgerFold: ~Copyable {
             }
             result.gaps.append(
                 GapRow(
-                    stream: stream.id, workstation: stream.workstation, first: record.first, last: record.last,
+                    stream: stream.stream, workstation: stream.workstation, first: record.first, last: record.last,
                     reason: UInt8(clamping: record.reason), events: record.events,
                     reportedNanoUSD: UInt64(clamping: record.totals.reportedNanoUSD), receivedMs: draft.receivedAtMs))
-        case .batch, .purge, .husk, .priceBook, .seal, .epoch, .sourceDelta, .acknowledged, .deadLetter: break
+            try advance(draft, by: record.events, record.totals)
+        case .husk:
+            guard let record = try? HuskRecord(decoding: body) else { throw .fault(.malformed(.husk)) }
+            try advance(draft, by: record.events, record.totals)
+        case .batch, .purge, .priceBook, .seal, .epoch, .sourceDelta, .acknowledged, .deadLetter: break
         }
+    }
+}
+
+extension StreamRow {
+    /// As the ledger's state has it.
+    package init(_ stream: LedgerState.Stream) {
+        self.init(
+            number: stream.number, stream: stream.id, workstation: stream.workstation, generation: stream.generation,
+            committed: stream.sequence, chain: stream.chain, totals: stream.totals, isClosed: stream.isClosed)
+    }
+
+    fileprivate mutating func take(_ record: StreamRecord) {
+        workstation = record.workstation
+        generation = max(generation, record.generation)
+        isClosed = record.isClosed
     }
 }

@@ -9,7 +9,7 @@ package import TallyWire
 /// time, caps, plans or revocations.
 package struct LedgerReplay: ~Copyable {
     private var reader: LogReader
-    private var decoder = BatchDecoder(hashSeed: Random.uint64())
+    private var decoder: BatchDecoder
     /// The rows of the batch that `next` returned last.
     package private(set) var batch = Batch()
     package private(set) var header: RecordHeader?
@@ -17,7 +17,10 @@ package struct LedgerReplay: ~Copyable {
     package private(set) var isDecoded = false
 
     /// Behind `from`, or from the oldest record; every record up to `through` must be there.
-    package init(disk: any LogDisk, from: LedgerPosition?, through: UInt64?) throws(LedgerError) {
+    package init(
+        disk: any LogDisk, from: LedgerPosition?, through: UInt64?, entropy: Entropy = .system
+    ) throws(LedgerError) {
+        decoder = BatchDecoder(hashSeed: entropy.word())
         do throws(LogError) {
             reader = try LogReader(on: disk, from: from, through: through)
         } catch {
@@ -26,7 +29,8 @@ package struct LedgerReplay: ~Copyable {
     }
 
     /// The last segment alone: its checkpoint and what follows.
-    package init(disk: any LogDisk, segment: UInt32) throws(LedgerError) {
+    package init(disk: any LogDisk, segment: UInt32, entropy: Entropy = .system) throws(LedgerError) {
+        decoder = BatchDecoder(hashSeed: entropy.word())
         do throws(LogError) { reader = try LogReader(on: disk, segment: segment) } catch { throw .log(error) }
     }
 

@@ -13,14 +13,12 @@ extension Views {
         for span in delta.sessions { try write(span, &interner, database) }
         for gap in delta.gaps { try write(gap, database) }
         for cursor in delta.streams { try write(cursor, database) }
-        for book in delta.priceBooks {
-            try database.run("INSERT INTO price_books (id) VALUES (?) ON CONFLICT DO NOTHING", [book.data])
-        }
         let position = delta.through
         try database.run(
-            "INSERT OR REPLACE INTO meta (id, lineage, segment, ordinal, checksum) VALUES (1, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO meta (id, lineage, segment, ordinal, checksum, seal) VALUES (1, ?, ?, ?, ?, ?)",
             [
                 position.lineage.data, Int64(position.segment), position.ordinal.pattern, position.checksum.pattern,
+                position.seal.pattern,
             ])
     }
 
@@ -91,11 +89,12 @@ extension Views {
         try database.run(
             """
             INSERT OR REPLACE INTO streams
-                (stream, workstation, generation, committed, chain, tokens, reported_nano, is_closed)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                (number, stream, workstation, generation, committed, chain, tokens, reported_nano, is_closed)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
-                cursor.stream.value.data, cursor.workstation.value.pattern, Int64(cursor.generation.value),
+                Int64(cursor.number), cursor.stream.value.data, cursor.workstation.value.pattern,
+                Int64(cursor.generation.value),
                 try checked(cursor.committed.value), cursor.chain.value.pattern, try checked(cursor.totals.tokens),
                 try checked(cursor.totals.reportedNanoUSD), cursor.isClosed,
             ])

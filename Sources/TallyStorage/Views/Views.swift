@@ -1,6 +1,6 @@
-import Foundation
 import GRDB
 import Synchronization
+import TallyHash
 import TallyIO
 package import TallyModel
 
@@ -13,25 +13,21 @@ package import TallyModel
 package final class Views: Sendable {
     private let file: DatabaseFile
     private let interner = Guarded(Interner())
+    /// The log's size at which the next checkpoint is due.
+    private let checkpointBytes = Guarded(Limits.viewsLogBytesMax)
 
     package static let fileName = "views.sqlite"
 
     static func path(in folder: String) -> String { "\(folder)/\(fileName)" }
 
     /// Opens the views in the tenant's folder, or makes empty ones.
-    package init(folder: String) throws(StorageError) {
-        file = try DatabaseFile(writing: Views.path(in: folder), schema: .views)
+    package init(folder: String, on disk: some DatabaseDisk = .machine) throws(StorageError) {
+        file = try DatabaseFile(writing: Views.path(in: folder), schema: .views, on: disk)
     }
 
-    /// Removes the views of a tenant whose file is damaged. Nobody may have them open.
-    package static func discard(folder: String) throws(StorageError) {
-        // The database goes first: without its log it might pass for a sound one of wrong numbers, while a
-        // log beside an empty database is thrown away by SQLite.
-        for suffix in ["", "-wal", "-shm"] {
-            let path = path(in: folder) + suffix
-            guard FileManager.default.fileExists(atPath: path) else { continue }
-            do { try FileManager.default.removeItem(atPath: path) } catch { throw .damaged(file: path) }
-        }
+    /// Removes the views of a tenant, which can be made again. Nobody may have them open.
+    package static func discard(folder: String, on disk: some DatabaseDisk = .machine) throws(StorageError) {
+        try disk.discard(path(in: folder))
     }
 
     /// The last ledger record that the views contain; nil for none.
@@ -39,12 +35,15 @@ package final class Views: Sendable {
         try file.read(Views.position)
     }
 
+    /// Every stream of the ledger up to `position`.
+    package func streams() throws(StorageError) -> [StreamRow] { try file.read(Views.streams) }
+
     /// Adds `delta` and moves to `delta.through`, in one transaction. Returns false, having changed nothing,
     /// if the views contain that record already: applying twice counts once.
     ///
     /// Throws `.positionMismatch` if they stand neither there nor at `delta.after`.
     package func apply(_ delta: ViewsDelta) throws(StorageError) -> Bool {
-        try interner.withLock { interner throws(StorageError) in
+        let isNew = try interner.withLock { interner throws(StorageError) in
             do throws(StorageError) {
                 return try file.write { database in
                     guard try Views.isNext(delta, after: Views.position(database)) else { return false }
@@ -55,6 +54,18 @@ package final class Views: Sendable {
                 interner.forget()
                 throw error
             }
+        }
+        try checkpointIfDue()
+        return isNew
+    }
+
+    /// SQLite's own checkpoints say nothing when a sync fails; and what such a sync leaves can tear the database.
+    private func checkpointIfDue() throws(StorageError) {
+        try checkpointBytes.withLock { due throws(StorageError) in
+            guard try file.logBytes() >= due else { return }
+            try file.checkpoint()
+            // Where a reader stood in the way, it is tried again when as much has come.
+            due = Limits.viewsLogBytesMax + (try file.logBytes())
         }
     }
 
@@ -88,12 +99,34 @@ package final class Views: Sendable {
 
     // MARK: Position
 
+    static func streams(_ database: Database) throws -> [StreamRow] {
+        try Row.fetchAll(
+            database,
+            sql: """
+                SELECT number, stream, workstation, generation, committed, chain, tokens, reported_nano, is_closed
+                FROM streams ORDER BY number
+                """
+        ).map { row in
+            guard let number = UInt32(exactly: try row.int(0)), let generation = UInt32(exactly: try row.int(3)),
+                let tokens = UInt128(exactly: try row.int(6)), let reported = UInt128(exactly: try row.int(7)),
+                let committed = UInt64(exactly: try row.int(4)), committed <= Limits.sequenceMax
+            else { throw UnreadableValue.type }
+            return StreamRow(
+                number: number, stream: StreamID(try row.bytes16(1)), workstation: WorkstationID(try row.word(2)),
+                generation: Generation(generation), committed: Sequence64(committed),
+                chain: ChainValue(try row.word(5)),
+                totals: RunningTotals(tokens: tokens, reportedNanoUSD: reported), isClosed: try row.int(8) != 0)
+        }
+    }
+
     static func position(_ database: Database) throws -> LedgerPosition? {
-        let statement = try database.cachedStatement(sql: "SELECT lineage, segment, ordinal, checksum FROM meta")
+        let statement = try database.cachedStatement(sql: "SELECT lineage, segment, ordinal, checksum, seal FROM meta")
         guard let row = try Row.fetchOne(statement) else { return nil }
         guard let segment = UInt32(exactly: try row.int(1)) else { throw UnreadableValue.type }
-        return LedgerPosition(
+        let position = LedgerPosition(
             lineage: try row.bytes16(0), segment: segment, ordinal: try row.word(2), checksum: try row.word(3))
+        guard try row.word(4) == position.seal else { throw UnreadableValue.type }
+        return position
     }
 
     private static func isNext(_ delta: ViewsDelta, after applied: LedgerPosition?) throws -> Bool {
@@ -110,5 +143,19 @@ package final class Views: Sendable {
             }
         }
         return true
+    }
+}
+
+extension LedgerPosition {
+    /// Recovery of the ledger takes a position from here as proof of what must be there: a bit that flipped in it would
+    /// close a sound ledger.
+    var seal: UInt64 {
+        var bytes: [UInt8] = lineage.bytes
+        for word in [UInt64(segment), ordinal, checksum] {
+            for shift in stride(from: 0, to: 64, by: 8) {
+                bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
+            }
+        }
+        return XXH3.hash64(bytes)
     }
 }

@@ -14,8 +14,6 @@ package struct ViewsDelta: Sendable {
     package var gaps: [GapRow] = []
     /// Written over the cursor of the same stream.
     package var streams: [StreamRow] = []
-    /// Content hashes of the price books used.
-    package var priceBooks: [[UInt8]] = []
 
     package init(after: LedgerPosition?, through: LedgerPosition) {
         self.after = after
@@ -80,6 +78,8 @@ package struct GapRow: Hashable, Sendable {
 
 /// How far a stream has come, as a row of the views.
 package struct StreamRow: Hashable, Sendable {
+    /// The ledger's short name for it.
+    package var number: UInt32
     package var stream: StreamID
     package var workstation: WorkstationID
     package var generation: Generation
@@ -89,9 +89,10 @@ package struct StreamRow: Hashable, Sendable {
     package var isClosed: Bool
 
     package init(
-        stream: StreamID, workstation: WorkstationID, generation: Generation, committed: Sequence64,
+        number: UInt32, stream: StreamID, workstation: WorkstationID, generation: Generation, committed: Sequence64,
         chain: ChainValue, totals: RunningTotals, isClosed: Bool
     ) {
+        self.number = number
         self.stream = stream
         self.workstation = workstation
         self.generation = generation

@@ -8,8 +8,8 @@ package final class ViewsReader: Sendable {
     private let file: DatabaseFile
 
     /// Throws `.absent` if the tenant has no views yet: its ledger then holds everything.
-    package init(folder: String) throws(StorageError) {
-        file = try DatabaseFile(reading: Views.path(in: folder), schema: .views)
+    package init(folder: String, on disk: some DatabaseDisk = .machine) throws(StorageError) {
+        file = try DatabaseFile(reading: Views.path(in: folder), schema: .views, on: disk)
     }
 
     /// Runs `body` in one read transaction, which begins by reading the applied position: what `body` reads
@@ -38,27 +38,8 @@ package struct ViewsSnapshot: ~Copyable {
         try DatabaseFile.guarded(path, body)
     }
 
-    /// Every stream's cursor.
-    package func streams() throws(StorageError) -> [StreamRow] {
-        try guarded {
-            try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT stream, workstation, generation, committed, chain, tokens, reported_nano, is_closed
-                    FROM streams ORDER BY stream
-                    """
-            ).map { row in
-                guard let generation = UInt32(exactly: try row.int(2)),
-                    let tokens = UInt128(exactly: try row.int(5)), let reported = UInt128(exactly: try row.int(6))
-                else { throw UnreadableValue.type }
-                return StreamRow(
-                    stream: StreamID(try row.bytes16(0)), workstation: WorkstationID(try row.word(1)),
-                    generation: Generation(generation), committed: Sequence64(try row.word(3)),
-                    chain: ChainValue(try row.word(4)),
-                    totals: RunningTotals(tokens: tokens, reportedNanoUSD: reported), isClosed: try row.int(7) != 0)
-            }
-        }
-    }
+    /// Every stream of the ledger up to `position`.
+    package func streams() throws(StorageError) -> [StreamRow] { try guarded { try Views.streams(database) } }
 
     /// The gaps of a tenant, or of some of its workstations. They have no event times, so a report shows
     /// them whatever its period.

@@ -10,8 +10,9 @@ extension DatabaseSchema {
     static let views = DatabaseSchema(
         // "TGvw"
         applicationID: 0x5447_7677,
-        version: 1,
+        version: 2,
         synchronous: .normal,
+        isDerived: true,
         statements: """
             -- The last ledger record that these numbers contain; no row before the first.
             CREATE TABLE meta (
@@ -19,11 +20,10 @@ extension DatabaseSchema {
                 lineage BLOB NOT NULL,
                 segment INTEGER NOT NULL,
                 ordinal INTEGER NOT NULL,
-                checksum INTEGER NOT NULL
+                checksum INTEGER NOT NULL,
+                -- Of the four above: the ledger's recovery relies on them.
+                seal INTEGER NOT NULL
             ) STRICT;
-
-            -- The books that priced something in here, by the hash of their content.
-            CREATE TABLE price_books (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 
             CREATE TABLE models (id INTEGER PRIMARY KEY, value TEXT NOT NULL UNIQUE) STRICT;
             CREATE TABLE projects (id INTEGER PRIMARY KEY, value BLOB NOT NULL UNIQUE) STRICT;
@@ -78,8 +78,10 @@ extension DatabaseSchema {
                 PRIMARY KEY (stream, first)
             ) STRICT, WITHOUT ROWID;
 
+            -- Whose each stream is and how far it has come: what a fold from here on needs to know.
             CREATE TABLE streams (
-                stream BLOB PRIMARY KEY CHECK (length(stream) = 16),
+                number INTEGER PRIMARY KEY,
+                stream BLOB NOT NULL UNIQUE CHECK (length(stream) = 16),
                 workstation INTEGER NOT NULL,
                 generation INTEGER NOT NULL,
                 committed INTEGER NOT NULL,
@@ -87,12 +89,11 @@ extension DatabaseSchema {
                 tokens INTEGER NOT NULL,
                 reported_nano INTEGER NOT NULL,
                 is_closed INTEGER NOT NULL
-            ) STRICT, WITHOUT ROWID;
+            ) STRICT;
             """)
 
     /// Every table, dependants first.
     static let viewsTables = [
-        "meta", "price_books", "rollup", "session_rollup", "sessions", "gaps", "streams", "models", "projects",
-        "session_ids",
+        "meta", "rollup", "session_rollup", "sessions", "gaps", "streams", "models", "projects", "session_ids",
     ]
 }

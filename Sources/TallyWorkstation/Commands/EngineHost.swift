@@ -54,6 +54,14 @@ final class EngineHost: Sendable {
         return shard.sync { $0.resident(engine)?.beginSend(wait: wait, reply: reply) ?? 0 }
     }
 
+    func endSend(_ input: UInt64, isCut: Bool, reply: Reply) {
+        with {
+            $0.endSend(input, isCut: isCut)
+        } orElse: {
+            self.refuse(reply)
+        }
+    }
+
     func feed(_ input: UInt64, _ bytes: [UInt8]) -> Bool {
         let engine = self.engine
         return shard.sync { $0.resident(engine)?.feed(input, bytes) ?? true }

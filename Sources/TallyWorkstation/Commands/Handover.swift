@@ -4,7 +4,8 @@ import TallyModel
 /// How a command speaks to a running `tally run`, over the home's socket.
 ///
 /// Each message's first byte is its kind. From the command: `s` sync and `n` send, both with the wait in
-/// milliseconds as text; `d` bytes of standard input, answered by `k` (taken) or `w` (no room: wait); `f` their end;
+/// milliseconds as text; `d` bytes of standard input, answered by `k` (taken) or `w` (no room: wait); `f` their end,
+/// `c` that the rest had no room; `l` send these dead letters again (`LetterChoice.text`); `t` the `LiveStatus`;
 /// `r` read the settings again; `p` are you there. From the owner: `o` output, `e` error, `g` progress, `x` exit
 /// code as text, `k`, `w`.
 enum Handover {
@@ -49,16 +50,42 @@ enum Handover {
         }
     }
 
+    static func resend(_ home: Home, _ choice: LetterChoice, _ console: Console) throws(WorkstationError) -> Int32 {
+        guard let socket = open(home) else { throw .ownerGone }
+        do throws(SystemError) {
+            try socket.send(message("l", choice.text), timeoutMs: replyTimeoutMs)
+            return try follow(socket, console)
+        } catch {
+            throw .ownerGone
+        }
+    }
+
+    /// What a running owner says of itself; nil where there is none.
+    static func status(_ home: Home) -> LiveStatus? {
+        guard let socket = open(home) else { return nil }
+        do throws(SystemError) {
+            try socket.send([UInt8(ascii: "t")], timeoutMs: replyTimeoutMs)
+            while let bytes = try socket.receive(timeoutMs: replyTimeoutMs), let message = decode(bytes) {
+                if case .output(let text) = message { return LiveStatus(decoding: text) }
+                if case .done = message { return nil }
+            }
+        } catch {
+            return nil
+        }
+        return nil
+    }
+
     static func send(_ home: Home, wait: Duration, _ console: Console) throws(WorkstationError) -> Int32 {
         guard let socket = open(home) else { throw .ownerGone }
         do throws(SystemError) {
             try socket.send(message("n", "\(wait.wholeMilliseconds)"), timeoutMs: replyTimeoutMs)
             let began = MonotonicClock.nowMs()
             var lastTaken = began
-            while true {
+            var isTaken = true
+            while isTaken {
                 let bytes = try Terminal.readInput(limit: Limits.sendChunkBytes)
                 guard !bytes.isEmpty else { break }
-                var isTaken = false
+                isTaken = false
                 while !isTaken {
                     try socket.send([UInt8(ascii: "d")] + bytes, timeoutMs: replyTimeoutMs)
                     isTaken = try answer(socket, console)
@@ -69,9 +96,8 @@ enum Handover {
                         Pause.milliseconds(200)
                     }
                 }
-                guard isTaken else { break }
             }
-            try socket.send([UInt8(ascii: "f")], timeoutMs: replyTimeoutMs)
+            try socket.send([UInt8(ascii: isTaken ? "f" : "c")], timeoutMs: replyTimeoutMs)
             return try follow(socket, console)
         } catch {
             throw .ownerGone

@@ -25,12 +25,15 @@ final class RunDoor: Sendable {
         DispatchQueue(label: "tally.door").async { self.acceptAll() }
     }
 
-    func close() { isClosed.store(true, ordering: .relaxed) }
+    func close() {
+        isClosed.store(true, ordering: .relaxed)
+        listener.stopListening()
+    }
 
     private func acceptAll() {
         while !isClosed.load(ordering: .relaxed) {
             do throws(SystemError) {
-                guard let socket = try listener.accept(timeoutMs: 200) else { continue }
+                guard let socket = try listener.accept(timeoutMs: nil) else { continue }
                 let client = RunClient(socket, host)
                 guard clients.add(1, ordering: .relaxed).newValue <= Limits.clientsMax else {
                     clients.subtract(1, ordering: .relaxed)
@@ -42,6 +45,7 @@ final class RunDoor: Sendable {
                 }
             } catch {
                 // Out of descriptors, for instance: there will be some again.
+                if isClosed.load(ordering: .relaxed) { break }
                 Pause.milliseconds(200)
             }
         }
@@ -68,6 +72,8 @@ private final class RunClient: Sendable {
                 try say("k")
             case UInt8(ascii: "s"): try sync(wait(first))
             case UInt8(ascii: "n"): try send(wait(first))
+            case UInt8(ascii: "l"): try resend(first)
+            case UInt8(ascii: "t"): try status()
             default: return
             }
         } catch {
@@ -90,28 +96,48 @@ private final class RunClient: Sendable {
         try follow(reply)
     }
 
+    private func resend(_ message: [UInt8]) throws(SystemError) {
+        let reply = Reply()
+        guard let choice = LetterChoice(String(decoding: message.dropFirst(), as: UTF8.self)) else { return }
+        guard let engine = host.current else { return try follow(RunHost.refused(reply)) }
+        engine.with {
+            $0.resend(choice, reply: reply)
+        } orElse: {
+            engine.refuse(reply)
+        }
+        try follow(reply)
+    }
+
+    private func status() throws(SystemError) {
+        let reply = Reply()
+        guard let engine = host.current else {
+            reply.output(LiveStatus(connection: "unconfigured").encode())
+            reply.done(ExitStatus.success)
+            return try follow(reply)
+        }
+        engine.with {
+            $0.status(reply: reply)
+        } orElse: {
+            engine.refuse(reply)
+        }
+        try follow(reply)
+    }
+
     private func send(_ wait: Duration) throws(SystemError) {
         let reply = Reply()
         guard let engine = host.current else { return try follow(RunHost.refused(reply)) }
         let input = engine.beginSend(wait: wait, reply: reply)
-        defer {
-            engine.with {
-                $0.endSend(input)
-            } orElse: {
-                engine.refuse(reply)
-            }
-        }
+        var isCut = false
+        // Also where the command goes away: what it gave is spooled all the same.
+        defer { engine.endSend(input, isCut: isCut, reply: reply) }
         while let message = try socket.receive(timeoutMs: CInt.max) {
+            isCut = message.first == UInt8(ascii: "c")
             guard message.first == UInt8(ascii: "d") else { break }
             let isTaken = engine.feed(input, Array(message.dropFirst()))
             while !reply.isDone, let message = reply.next(timeoutMs: 0) { try pass(message) }
             try say(isTaken ? "k" : "w")
         }
-        engine.with {
-            $0.endSend(input)
-        } orElse: {
-            engine.refuse(reply)
-        }
+        engine.endSend(input, isCut: isCut, reply: reply)
         try follow(reply)
     }
 

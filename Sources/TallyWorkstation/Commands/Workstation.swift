@@ -132,18 +132,14 @@ package struct Workstation {
         let host = try EngineHost(home, homes, newShard())
         let reply = Reply()
         let input = host.beginSend(wait: wait, reply: reply)
-        var isOpen = true
-        while isOpen, !reply.isDone {
+        var isCut = false
+        while !isCut, !reply.isDone {
             let bytes = try readInput()
-            isOpen = !bytes.isEmpty
-            if isOpen { isOpen = feed(bytes, input, host, wait) }
+            guard !bytes.isEmpty else { break }
+            isCut = !feed(bytes, input, host, wait)
             console.showReady(reply)
         }
-        host.with {
-            $0.endSend(input)
-        } orElse: {
-            host.refuse(reply)
-        }
+        host.endSend(input, isCut: isCut, reply: reply)
         let code = console.show(reply)
         host.stop()
         _ = consume owned

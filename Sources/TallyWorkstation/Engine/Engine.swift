@@ -54,6 +54,16 @@ package final class Engine: ShardResident {
         turn { core, now in replies[core.sync(wait: wait, now)] = reply }
     }
 
+    package func resend(_ choice: LetterChoice, reply: Reply) {
+        turn { core, now in replies[core.resend(choice, now)] = reply }
+    }
+
+    /// Tells `LiveStatus`.
+    package func status(reply: Reply) {
+        reply.output(core.status(.current).encode())
+        reply.done(ExitStatus.success)
+    }
+
     /// Begins a `send`; its number is what `feed` and `endSend` take.
     package func beginSend(wait: Duration, reply: Reply) -> UInt64 {
         turn { core, now in
@@ -68,9 +78,9 @@ package final class Engine: ShardResident {
         turn { core, now in core.feed(command, bytes, now) }
     }
 
-    /// No more bytes come: the last line may lack its end.
-    package func endSend(_ command: UInt64) {
-        turn { core, now in core.endSend(command, now) }
+    /// No more bytes come: the last line may lack its end. `isCut`: more came, and had no room.
+    package func endSend(_ command: UInt64, isCut: Bool) {
+        turn { core, now in core.endSend(command, isCut: isCut, now) }
     }
 
     /// Goes on reading what is added, until `stop`.

@@ -37,7 +37,7 @@ extension EngineCore {
         guard isScanning, failure == nil else { return }
         do throws(WorkstationError) {
             // Nothing is read that could not be kept; the ticker tries again.
-            noteFullness(now)
+            try noteFullness(now)
             guard !spool.isFull else { return try commit(now) }
             let read = scan.bytesRead
             let progress = scan.advance(&spool.counter, nowMs: now.wallMs)

@@ -31,7 +31,8 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
     package internal(set) var isFollowing = false
     /// `slice` is to be called, in a turn of its own.
     package internal(set) var isSliceDue = false
-    package internal(set) var fullness = Fullness()
+    /// Since when nothing is read because the spool is full.
+    package internal(set) var fullSince: MonotonicInstant?
     var waiters: [SyncWaiter] = []
     var inputs: [UInt64: SendInput] = [:]
     var lastCommand: UInt64 = 0
@@ -174,6 +175,9 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
         let reached = spool.state.acknowledged.sequence.value + spool.state.deadLetterEvents
         if reached != settledEvents { touch(now) }
         settledEvents = reached
+        if fullSince != nil {
+            do throws(WorkstationError) { try noteFullness(now) } catch { return fail(error) }
+        }
         checkWaiters(now)
     }
 

@@ -1,34 +1,17 @@
-package import TallyModel
+import TallyModel
 
-/// How often and how long the spool has been full since the program began: while it is, nothing is read.
-package struct Fullness: Hashable, Sendable {
-    package private(set) var times: UInt64 = 0
-    package private(set) var since: MonotonicInstant?
-    private var over: Duration = .zero
-
-    /// Notes whether the spool is full now; true if that is new.
-    mutating func note(_ isFull: Bool, _ now: MonotonicInstant) -> Bool {
-        guard isFull != (since != nil) else { return false }
-        if let since {
-            over += now.since(since)
-            self.since = nil
-        } else {
-            times += 1
-            since = now
-        }
-        return true
-    }
-
-    /// All of it up to `now`.
-    package func total(_ now: MonotonicInstant) -> Duration { over + (since.map { now.since($0) } ?? .zero) }
-}
-
+/// A full spool: nothing is read until the gateway has taken some of it. Said loudly, counted durably.
 extension EngineCore {
-    /// Says loudly that reading has stopped, and that it goes on.
-    func noteFullness(_ now: WorkstationInstant) {
-        guard fullness.note(spool.isFull, now.monotonic) else { return }
-        emit(
-            .notice(
-                spool.isFull ? WorkstationError.spoolFull.description : "the spool has room again: reading goes on"))
+    func noteFullness(_ now: WorkstationInstant) throws(WorkstationError) {
+        if spool.isFull, fullSince == nil {
+            fullSince = now.monotonic
+            emit(.notice(WorkstationError.spoolFull.description))
+            try spool.noteFull(afterMs: nil, nowMs: now.wallMs)
+        } else if !spool.isFull, let since = fullSince {
+            fullSince = nil
+            emit(.notice("the spool has room again: reading goes on"))
+            try spool.noteFull(
+                afterMs: now.monotonic.since(since).wholeNanoseconds / 1_000_000, nowMs: now.wallMs)
+        }
     }
 }

@@ -8,6 +8,7 @@ struct SendInput {
     var rest: [UInt8] = []
     /// The line is too long and is passed over up to its end.
     var isSkipping = false
+    var lines: UInt64 = 0
     var badLines: UInt64 = 0
     let command: UInt64
     let wait: Duration
@@ -27,11 +28,12 @@ extension EngineCore {
     /// Takes the next bytes. False if the spool has no room for them: offer them again later.
     package func feed(_ command: UInt64, _ bytes: [UInt8], _ now: WorkstationInstant) -> Bool {
         guard failure == nil, var input = inputs[command] else { return true }
-        noteFullness(now)
-        guard !spool.isFull else { return false }
         // Taken out, so that it is not copied while it changes.
         inputs[command] = nil
+        defer { inputs[command] = input }
         do throws(WorkstationError) {
+            try noteFullness(now)
+            guard !spool.isFull else { return false }
             var start = 0
             while let end = TailSearch.first(10, in: bytes.span, from: start, to: bytes.count) {
                 try take(bytes.span.extracting(start..<end), &input, now)
@@ -42,17 +44,17 @@ extension EngineCore {
         } catch {
             fail(error)
         }
-        inputs[command] = input
         return true
     }
 
-    /// No more bytes come: the last line may lack its end.
-    package func endSend(_ command: UInt64, _ now: WorkstationInstant) {
+    /// No more bytes come: the last line may lack its end. `isCut`: more came, and the spool had no room for it; the
+    /// command refuses it and says from which line on.
+    package func endSend(_ command: UInt64, isCut: Bool = false, _ now: WorkstationInstant) {
         guard var input = inputs.removeValue(forKey: command) else { return }
         if let failure { return refuse(command, failure) }
         do throws(WorkstationError) {
             let nothing: [UInt8] = []
-            if !input.rest.isEmpty || input.isSkipping { try take(nothing.span, &input, now) }
+            if !isCut, !input.rest.isEmpty || input.isSkipping { try take(nothing.span, &input, now) }
             try commit(now)
         } catch {
             fail(error)
@@ -62,6 +64,10 @@ extension EngineCore {
             command: command, wait: input.wait, beganAt: input.beganAt, start: input.start, sources: [.ndjson],
             target: spool.state.tip.sequence, scansToEnd: 0)
         waiter.badLines = input.badLines
+        if isCut {
+            waiter.isCut = true
+            tellError(command, WorkstationError.sendRefused(line: input.lines + 1).description)
+        }
         enlist(waiter, now)
         checkWaiters(now)
     }
@@ -79,6 +85,7 @@ extension EngineCore {
         _ bytes: Span<UInt8>, _ input: inout SendInput, _ now: WorkstationInstant
     ) throws(WorkstationError) {
         keep(bytes, &input)
+        input.lines += 1
         if spool.counter.isFull { try commit(now, isGrouped: true) }
         // Parser and line are parts of one value: the line is taken out while the parser changes.
         var line: [UInt8] = []

@@ -14,6 +14,8 @@ struct SyncWaiter {
     /// The scan that was running when it came does not count: a later one must end.
     var scansToEnd: Int
     var badLines: UInt64 = 0
+    /// Some of a `send` was refused for want of room.
+    var isCut = false
     /// The stream that `target` counts in.
     var number: UInt32 = 0
 
@@ -131,7 +133,8 @@ extension EngineCore {
         if !isSettled { tellWhy(waiter) }
         emit(
             .reply(
-                waiter.command, .done(ExitStatus.ofCommand(badLines: waiter.badLines, isSettled: isSettled))))
+                waiter.command,
+                .done(ExitStatus.ofCommand(badLines: waiter.badLines, isSettled: isSettled && !waiter.isCut))))
     }
 
     private func tellWhy(_ waiter: SyncWaiter) {

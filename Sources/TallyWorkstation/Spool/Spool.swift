@@ -2,7 +2,7 @@ import TallyHash
 import TallyIO
 package import TallyLog
 package import TallyModel
-package import TallyWire
+import TallyWire
 
 /// The workstation's durable queue: events and reading positions in one log, so that they can never disagree.
 ///
@@ -10,7 +10,7 @@ package import TallyWire
 /// events once. One owner, on one queue. After an error of `append` or `sync` the value is of no use: nothing is
 /// lost, the next start recovers and reads again what was not written.
 package final class Spool {
-    package private(set) var state: SpoolState
+    package internal(set) var state: SpoolState
     /// The highest event that is on stable storage: nothing behind it may be sent.
     package private(set) var durable: Sequence64
     /// The highest event that may be sent.
@@ -74,17 +74,17 @@ package final class Spool {
         let drained = state.counter.drain()
         let kept = drained.events.filter { $0.timeMs >= oldestMs }
         state.tooOld += UInt64(drained.events.count - kept.count)
-        try append(kept, delta: drained.delta, generation: state.generation, nowMs: nowMs)
+        try append(kept, delta: drained.delta, nowMs: nowMs)
     }
 
-    private func append(
-        _ events: [Event], delta: [UInt8], generation: UInt32, nowMs: Int64
+    func append(
+        _ events: [Event], delta: [UInt8], resent: DeadLetter.ID? = nil, nowMs: Int64
     ) throws(WorkstationError) {
-        let record = makeRecord(events, after: state.tip, delta: delta)
+        let record = makeRecord(events, after: state.tip, delta: delta, resent: resent)
         var draft = record.draft
         draft.receivedAtMs = nowMs
         draft.stream = state.number
-        draft.generation = Generation(generation)
+        draft.generation = Generation(state.generation)
         let behind = try write(NewRecord(draft, body: record.body, local: record.local))
         if draft.kind == .batch {
             let isNoted = state.note(draft, totals: record.totals, behind: behind)
@@ -101,11 +101,12 @@ package final class Spool {
 
     /// Lays out events as one record behind `cursor`.
     func makeRecord(
-        _ events: [Event], after cursor: StreamCursor, delta: [UInt8]
+        _ events: [Event], after cursor: StreamCursor, delta: [UInt8], resent: DeadLetter.ID? = nil
     ) -> EncodedRecord {
         var draft = RecordDraft(events.isEmpty ? .sourceDelta : .batch)
         var local = SpoolLocal(tooOld: state.tooOld, totals: cursor.totals)
         local.delta = delta
+        local.resent = resent
         var body: [UInt8] = []
         var chain = cursor.chain
         var start = 0
@@ -165,29 +166,6 @@ package final class Spool {
         do throws(LogError) { try log.close() } catch { throw .log(error) }
     }
 
-    // MARK: Marks
-
-    /// The gateway has committed up to `cursor`.
-    package func acknowledge(
-        _ cursor: StreamCursor, epoch: StoreEpoch, backedUpThrough: Sequence64, nowMs: Int64
-    ) throws(WorkstationError) {
-        let record = AcknowledgedRecord(
-            stream: state.stream, epoch: epoch, committed: cursor.sequence, chain: cursor.chain,
-            backedUpThrough: backedUpThrough, totals: cursor.totals, atMs: nowMs)
-        try write(NewRecord(RecordDraft(.acknowledged, receivedAtMs: nowMs), body: record.encode()))
-        state.take(record)
-    }
-
-    /// Puts events that were refused for ever aside, durably: their bodies and the gap that they leave.
-    package func giveUp(_ letters: [DeadLetterRecord], _ gap: GapRecord, nowMs: Int64) throws(WorkstationError) {
-        for letter in letters {
-            try write(NewRecord(RecordDraft(.deadLetter, receivedAtMs: nowMs), body: letter.encode()))
-        }
-        try write(NewRecord(RecordDraft(.gap, receivedAtMs: nowMs), body: gap.encode()))
-        try sync()
-        state.note(gap, isRepeated: false)
-    }
-
     /// Encodes events for the dead letters.
     func encode(_ events: Span<Event>) throws(BatchRefusal) -> EncodedBatch {
         try encoder.encode(events, after: ChainValue(0))
@@ -214,6 +192,7 @@ package final class Spool {
         }
     }
 
+<<<<<<< HEAD
     /// What a segment begins with.
     static func head(_ state: SpoolState, nowMs: Int64) -> [NewRecord] {
         var entry = CheckpointRecord.Entry(
@@ -254,6 +233,20 @@ package final class Spool {
         while let next = trimmable(nowMs: nowMs),
             let segment = log.segments.first(where: { $0.number == next.segment })
         {
+=======
+    /// Unlinks leading segments whose events are all acknowledged, and either backed up or beyond what is kept.
+    package func trim(nowMs: Int64) throws(WorkstationError) {
+        while state.segmentStarts.count > 1 {
+            let next = state.segmentStarts[1]
+            let isOld = state.segmentStarts[0].createdAtMs < nowMs - Limits.spoolKeptMs
+            let keptBytes = (state.segmentStarts.count - 1) * Limits.spoolSegmentBytes
+            if next.number == state.number {
+                guard next.tip.sequence <= state.acknowledged.sequence else { return }
+                guard next.tip.sequence <= state.backedUpThrough || isOld || keptBytes > Limits.spoolKeptBytesMax
+                else { return }
+            }
+            guard let segment = log.segments.first(where: { $0.number == next.segment }) else { return }
+>>>>>>> main
             do throws(LogError) {
                 let end = LedgerPosition(
                     lineage: log.lineage, segment: next.segment - 1, ordinal: segment.firstOrdinal - 1, checksum: 0)

@@ -25,6 +25,8 @@ package struct SpoolState: Sendable {
     package internal(set) var tooOld: UInt64 = 0
     package internal(set) var deadLetterEvents: UInt64 = 0
     package internal(set) var gaps: [GapRecord] = []
+    package internal(set) var counts = SpoolCounts()
+    var letters = DeadLetters()
     package var counter = Counter(eventsMax: Limits.spoolRecordEventsMax)
 
     struct GenerationStart: Hashable, Sendable {
@@ -74,6 +76,9 @@ package struct SpoolState: Sendable {
         generations.last { $0.from <= sequence }?.generation ?? generation
     }
 
+    package var deadLetters: [DeadLetter] { letters.kept }
+    package var isFull: Bool { segmentStarts.count > Limits.spoolSegmentsMax }
+
     package var unacknowledged: UInt64 { tip.sequence.value - acknowledged.sequence.value }
 
     /// The gap that holds `sequence`, or the first one behind it.
@@ -115,16 +120,20 @@ package struct SpoolState: Sendable {
             switch header.kind {
             case .checkpoint: take(try CheckpointRecord(decoding: bytes), header)
             case .acknowledged: take(try AcknowledgedRecord(decoding: bytes))
+            case .deadLetter: take(try DeadLetterRecord(decoding: bytes), header.draft)
             case .gap: note(try GapRecord(decoding: bytes), isRepeated: header.draft.admissionFlags != 0)
             case .stream: commit(try StreamRecord(decoding: bytes))
             case .batch, .sourceDelta: break
-            case .deadLetter, .seal: return
+            case .seal: return
             case .purge, .husk, .priceBook, .epoch: isForeign = true
             }
         } catch {
             throw .spoolDamaged(ordinal: header.ordinal)
         }
         if isForeign { throw .spoolDamaged(ordinal: header.ordinal) }
+        if header.kind == .acknowledged, !local.isEmpty {
+            counts = try SpoolCounts(decoding: local, ordinal: header.ordinal)
+        }
         guard header.kind == .batch || header.kind == .sourceDelta else { return }
         let section = try SpoolLocal(decoding: local, header: header)
         if !section.delta.isEmpty {
@@ -138,6 +147,7 @@ package struct SpoolState: Sendable {
             guard note(header.draft, totals: section.totals, behind: behind) else {
                 throw .spoolDamaged(ordinal: header.ordinal)
             }
+            if let id = section.resent { noteResent(id) }
         }
     }
 
@@ -179,10 +189,27 @@ package struct SpoolState: Sendable {
     }
 
     mutating func note(_ gap: GapRecord, isRepeated: Bool) {
-        guard !gaps.contains(where: { $0.first <= gap.last && $0.last >= gap.first }) else { return }
-        if !isRepeated { deadLetterEvents += gap.events }
-        let place = gaps.firstIndex { $0.first > gap.last } ?? gaps.endIndex
-        gaps.insert(gap, at: place)
+        let before = gaps.lastIndex { $0.first <= gap.last }
+        if let before, gaps[before].last >= gap.first { return }
+        if !isRepeated {
+            deadLetterEvents += gap.events
+            counts.refused = counts.refused.adding(gap.totals) ?? counts.refused
+            counts.droppedEvents += letters.settle(gap)
+        }
+        gaps.insert(gap, at: before.map { $0 + 1 } ?? 0)
+        // A forgotten gap that a restored gateway lost as well is refused, and given up, once more.
+        if gaps.count > Limits.spoolGapsMax, gaps[0].last <= acknowledged.sequence { gaps.removeFirst() }
+    }
+
+    mutating func take(_ record: DeadLetterRecord, _ draft: RecordDraft) {
+        let letter = DeadLetter(
+            id: DeadLetter.ID(number: draft.stream, first: record.first), record: record, atMs: draft.receivedAtMs)
+        if draft.admissionFlags == 0 { letters.expect(letter) } else { letters.repeated(letter) }
+    }
+
+    mutating func noteResent(_ id: DeadLetter.ID) {
+        guard let letter = letters.remove(id) else { return }
+        counts.resentEvents += UInt64(letter.record.count)
     }
 
     /// Takes a batch record at the end of the stream or of a rewrite. False if it does not continue it.
@@ -225,6 +252,8 @@ package struct SpoolState: Sendable {
         }
         staged = nil
         if record.number != number {
+            let copied = min(rewritten?.tip.sequence.value ?? 0, tip.sequence.value)
+            letters.renewed(number, after: Sequence64(tip.sequence.value - copied))
             open(record.stream, number: record.number, generation: record.generation.value)
         } else if let first = rewritten?.first {
             index.removeAll { $0.first >= first }

@@ -52,6 +52,10 @@ extension UplinkCore {
         cursors = cursors.filter { $0.key > through }
         bounds = bounds.filter { $0.key > through }
         reconnector.progressed()
+        if let skip = trimmedSent, skip.last <= through {
+            trimmedSent = nil
+            spool.noteTrimmed(events: skip.events, skip.totals)
+        }
         try spool.acknowledge(base, epoch: epoch, backedUpThrough: backedUp, nowMs: now.wallMs)
         if through == spool.durable { try spool.sync() }
         if try spool.trim(nowMs: now.wallMs) { source.forget() }
@@ -86,6 +90,21 @@ extension UplinkCore {
         let isNear = known.sequence <= sequence && known.sequence >= spool.state.floor.sequence
         var walk = SpoolWalk(spool.disk)
         return try walk.cursor(at: sequence, from: isNear ? known : spool.state.floor, spool.state).chain
+    }
+}
+
+extension Skip {
+    fileprivate var events: UInt64 { last.value - first.value + 1 }
+
+    /// Of a skip that this side made: its groups name no reasoning twice.
+    fileprivate var totals: RunningTotals {
+        var totals = RunningTotals.zero
+        for group in groups {
+            let tokens = group.tokenClasses.prefix(6).reduce(UInt128(0)) { $0 + UInt128($1) }
+            let added = RunningTotals(tokens: tokens, reportedNanoUSD: group.reportedNanoUSD)
+            totals = totals.adding(added) ?? totals
+        }
+        return totals
     }
 }
 

@@ -17,6 +17,7 @@ extension UplinkCore {
     private func send(_ request: SendRequest, _ now: WorkstationInstant) throws(WorkstationError) -> Bool {
         if let skip = trimmed, skip.first == request.first {
             trimmed = nil
+            trimmedSent = skip
             send(skip, after: spool.state.floor, now)
             return true
         }

@@ -50,7 +50,9 @@ package final class UplinkCore {
     var base = StreamCursor(sequence: .zero, chain: ChainValue(0), totals: .zero)
     var cursors: [Sequence64: StreamCursor] = [:]
     var bounds: [Sequence64: Sequence64] = [:]
+    /// What nobody holds any more: to be told before anything else, and told but not yet acknowledged.
     var trimmed: Skip?
+    var trimmedSent: Skip?
     var epoch = StoreEpoch(0)
 
     /// Dials at the first `tick`. `tenantKey` is the one that projects were hashed under.
@@ -102,6 +104,7 @@ package final class UplinkCore {
         cursors.removeAll()
         bounds.removeAll()
         trimmed = nil
+        trimmedSent = nil
         do throws(WorkstationError) { try spool.sync() } catch { return fail(error) }
         var session = WorkstationSession(view: spool.state.view(durable: spool.durable))
         let hello = session.hello(

@@ -85,7 +85,7 @@ struct SharedBarrier: DiskBarrier {
     func sync() throws(SystemError) {
         var failure: SystemError?
         for disk in disks {
-            do throws(SystemError) { try disk.syncAll() } catch { failure = error }
+            do throws(SystemError) { try disk.syncEverything() } catch { failure = error }
         }
         if let failure { throw failure }
     }
