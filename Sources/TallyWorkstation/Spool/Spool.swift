@@ -192,39 +192,6 @@ package final class Spool {
         }
     }
 
-<<<<<<< HEAD
-    /// What a segment begins with.
-    static func head(_ state: SpoolState, nowMs: Int64) -> [NewRecord] {
-        var entry = CheckpointRecord.Entry(
-            number: state.number, generation: Generation(state.generation), stream: state.stream,
-            workstation: WorkstationID(0), committed: state.tip.sequence, chain: state.tip.chain)
-        entry.totals = state.tip.totals
-        entry.gapEvents = state.deadLetterEvents
-        let checkpoint = CheckpointRecord(
-            epoch: state.epoch, newestReceivedAtMs: nowMs, events: state.tooOld, totals: state.tip.totals,
-            streams: [entry])
-        let acknowledged = AcknowledgedRecord(
-            stream: state.stream, epoch: state.epoch, committed: state.acknowledged.sequence,
-            chain: state.acknowledged.chain, backedUpThrough: state.backedUpThrough,
-            totals: state.acknowledged.totals, atMs: nowMs)
-        var records = [
-            NewRecord(RecordDraft(.checkpoint, receivedAtMs: nowMs), body: checkpoint.encode()),
-            NewRecord(RecordDraft(.acknowledged, receivedAtMs: nowMs), body: acknowledged.encode()),
-        ]
-        for gap in state.gaps {
-            var draft = RecordDraft(.gap, receivedAtMs: nowMs)
-            draft.admissionFlags = 1
-            records.append(NewRecord(draft, body: gap.encode()))
-        }
-        var place = SnapshotCursor()
-        while let chunk = state.counter.snapshotChunk(&place) {
-            var local = SpoolLocal(tooOld: state.tooOld, totals: state.tip.totals)
-            local.delta = chunk
-            records.append(NewRecord(RecordDraft(.sourceDelta, receivedAtMs: nowMs), local: local.encode()))
-        }
-        return records
-    }
-
     /// Unlinks leading segments whose events are all acknowledged, and either backed up or beyond what is kept. True if
     /// any went: a reader that stands in one of them finds no way on.
     @discardableResult
@@ -233,20 +200,6 @@ package final class Spool {
         while let next = trimmable(nowMs: nowMs),
             let segment = log.segments.first(where: { $0.number == next.segment })
         {
-=======
-    /// Unlinks leading segments whose events are all acknowledged, and either backed up or beyond what is kept.
-    package func trim(nowMs: Int64) throws(WorkstationError) {
-        while state.segmentStarts.count > 1 {
-            let next = state.segmentStarts[1]
-            let isOld = state.segmentStarts[0].createdAtMs < nowMs - Limits.spoolKeptMs
-            let keptBytes = (state.segmentStarts.count - 1) * Limits.spoolSegmentBytes
-            if next.number == state.number {
-                guard next.tip.sequence <= state.acknowledged.sequence else { return }
-                guard next.tip.sequence <= state.backedUpThrough || isOld || keptBytes > Limits.spoolKeptBytesMax
-                else { return }
-            }
-            guard let segment = log.segments.first(where: { $0.number == next.segment }) else { return }
->>>>>>> main
             do throws(LogError) {
                 let end = LedgerPosition(
                     lineage: log.lineage, segment: next.segment - 1, ordinal: segment.firstOrdinal - 1, checksum: 0)

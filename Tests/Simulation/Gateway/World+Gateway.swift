@@ -212,7 +212,6 @@ extension World {
     private func take(_ note: IngestNote) {
         switch note {
         case .rejected: coverage.rejects += 1
-        case .gapAccepted: coverage.gaps += 1
         case .batchDuplicate: coverage.duplicates += 1
         default: break
         }
@@ -281,7 +280,8 @@ extension World {
             plan(.lookUp(lookup, sequence, connection, life: gateway.life), after: latency())
         case .fatal(let reason): gatewayFailed(reason)
         case .epochRaised(let name): note(19, 0, "the epoch of \(name.text) is raised")
-        case .retired, .gapRecorded, .eventsCommitted, .epochNotRaised, .seen, .paused, .resumed: break
+        case .gapRecorded: coverage.gaps += 1
+        case .retired, .eventsCommitted, .epochNotRaised, .seen, .paused, .resumed: break
         }
     }
 

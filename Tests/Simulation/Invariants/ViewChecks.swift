@@ -18,7 +18,8 @@ extension World {
         var cells: [RollupKey: RollupCounts] = [:]
         do {
             var fold = try LedgerFold(
-                disk: tenant.disk, from: nil, through: through, books: environment.books, streams: [:])
+                disk: tenant.disk, from: nil, through: through, books: environment.books, streams: [],
+                entropy: checkEntropy)
             while let result = try fold.next() {
                 for (key, counts) in result.cells { cells[key, default: RollupCounts()] += counts }
             }
