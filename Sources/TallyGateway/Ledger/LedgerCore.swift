@@ -89,6 +89,11 @@ package final class LedgerCore {
         desks[tenant]?.desk.ledger.state.streams ?? [:]
     }
 
+    /// The connection that holds a stream, if one does.
+    package func holder(of tenant: TenantID, stream number: UInt32) -> ConnectionID? {
+        desks[tenant]?.desk.live[number]?.connection
+    }
+
     /// Makes everything durable, says so on the disks, and closes. Returns what could not be closed cleanly.
     package func close() -> [LogError] {
         var errors: [LogError] = []

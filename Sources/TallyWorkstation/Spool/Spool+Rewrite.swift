@@ -25,6 +25,8 @@ extension Spool {
             return event
         }
         try end(target, nil, nowMs)
+        // As a new stream does: a checkpoint of what is now stands right behind the rewrite.
+        try roll(nowMs: nowMs)
     }
 
     /// Takes the events of `cut` out; what stands behind them moves up. `report` is added to what was left out before.

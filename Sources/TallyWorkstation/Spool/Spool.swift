@@ -192,27 +192,43 @@ package final class Spool {
         }
     }
 
-    /// Unlinks leading segments whose events are all acknowledged, and either backed up or beyond what is kept.
-    package func trim(nowMs: Int64) throws(WorkstationError) {
-        while state.segmentStarts.count > 1 {
-            let next = state.segmentStarts[1]
-            let isOld = state.segmentStarts[0].createdAtMs < nowMs - Limits.spoolKeptMs
-            let keptBytes = (state.segmentStarts.count - 1) * Limits.spoolSegmentBytes
-            if next.number == state.number {
-                guard next.tip.sequence <= state.acknowledged.sequence else { return }
-                guard next.tip.sequence <= state.backedUpThrough || isOld || keptBytes > Limits.spoolKeptBytesMax
-                else { return }
-            }
-            guard let segment = log.segments.first(where: { $0.number == next.segment }) else { return }
+    /// Unlinks leading segments whose events are all acknowledged, and either backed up or beyond what is kept. True if
+    /// any went: a reader that stands in one of them finds no way on.
+    @discardableResult
+    package func trim(nowMs: Int64) throws(WorkstationError) -> Bool {
+        var hasTrimmed = false
+        while let next = trimmable(nowMs: nowMs),
+            let segment = log.segments.first(where: { $0.number == next.segment })
+        {
             do throws(LogError) {
                 let end = LedgerPosition(
                     lineage: log.lineage, segment: next.segment - 1, ordinal: segment.firstOrdinal - 1, checksum: 0)
-                guard try log.trim(through: end) > 0 else { return }
+                guard try log.trim(through: end) > 0 else { break }
             } catch {
                 throw .log(error)
             }
             state.trimmed(to: next)
+            hasTrimmed = true
         }
+        return hasTrimmed
+    }
+
+    /// The first segment in front of which nothing is needed any more.
+    private func trimmable(nowMs: Int64) -> SpoolState.SegmentStart? {
+        let isOld = (state.segmentStarts.first?.createdAtMs ?? nowMs) < nowMs - Limits.spoolKeptMs
+        let keptBytes = (state.segmentStarts.count - 1) * Limits.spoolSegmentBytes
+        for next in state.segmentStarts.dropFirst() {
+            guard next.number == state.number else {
+                // A rewrite that filled a segment: its first events stand in front of a checkpoint of the old stream.
+                if next.segment <= state.index.first?.behind.segment ?? .max { return next }
+                continue
+            }
+            guard next.tip.sequence <= state.acknowledged.sequence else { return nil }
+            guard next.tip.sequence <= state.backedUpThrough || isOld || keptBytes > Limits.spoolKeptBytesMax
+            else { return nil }
+            return next
+        }
+        return nil
     }
 
     // MARK: Rewriting

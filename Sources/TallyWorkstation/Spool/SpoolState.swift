@@ -170,6 +170,14 @@ package struct SpoolState: Sendable {
                 segment: header.segment, number: entry.number, tip: cursor, createdAtMs: header.draft.receivedAtMs,
                 isMidRewrite: staged != nil))
         tooOld = record.events
+        // The end of a rewrite is there, and its beginning has been trimmed: what the checkpoint says is all there is.
+        if !isFresh, entry.number == number, cursor != tip {
+            (tip, floor) = (cursor, cursor)
+            lowestHeld = cursor.sequence.advanced(by: 1)
+            generations = [GenerationStart(from: lowestHeld, generation: entry.generation.value)]
+            index = []
+            gaps.removeAll { $0.last < lowestHeld }
+        }
         guard isFresh else { return }
         isFresh = false
         stream = entry.stream

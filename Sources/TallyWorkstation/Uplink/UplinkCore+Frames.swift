@@ -58,7 +58,7 @@ extension UplinkCore {
         }
         try spool.acknowledge(base, epoch: epoch, backedUpThrough: backedUp, nowMs: now.wallMs)
         if through == spool.durable { try spool.sync() }
-        try spool.trim(nowMs: now.wallMs)
+        if try spool.trim(nowMs: now.wallMs) { source.forget() }
         emit(.news(.settled))
     }
 
