@@ -5,7 +5,7 @@ import TallyWire
 @testable import TallyWorkstation
 
 /// A gateway in memory that speaks whole frames: the protocol's own session over a ledger that is a list. What it
-/// takes is committed at once.
+/// takes is committed at once. One connection at a time, any number of streams.
 struct WireGateway {
     struct Gap: Hashable {
         var first: UInt64
@@ -18,9 +18,9 @@ struct WireGateway {
 
     /// One accepted piece, for going back to an older copy.
     struct Copy {
-        fileprivate var ledger: [Event] = []
+        fileprivate var ledger: [(stream: StreamID, sequence: UInt64, event: Event)] = []
         fileprivate var gaps: [Gap] = []
-        fileprivate var cursors: [StreamCursor] = []
+        fileprivate var cursors: [StreamID: [StreamCursor]] = [:]
     }
 
     private(set) var state = Copy()
@@ -30,6 +30,13 @@ struct WireGateway {
     var refuses: (Event) -> RejectReason? = { _ in nil }
     /// Says no to whoever comes.
     var turnsAway: GoAwayReason?
+    /// Streams of another workstation.
+    var foreign: Set<StreamID> = []
+    /// Streams that are over.
+    var closed: Set<StreamID> = []
+    /// Streams that are to come later.
+    var busy: Set<StreamID> = []
+    private var stream = StreamID(Bytes16(high: 0, low: 0))
     var oldestTimeMs: Int64 = 1
     var tenantKey = WireGateway.tenantKey
     private(set) var frames: [Frame] = []
@@ -44,7 +51,10 @@ struct WireGateway {
 
     static let tenantKey = [UInt8](repeating: 9, count: 32)
 
-    var ledger: [Event] { state.ledger }
+    var ledger: [Event] { state.ledger.map(\.event) }
+    var streams: Set<StreamID> { Set(state.ledger.map(\.stream)) }
+    /// What each connection was for.
+    var greeted: [StreamID] { frames.compactMap { if case .hello(let hello) = $0 { hello.stream } else { nil } } }
     var gaps: [Gap] { state.gaps }
     var batches: Int { frames.count { if case .batch = $0 { true } else { false } } }
 
@@ -105,7 +115,7 @@ struct WireGateway {
     private mutating func answer(_ frame: Frame) { outbox += FrameCodec.encode(frame) }
 
     private func cursor(at sequence: Sequence64) -> StreamCursor? {
-        state.cursors.first { $0.sequence == sequence }
+        state.cursors[stream]?.first { $0.sequence == sequence }
     }
 
     private mutating func take(_ hello: Hello, _ now: WorkstationInstant) throws -> Bool {
@@ -113,16 +123,19 @@ struct WireGateway {
             return false
         }
         reader.phase = .open
+        let turnsAway =
+            self.turnsAway ?? (foreign.contains(hello.stream) ? .streamOwned : nil)
+            ?? (closed.contains(hello.stream) ? .streamFork : nil)
+            ?? (busy.contains(hello.stream) ? .overloaded : nil)
         if let reason = turnsAway, let goaway = session?.end(reason) {
             answer(.goaway(goaway))
             return false
         }
         generation += 1
-        if state.cursors.isEmpty {
-            state.cursors = [StreamCursor(sequence: .zero, chain: Chain.initial(hello.stream), totals: .zero)]
-        }
-        var committed = StreamCursor(sequence: .zero, chain: Chain.initial(hello.stream), totals: .zero)
-        if let last = state.cursors.last { committed = last }
+        stream = hello.stream
+        let start = StreamCursor(sequence: .zero, chain: Chain.initial(hello.stream), totals: .zero)
+        if state.cursors[stream] == nil { state.cursors[stream] = [start] }
+        let committed = state.cursors[stream]?.last ?? start
         let claim = StreamClaim(
             committed: committed, generation: Generation(generation), storeEpoch: epoch,
             credit: Credit(events: Limits.creditEvents, bytes: Limits.creditBytes), backedUpThrough: backedUpThrough,
@@ -150,7 +163,9 @@ struct WireGateway {
             return true
         }
         session?.accepted(header, bodyBytes: frame.body.count)
-        state.ledger += events
+        for (offset, event) in events.enumerated() {
+            state.ledger.append((stream, header.first.value + UInt64(offset), event))
+        }
         commit(header.last, header.chainAfter, RunningTotals.of(events))
         return true
     }
@@ -177,8 +192,8 @@ struct WireGateway {
     }
 
     private mutating func commit(_ last: Sequence64, _ chain: ChainValue, _ added: RunningTotals) {
-        let before = state.cursors.last?.totals ?? .zero
-        state.cursors.append(
+        let before = state.cursors[stream]?.last?.totals ?? .zero
+        state.cursors[stream, default: []].append(
             StreamCursor(sequence: last, chain: chain, totals: before.adding(added) ?? before))
         session?.backedUp(through: backedUpThrough)
         let cursor = GatewaySession.Cursor(sequence: last, chain: chain)

@@ -35,6 +35,7 @@ struct StatusReport {
         if counts.droppedEvents > 0 { text += "dropped        \(counts.droppedEvents) events of old dead letters\n" }
         text += "trimmed        \(counts.trimmedEvents) events, \(StatusReport.sums(counts.trimmed)), "
         text += "lost by the gateway and no longer held\n"
+        text += earlierText()
         text += "too old        \(state.tooOld) events left out\n"
         text += "full           \(isFull ? "NOW: nothing is read until the gateway takes some; " : "")"
         text += "\(counts.fullTimes) times, \(counts.fullMs / 1_000) s\n"
@@ -84,6 +85,7 @@ struct StatusReport {
             + "\"refused\":\(StatusReport.json(state.deadLetterEvents, counts.refused)),"
             + "\"resent\":\(counts.resentEvents),\"dropped\":\(counts.droppedEvents),"
             + "\"trimmed\":\(StatusReport.json(counts.trimmedEvents, counts.trimmed)),"
+            + "\"earlier_streams\":\(earlierJSON()),"
             + "\"too_old\":\(state.tooOld),\"gaps\":\(state.gaps.count),"
             + "\"full\":{\"now\":\(isFull),\"times\":\(counts.fullTimes),\"ms\":\(counts.fullMs)},"
             + "\"sources\":{\(sources.joined(separator: ","))}}\n"

@@ -203,6 +203,7 @@ package final class Spool {
                 guard next.tip.sequence <= state.backedUpThrough || isOld || keptBytes > Limits.spoolKeptBytesMax
                 else { return }
             }
+            guard !state.isKept(before: next) || isOld || keptBytes > Limits.spoolKeptBytesMax else { return }
             guard let segment = log.segments.first(where: { $0.number == next.segment }) else { return }
             do throws(LogError) {
                 let end = LedgerPosition(

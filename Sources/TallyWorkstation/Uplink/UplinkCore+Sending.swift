@@ -8,7 +8,7 @@ extension UplinkCore {
     func sendAll(_ now: WorkstationInstant) throws(WorkstationError) {
         // Ends with credit, the spool, or a full queue: each turn sends at least one event.
         while room >= UplinkCore.roomBytesMin,
-            let request = session?.nextSend(highest: spool.sendableThrough, now: now.monotonic)
+            let request = session?.nextSend(highest: sendable, now: now.monotonic)
         {
             guard try send(request, now) else { return }
         }
@@ -18,15 +18,16 @@ extension UplinkCore {
         if let skip = trimmed, skip.first == request.first {
             trimmed = nil
             trimmedSent = skip
-            send(skip, after: spool.state.floor, now)
+            send(skip, after: spool.view(offering).floor, now)
             return true
         }
         let before = try cursor(before: request.first)
-        var last = min(Sequence64(request.first.value + UInt64(request.eventsMax) - 1), spool.sendableThrough)
-        if let gap = spool.state.gap(atOrAfter: request.first) {
+        var last = min(Sequence64(request.first.value + UInt64(request.eventsMax) - 1), sendable)
+        let view = spool.view(offering)
+        if let gap = view.gap(atOrAfter: request.first) {
             if gap.first == request.first {
                 var walk = SpoolWalk(spool.disk)
-                let after = try walk.cursor(at: gap.last, from: before, spool.state)
+                let after = try walk.cursor(at: gap.last, from: before, view)
                 send(gap.skip(chainAfter: after.chain), after: after, now)
                 return true
             }
@@ -71,6 +72,9 @@ extension UplinkCore {
         if place == base.sequence { return base }
         if let known = cursors[place] { return known }
         var walk = SpoolWalk(spool.disk)
-        return try walk.cursor(at: place, from: base, spool.state)
+        return try walk.cursor(at: place, from: base, spool.view(offering))
     }
+
+    /// The highest event that may be sent.
+    private var sendable: Sequence64 { offering == nil ? spool.sendableThrough : spool.view(offering).tip.sequence }
 }
