@@ -8,9 +8,11 @@ import TallyWire
 /// It ends at `through`, where its successor took over: what stood behind that was written again into the next
 /// stream, and is offered there alone.
 package struct KeptStream: Sendable {
-    /// What the records say of this stream. `epoch` is the one in which the gateway was last known to have all of it.
+    /// What the records say of this stream. Its `epoch` is the last one in which the gateway was known to have all of it.
     package internal(set) var state: SpoolState
     package let through: Sequence64
+    /// The gateway's store has been another since: it may lack some of this stream.
+    package internal(set) var isOwed = false
 
     package var number: UInt32 { state.number }
     /// How many of its events are still held.
@@ -36,17 +38,22 @@ package struct KeptStream: Sendable {
     }
 
     /// Whether the segments in front of `start` hold events that a gateway may still want.
-    fileprivate func isNeeded(before start: SpoolState.SegmentStart, epoch: StoreEpoch) -> Bool {
+    fileprivate func isNeeded(before start: SpoolState.SegmentStart) -> Bool {
         let last = start.number == number ? min(start.tip.sequence, through) : through
         guard last >= state.lowestHeld else { return false }
-        return state.epoch != epoch || last > state.backedUpThrough
+        return isOwed || last > state.backedUpThrough
     }
 }
 
 extension SpoolState {
-    /// Earlier streams that have not been offered yet in the epoch that the gateway last told, oldest first.
-    package var streamsToOffer: [KeptStream] { kept.filter { $0.state.epoch != epoch } }
-    package var owesOffers: Bool { kept.contains { $0.state.epoch != epoch } }
+    /// Earlier streams that have not been offered yet since the store's epoch changed, oldest first.
+    package var streamsToOffer: [KeptStream] { kept.filter(\.isOwed) }
+    package var owesOffers: Bool { kept.contains(where: \.isOwed) }
+
+    /// The gateway told another epoch than before.
+    mutating func oweKept() {
+        for place in kept.indices { kept[place].isOwed = true }
+    }
 
     /// Another stream takes over what stands behind `through`.
     mutating func retire(through: Sequence64) {
@@ -66,7 +73,7 @@ extension SpoolState {
     }
 
     /// Whether an earlier stream still needs what stands in front of `start`.
-    func isKept(before start: SegmentStart) -> Bool { kept.contains { $0.isNeeded(before: start, epoch: epoch) } }
+    func isKept(before start: SegmentStart) -> Bool { kept.contains { $0.isNeeded(before: start) } }
 
     fileprivate mutating func resolve(_ number: UInt32, _ end: StreamCursor) {
         guard let place = kept.firstIndex(where: { $0.number == number }) else { return }
@@ -77,6 +84,7 @@ extension SpoolState {
     mutating func takeKept(_ record: AcknowledgedRecord) {
         guard let place = kept.firstIndex(where: { $0.state.stream == record.stream }) else { return }
         kept[place].state.take(record)
+        kept[place].isOwed = false
     }
 
     /// Events of an earlier stream were refused for ever when it was offered again.

@@ -178,6 +178,7 @@ package struct SpoolState: Sendable {
     mutating func take(_ record: AcknowledgedRecord) {
         guard record.stream == stream else { return takeKept(record) }
         acknowledged = StreamCursor(sequence: record.committed, chain: record.chain, totals: record.totals)
+        if record.epoch != epoch { oweKept() }
         epoch = record.epoch
         backedUpThrough = record.backedUpThrough
     }
