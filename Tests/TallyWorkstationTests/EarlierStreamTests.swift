@@ -150,6 +150,28 @@ struct EarlierStreamTests {
         }
     }
 
+    @Test("An earlier stream that the gateway has otherwise is given up; one that it has more of lacks nothing")
+    func copiedElsewhere() throws {
+        for isFork in [true, false] {
+            let (bench, _, ids) = try bench(streams: 1)
+            // The same seed draws the same stream: a copy of the home that went another way.
+            let copy = try CoreBench(options: EarlierStreamTests.options)
+            copy.write(isFork ? 5..<25 : 0..<20)
+            #expect(try copy.sync() == 0)
+            copy.write(25..<35)
+            #expect(try copy.sync() == 0)
+            #expect(copy.core.spool.state.stream == ids[0])
+            bench.cut()
+            bench.gateway.restore(copy.gateway.state)
+            let there = bench.gateway.ledger.count
+            try bench.run(for: .seconds(60))
+            #expect(bench.gateway.ledger.count == there + 20, "the present stream's calls alone")
+            #expect(bench.core.spool.state.counts.refusedStreams == (isFork ? 1 : 0))
+            #expect(!bench.core.uplink.owesOffers)
+            #expect(bench.core.spool.state.number == 2, "no stream is opened for it")
+        }
+    }
+
     @Test("What a restored gateway refuses of an earlier stream is set aside and leaves a gap; the rest goes on")
     func refused() throws {
         let (bench, copies, _) = try bench(streams: 2)
