@@ -36,6 +36,8 @@ struct WireGateway {
     var closed: Set<StreamID> = []
     /// Streams that are to come later.
     var busy: Set<StreamID> = []
+    /// Answers no question of a new stream.
+    var refusesAdoption = false
     private var stream = StreamID(Bytes16(high: 0, low: 0))
     var oldestTimeMs: Int64 = 1
     var tenantKey = WireGateway.tenantKey
@@ -107,8 +109,26 @@ struct WireGateway {
             }
         case .ping(let opaque):
             if case .pong(let same) = session?.ping(opaque: opaque, now: now.monotonic) { answer(.pong(opaque: same)) }
+        case .adopt(let question): return adopt(question)
         default: break
         }
+        return true
+    }
+
+    /// What other streams have counted, and of the one before only what is behind the common part.
+    private mutating func adopt(_ question: Adopt) -> Bool {
+        switch session?.adopt(sessions: question.sessions.count) {
+        case .lookUp: break
+        case .goaway(let goaway): answer(.goaway(goaway)); return false
+        case .silent, nil: return true
+        }
+        var told = AdoptionAnswer(question)
+        for (stream, sequence, event) in state.ledger where question.sessions.contains(event.session) {
+            guard stream != self.stream else { continue }
+            if stream == question.prior, sequence <= question.priorThrough.value { continue }
+            told.add(event)
+        }
+        if session?.adopted() == true { for frame in told.frames() { answer(.adopted(frame)) } }
         return true
     }
 
@@ -139,7 +159,7 @@ struct WireGateway {
         let claim = StreamClaim(
             committed: committed, generation: Generation(generation), storeEpoch: epoch,
             credit: Credit(events: Limits.creditEvents, bytes: Limits.creditBytes), backedUpThrough: backedUpThrough,
-            clockMs: now.wallMs, oldestTimeMs: oldestTimeMs, allowsAdoption: false, tenantKey: tenantKey)
+            clockMs: now.wallMs, oldestTimeMs: oldestTimeMs, allowsAdoption: !refusesAdoption, tenantKey: tenantKey)
         if case .welcome(let welcome) = session?.claimed(claim, now: now.monotonic) { answer(.welcome(welcome)) }
         return true
     }

@@ -76,5 +76,8 @@ extension UplinkCore {
     }
 
     /// The highest event that may be sent.
-    private var sendable: Sequence64 { offering == nil ? spool.sendableThrough : spool.view(offering).tip.sequence }
+    private var sendable: Sequence64 {
+        guard offering == nil else { return spool.view(offering).tip.sequence }
+        return adoption.map { min($0.cleared, spool.durable) } ?? spool.durable
+    }
 }
