@@ -176,7 +176,9 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
 
     private func settled(_ now: WorkstationInstant) {
         // A connection that comes and goes is no progress.
-        let reached = spool.state.acknowledged.sequence.value + spool.state.deadLetterEvents
+        let reached =
+            spool.state.acknowledged.sequence.value + spool.state.deadLetterEvents + uplink.counts.offeredStreams
+            + uplink.counts.acknowledgedEvents
         if reached != settledEvents { touch(now) }
         settledEvents = reached
         if fullSince != nil {
