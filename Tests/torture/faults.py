@@ -18,6 +18,13 @@ def story_random(world, name):
     return random.Random("%s %s" % (world.seed, name))
 
 
+def pause(world, seconds):
+    """Sleeps, but no longer than the run lasts."""
+    until = world.now() + seconds
+    while world.now() < until and world.is_torturing:
+        yield min(0.1, max(0.0, until - world.now()))
+
+
 def write_transcripts(world, calls_a_second):
     """All agents at work: mostly a little everywhere, in bursts somewhere."""
     rng = story_random(world, "write")
@@ -141,7 +148,7 @@ def change_network(world):
     rng = story_random(world, "network")
     world.proxy.set_faulty(True)
     while world.is_torturing:
-        yield rng.uniform(1, 6)
+        yield from pause(world, rng.uniform(1, 6))
         if rng.random() < 0.3:
             world.timeline.note("cut everything")
             world.proxy.cut_all()
@@ -152,7 +159,7 @@ def revoke_tokens(world):
     """A token is revoked, mostly in the middle of things; the workstation is enrolled again later."""
     rng = story_random(world, "revoke")
     while world.is_torturing:
-        yield rng.uniform(1, 5)
+        yield from pause(world, rng.uniform(1, 5))
         w = rng.choice(world.workstations)
         if w.is_taken or w.is_pinned or not w.is_enrolled or world.are_identities_frozen:
             continue
@@ -179,7 +186,7 @@ def fill_disk(world):
     """The gateway's disk is full for some seconds, again and again."""
     rng, disk = story_random(world, "disk"), world.disk
     while world.is_torturing:
-        yield rng.uniform(6, 15)
+        yield from pause(world, rng.uniform(6, 15))
         if not world.is_torturing:
             return
         world.is_disk_full = world.gateway.is_excused = True
@@ -201,7 +208,7 @@ def put_gateway_back(world):
     rng, gateway = story_random(world, "put back"), world.gateway
     copy = os.path.join(world.root, "old-gateway")
     while world.is_torturing:
-        yield rng.uniform(10, 40)
+        yield from pause(world, rng.uniform(10, 40))
         world.are_identities_frozen = True
         while world.changing and world.is_torturing:
             yield 0.05
@@ -252,7 +259,7 @@ def delete_tenants(world):
     """Some tenants are deleted in the middle of their traffic; nothing of them may be left."""
     rng, most = story_random(world, "delete"), max(1, len(world.tenants) // 4)
     while world.is_torturing and len(world.deleted) < most:
-        yield rng.uniform(10, 40)
+        yield from pause(world, rng.uniform(10, 40))
         if not world.is_torturing or world.are_identities_frozen:
             continue
         tenant = rng.choice([t for t in world.tenants[1:] if t not in world.deleted])
@@ -301,7 +308,7 @@ def meddle_with_homes(name, change):
     def story(world):
         rng = story_random(world, name)
         while world.is_torturing:
-            yield rng.uniform(4, 16)
+            yield from pause(world, rng.uniform(4, 16))
             w = rng.choice(world.workstations)
             if w.is_taken or w.is_pinned or not w.is_enrolled or world.are_identities_frozen:
                 continue
@@ -375,11 +382,11 @@ def step_gateway_clock(world):
     """The gateway's clock jumps, stays there through kills and starts, and is set right again."""
     rng, preload = story_random(world, "gateway clock"), world.preload
     while world.is_torturing:
-        yield rng.uniform(4, 12)
+        yield from pause(world, rng.uniform(4, 12))
         seconds = rng.choice(STEPS) * rng.choice((-1, 1)) + rng.uniform(-60, 60)
         world.timeline.note("step gateway clock", "by %+d s" % seconds)
         preload.set_clock("gateway", seconds)
-        yield rng.uniform(0.5, 6)
+        yield from pause(world, rng.uniform(0.5, 6))
         world.timeline.note("set gateway clock right")
         preload.set_clock("gateway", 0)
 
@@ -387,7 +394,7 @@ def step_gateway_clock(world):
 def step_workstation_clocks(world):
     rng, preload = story_random(world, "workstation clock"), world.preload
     while world.is_torturing:
-        yield rng.uniform(0.3, 1.5)
+        yield from pause(world, rng.uniform(0.3, 1.5))
         running = [w for w in world.workstations if w.is_running]
         w = rng.choice(running if running and rng.random() < 0.7 else world.workstations)
         seconds = rng.choice(STEPS) * rng.choice((-1, 1)) + rng.uniform(-60, 60)
