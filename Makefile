@@ -8,7 +8,7 @@ SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean \
-	torture-shim torture-power torture torture-selftest
+	torture-shim torture-power torture torture-selftest simulate mutants
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,11 +28,19 @@ run: release ## a gateway, a demo tenant, this machine's (or generated) transcri
 test: deps graph ## every test, the Python reference's and the oracle's included
 	$(SWIFT) build --build-tests $(FLAGS)
 	.ci/swift-test --skip-build
+	$(MAKE) simulate RUNS=10000
 	$(PYTHON) -m unittest discover -s Tests/oracle -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s protocol/reference -p 'test_*.py'
 	$(PYTHON) Tests/torture/powerloss_test.py
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/syncorder_test.py
 	$(PYTHON) -m unittest discover -s Tests/torture -p 'test_*.py'
+
+simulate: deps ## simulated worlds: make simulate [SEED=n] [RUNS=n, 0 until stopped] [JOBS=n]; RUNS=1 shows the trace
+	$(SWIFT) build -c release --product tallysim
+	$(PYTHON) Tests/Simulation/simulate.py --seed $(or $(SEED),1) --runs $(or $(RUNS),10000) --jobs $(or $(JOBS),$(shell nproc))
+
+mutants: deps ## mistakes planted into the sources; each must be found by the simulation
+	$(PYTHON) Tests/Simulation/mutants.py $(ARGS)
 
 check: test lint sanitize-address sanitize-thread ## test, lint, and the tests under the sanitizers
 

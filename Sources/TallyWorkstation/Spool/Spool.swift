@@ -227,7 +227,9 @@ package final class Spool {
                 continue
             }
             guard next.tip.sequence <= state.acknowledged.sequence else { return nil }
-            guard isBeyond || next.tip.sequence <= state.backedUpThrough && !state.isKept(before: next) else { return nil }
+            guard isBeyond || next.tip.sequence <= state.backedUpThrough && !state.isKept(before: next) else {
+                return nil
+            }
             return next
         }
         return nil

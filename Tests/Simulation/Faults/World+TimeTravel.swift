@@ -1,3 +1,4 @@
+import CrashDisk
 import Synchronization
 import TallyGateway
 import TallyHash
@@ -20,7 +21,7 @@ extension World {
     // MARK: Machines
 
     private func takeSnapshot(_ machine: Machine) -> Bool {
-        guard World.hasAdoption || machine.isRead, machine.core?.spool.hasUnsynced == false else { return false }
+        guard World.hasAdoption || machine.isDrained, machine.core?.spool.hasUnsynced == false else { return false }
         var agent = machine.agent
         agent.forgetOpen()
         machine.snapshot = Machine.Snapshot(
@@ -128,7 +129,7 @@ extension World {
             {
                 tenant.backup = SimTenant.Backup(
                     files: tenant.disk.snapshot(), epoch: tenant.row.epoch, viewsThrough: tenant.viewsThrough,
-                    promises: hearsay.promises(of: place(of: tenant)))
+                    viewsFiles: viewsFiles(of: tenant), promises: hearsay.promises(of: place(of: tenant)))
             }
             var later = fault
             later.at = now + 500_000_000 + random.next() % 15_000_000_000
@@ -139,6 +140,8 @@ extension World {
         killGateway()
         tenant.disk.restore(backup.files)
         tenant.viewsThrough = backup.viewsThrough
+        // A restore throws the views away; who copies a folder copies them too.
+        putBackViews(of: tenant, fault.kind == .restored ? [:] : backup.viewsFiles)
         tenant.row = tenant.row.with(epoch: backup.epoch)
         tenant.wasPutBack = true
         var promises = backup.promises
@@ -150,6 +153,24 @@ extension World {
         }
         hearsay.replace(promises, of: place(of: tenant))
         planGatewayStart()
+    }
+
+    /// The tenant's view files by name. A running process's are a copy of a moving thing: the ledger decides.
+    private func viewsFiles(of tenant: SimTenant) -> [String: [UInt8]] {
+        guard let disk = gateway.viewsDisk else { return [:] }
+        var files: [String: [UInt8]] = [:]
+        for name in disk.files where name.hasPrefix(tenant.row.folder + "/") { files[name] = disk.bytes(name) }
+        return files
+    }
+
+    private func putBackViews(of tenant: SimTenant, _ files: [String: [UInt8]]) {
+        guard let disk = gateway.viewsDisk else { return }
+        if !gateway.isUp { disk.start() }
+        for name in disk.files where name.hasPrefix(tenant.row.folder + "/") {
+            try? disk.remove("\(disk.root)/\(name)")
+        }
+        for name in files.keys.sorted() { disk.put(name, files[name] ?? []) }
+        if files.isEmpty { tenant.viewsThrough = 0 }
     }
 
     private func restoreEpoch(_ tenant: SimTenant) {
@@ -203,7 +224,8 @@ extension World {
         }
         tenant.isDeleted = true
         tenant.disk.restore([:])
-        tenant.viewsThrough = 0
+        tenant.views = nil
+        putBackViews(of: tenant, [:])
         hearsay.replace([:], of: place(of: tenant))
     }
 }

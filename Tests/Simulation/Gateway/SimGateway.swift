@@ -1,3 +1,4 @@
+import CrashDisk
 import Synchronization
 import TallyGateway
 import TallyHash
@@ -23,6 +24,8 @@ final class SimTenant {
     var wasPutBack = false
     /// The views' applied position: behind the ledger, and lost by nobody.
     var viewsThrough: UInt64 = 0
+    /// The views' desk of the present process, in worlds with SQLite.
+    var views: ViewsDesk?
     /// An older state of its folder and of its views, for a restore.
     var backup: Backup?
 
@@ -30,6 +33,7 @@ final class SimTenant {
         var files: [String: [UInt8]]
         var epoch: StoreEpoch
         var viewsThrough: UInt64
+        var viewsFiles: [String: [UInt8]]
         var promises: [StreamID: Hearsay.Promise]
     }
 
@@ -55,6 +59,9 @@ final class SimGateway {
     var mailbox: [LedgerCommand] = []
     var isRoundPlanned = false
     var isRetryPlanned = false
+    var areViewsPlanned = false
+    /// Where the views' databases lie, in worlds that have any.
+    var viewsDisk: CrashDisk?
     var holders: [TokenHash: TokenHolder] = [:]
     var revoked: Set<TokenHash> = []
     var workstationLabels: [WorkstationID: WorkstationLabel] = [:]

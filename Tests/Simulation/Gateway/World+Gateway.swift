@@ -27,6 +27,8 @@ extension World {
         gateway.mailbox = []
         gateway.isRoundPlanned = false
         gateway.isRetryPlanned = false
+        gateway.areViewsPlanned = false
+        openViews()
         var settings = LedgerCore.Settings(book: environment.book)
         settings.logOptions = plan.ledgerOptions
         let gateway = gateway
@@ -70,6 +72,7 @@ extension World {
         guard gateway.isUp else { return }
         endGateway(isSilent: false)
         for tenant in gateway.tenants { tenant.disk.kill() }
+        closeViews(losingPower: false)
         note(13, 0, "the gateway is killed")
         coverage.kills += 1
     }
@@ -77,6 +80,7 @@ extension World {
     func losePowerAtGateway() {
         endGateway(isSilent: random.chance(50))
         for tenant in gateway.tenants { tenant.disk.losePower() }
+        closeViews(losingPower: true)
         note(14, 0, "the gateway loses its power")
         coverage.powerLosses += 1
         plan(.startGateway, after: 500_000_000 + random.next() % 5_000_000_000)
@@ -88,9 +92,11 @@ extension World {
         round()
         guard gateway.isUp else { return }
         let errors = gateway.core?.close() ?? []
+        for tenant in gateway.tenants { tenant.views?.finish() }
         note(15, UInt64(errors.count), "the gateway stops")
         endGateway(isSilent: false)
         for tenant in gateway.tenants { tenant.disk.kill() }
+        closeViews(losingPower: false)
     }
 
     /// `isSilent`: no kernel is left to tell the other ends.
@@ -115,6 +121,7 @@ extension World {
         if gateway.tenants.contains(where: \.disk.hasFailed) { return losePowerAtGateway() }
         endGateway(isSilent: false)
         for tenant in gateway.tenants { tenant.disk.kill() }
+        closeViews(losingPower: false)
         coverage.aborts += 1
         plan(.startGateway, after: 100_000_000 + random.next() % 2_000_000_000)
     }
@@ -221,11 +228,6 @@ extension World {
 
     func submit(_ command: LedgerCommand) {
         guard gateway.isUp else { return }
-        if case .append(let batch) = command, let refusal = poison(in: batch) {
-            return plan(
-                .news([(batch.connection, .refused(first: batch.header.first, refusal))], life: gateway.life),
-                after: 1 + random.next() % plan.roundDelayNs)
-        }
         gateway.mailbox.append(command)
         planRound()
     }
@@ -243,7 +245,12 @@ extension World {
         swap(&commands, &gateway.mailbox)
         let free: UInt64 = gateway.isDiskFull ? 3 : 50
         core.measured(freeBytes: free, totalBytes: 100)
+        var refused: [(ConnectionID, LedgerNews)] = []
         for command in commands {
+            if case .append(let batch) = command, let refusal = poison(in: batch, core) {
+                refused.append((batch.connection, .refused(first: batch.header.first, refusal)))
+                continue
+            }
             let fence = fence(command, core)
             core.take(command, now: gateway.instant(now))
             checkFence(fence, core)
@@ -260,7 +267,8 @@ extension World {
             if !news.isEmpty { violate(.i3, "news after a failure: \(news.count)") }
             return gatewayFailed(failure)
         }
-        let news = core.takeNews()
+        if !outcome.moved.isEmpty { planViews() }
+        let news = refused + core.takeNews()
         if !news.isEmpty { plan(.news(news, life: gateway.life), after: 1 + random.next() % 100_000) }
         for item in core.takeNotes() { take(item, core) }
         guard gateway.isUp else { return }
@@ -294,16 +302,6 @@ extension World {
         }
         for tenant in gateway.tenants {
             if let epoch = renewed[tenant.row.id] { tenant.row = tenant.row.with(epoch: epoch) }
-        }
-    }
-
-    /// The views follow: what they have applied proves that much of the ledger durable.
-    func planViews() { plan(.views(life: gateway.life), after: 1 + random.next() % plan.viewsDelayNs) }
-
-    func moveViews() {
-        for tenant in gateway.tenants {
-            guard case .open(let durable)? = gateway.board[tenant.row.id] else { continue }
-            tenant.viewsThrough = max(tenant.viewsThrough, durable.ordinal)
         }
     }
 }

@@ -59,7 +59,7 @@ extension World {
             )
         }
         let events = machine.session.accepted.sequence.value - machine.session.committed.sequence.value
-        if events > UInt64(credit.events) {
+        if events > UInt64(credit.events), !wire.hasSkipped {
             violate(.i12, "\(events) events in flight on wire \(index(wire)), \(credit.events) granted")
         }
     }
@@ -70,6 +70,7 @@ extension World {
         session.checkInvariants()
         if session.credit == .paused { return violate(.i12, "a batch was sent although credit is 0") }
         let last = batch.header.last.value
+        guard let wire = machine.wire, !wires[wire].hasSkipped else { return }
         if last > session.acknowledged.value + UInt64(session.credit.events) {
             violate(
                 .i12, "event \(last) was sent: \(session.acknowledged.value) + \(session.credit.events) are granted")

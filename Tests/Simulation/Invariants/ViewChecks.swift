@@ -26,6 +26,7 @@ extension World {
         } catch {
             return violate(.i8, "the ledger does not fold: \(error)")
         }
+        checkStoredViews(tenant, cells, through: through)
         var sum = RollupCounts()
         for counts in cells.values { sum += counts }
         var naive = Naive()

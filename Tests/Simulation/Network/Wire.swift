@@ -37,6 +37,8 @@ final class Wire {
     var isGatewayOpen = false
     /// Both processes have been told that it stands.
     var isEstablished = false
+    /// Skips spend no credit: with one in flight, events cannot be counted against it.
+    var hasSkipped = false
     /// The instant of the machine's tick that is planned.
     var tickAt = UInt64.max
 

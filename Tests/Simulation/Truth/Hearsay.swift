@@ -91,11 +91,12 @@ extension World {
                 hearsay.note(hello.stream, tenant: machine.tenant)
                 note(
                     30, hello.highestHeld.value,
-                    "  HELLO holds \(hello.lowestHeld.value)...\(hello.highestHeld.value), acknowledged \(hello.acknowledged.sequence.value)"
+                    "  HELLO of workstation \(machine.index) holds \(hello.lowestHeld.value)...\(hello.highestHeld.value), acknowledged \(hello.acknowledged.sequence.value)"
                 )
             case .batch(let batch): overhear(batch, wire, machine)
             case .skip(let skip):
                 coverage.skips += 1
+                wire.hasSkipped = true
                 note(
                     32, skip.first.value << 32 | skip.last.value,
                     "  SKIP \(skip.first.value)...\(skip.last.value) \(skip.reason)")
@@ -113,8 +114,6 @@ extension World {
 
     private func overhear(_ batch: BatchFrame, _ wire: Wire, _ machine: Machine) {
         let header = batch.header
-        note(
-            31, header.first.value << 32 | UInt64(header.count), "  BATCH \(header.first.value)...\(header.last.value)")
         coverage.batches += 1
         guard let stream = hearsay.wireStreams[wire.number] else { return }
         do throws(BatchRefusal) {
@@ -122,10 +121,15 @@ extension World {
         } catch {
             return violate(.i10, "workstation \(machine.index) sent a batch that does not decode: \(error.reason)")
         }
+        var calls: [UInt64] = []
         for row in 0..<tap.batch.count {
             guard let event = tap.batch.event(at: row) else { continue }
             hearsay.note(event, stream, header.first.value + UInt64(row))
+            calls.append(Call.number(of: event))
         }
+        note(
+            31, header.first.value << 32 | UInt64(header.count),
+            "  BATCH \(header.first.value)...\(header.last.value) of workstation \(machine.index): calls \(calls)")
         hearsay.note(header.chainAfter, stream, header.last.value)
         checkSpent(batch, machine)
     }

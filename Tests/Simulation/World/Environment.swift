@@ -20,6 +20,11 @@ package struct Environment: Sendable {
     /// Promises in a hundred for which a loss of power is tried out at once, on a copy.
     package var powerCheckPercent = 8
 
+    private let disks = DiskNames()
+
+    /// A name that no other disk of this process has.
+    func nextDisk() -> UInt64 { disks.next() }
+
     var book: UInt64 { books.current.id.value }
 
     /// `books` may lie in any folder: it holds the built-in price book and nothing else.
@@ -27,6 +32,18 @@ package struct Environment: Sendable {
         self.books = books
         guard let address = HostPort("gateway.test:7443") else { return nil }
         self.address = address
+    }
+}
+
+/// Counts the disks of a process: their names are its only state that outlives a run, and nothing depends on them.
+private final class DiskNames: Sendable {
+    private let last = Guarded<UInt64>(0)
+
+    func next() -> UInt64 {
+        last.withLock { last in
+            last += 1
+            return last
+        }
     }
 }
 
@@ -45,6 +62,8 @@ package struct Coverage: Hashable, Sendable {
     package var powerChecks = 0
     package var aborts = 0
     package var quarantines = 0
+    package var viewTransactions = 0
+    package var viewRebuilds = 0
     package var staleAppends = 0
     package var faults = 0
     package var calls = 0
@@ -58,6 +77,8 @@ package struct Coverage: Hashable, Sendable {
             ("power_checks", powerChecks), ("aborts", aborts), ("connections", connections), ("batches", batches),
             ("rounds", rounds), ("rejects", rejects), ("skips", skips), ("gaps", gaps), ("probes", probes),
             ("duplicates", duplicates), ("stale_appends", staleAppends), ("quarantines", quarantines),
+            ("view_transactions", viewTransactions),
+            ("view_rebuilds", viewRebuilds),
             ("bytes_written", bytesWritten),
         ]
     }

@@ -65,7 +65,6 @@ extension World {
         case .views(let life):
             guard life == gateway.life, gateway.isUp else { return }
             moveViews()
-            if !isHealing { planViews() }
         case .startMachine(let index): start(machines[index])
         case .wake(let index, let at): wake(machines[index], at: at)
         case .slice(let index, let life): slice(machines[index], life: life)

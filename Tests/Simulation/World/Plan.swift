@@ -34,6 +34,8 @@ package struct Plan: Sendable {
     package var roundDelayNs: UInt64 = 1_000_000
     /// How long the views stand behind.
     package var viewsDelayNs: UInt64 = 100_000_000
+    /// The views are real SQLite databases, on a disk that loses its power.
+    package var hasViews = false
     package var poisonPercent = 0
     package var streamingPercent = 30
     package var copiesPercent = 5
@@ -47,6 +49,7 @@ package struct Plan: Sendable {
 
     package init(seed: UInt64) { self.seed = seed }
 
+    static let viewsPercent = 20
     static let bodyBytesMax: UInt32 = 4_096
 
     /// What the gateway of this world offers.
@@ -82,6 +85,7 @@ package struct Plan: Sendable {
         if random.chance(30) { plan.driftMax = Int64(1 + random.below(500)) }
         if random.chance(20) { plan.clockErrorMs = Int64(random.below(600_000)) - 300_000 }
         plan.drawFaults(&random)
+        plan.hasViews = random.chance(Plan.viewsPercent)
         return plan
     }
 

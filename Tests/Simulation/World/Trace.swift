@@ -4,7 +4,7 @@
 /// more than the run itself, so they are made only in a replay.
 package struct Trace {
     /// The last so many lines are kept.
-    package static let linesMax = 4_000
+    package static let linesMax = 40_000
 
     package private(set) var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     package let isReadable: Bool

@@ -75,9 +75,13 @@ extension World {
         for fault in plan.faults { plan(.fault(fault), at: fault.at) }
     }
 
-    /// Why the appender is made to refuse a batch, if it holds a poisoned event: named by its row.
-    func poison(in batch: BatchAppend) -> RunRefusal? {
-        guard plan.poisonPercent > 0 else { return nil }
+    /// Why the appender is made to refuse a batch, if it would take it and it holds a poisoned event: named by its row.
+    func poison(in batch: BatchAppend, _ core: LedgerCore) -> RunRefusal? {
+        guard plan.poisonPercent > 0,
+            core.holder(of: batch.ticket.tenant, stream: batch.ticket.number) == batch.connection,
+            let stream = core.streams(of: batch.ticket.tenant)[batch.ticket.number],
+            stream.sequence.value + 1 == batch.header.first.value, stream.chain == batch.chainBefore
+        else { return nil }
         do throws(BatchRefusal) {
             try tap.decode(raw: batch.rawBody, count: Int(batch.header.count))
         } catch {

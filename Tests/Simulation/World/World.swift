@@ -1,3 +1,4 @@
+import CrashDisk
 import Synchronization
 import TallyGateway
 import TallyHash
@@ -34,6 +35,7 @@ package final class World {
     var checks: SeededRandom
     let entropy: Entropy
     let checkEntropy: Entropy
+    let viewsEntropy: Entropy
     var queue = EventQueue<Happening>()
     /// Nanoseconds since the world began.
     package internal(set) var now: UInt64 = 0
@@ -68,8 +70,13 @@ package final class World {
         trace = Trace(isReadable: isReadable)
         entropy = World.entropy(plan.seed &+ 3)
         checkEntropy = World.entropy(plan.seed &+ 4)
+        viewsEntropy = World.entropy(plan.seed &+ 5)
         offer = plan.offer
         credit = plan.credit
+        if plan.hasViews {
+            CrashDisk.fix(seed: plan.seed, unixMs: SimClock.beginsMs)
+            gateway.viewsDisk = CrashDisk(name: "views-\(environment.nextDisk())", seed: plan.seed &+ 6)
+        }
         makeTenants()
         for tenant in plan.workstations { addMachine(tenant: tenant) }
         planEverything()

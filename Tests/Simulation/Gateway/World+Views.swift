@@ -1,0 +1,95 @@
+import CrashDisk
+import TallyGateway
+import TallyLog
+import TallyModel
+import TallyStorage
+import TestDisk
+
+/// The views of a gateway: behind the ledgers, in real SQLite on a disk that loses its power, or, in most worlds, only as
+/// the position that they would have reached, for SQLite takes more time than all the rest.
+extension World {
+    /// The views' disk and desks, as a process opens them; what they prove durable goes to the ledgers.
+    func openViews() {
+        guard let disk = gateway.viewsDisk else { return }
+        disk.start()
+        for tenant in gateway.tenants where tenant.row.state == .active {
+            do throws(StorageError) {
+                let desk = try ViewsDesk(
+                    folder: viewsFolder(tenant, disk), on: disk, books: environment.books, entropy: viewsEntropy)
+                tenant.views = desk
+                tenant.viewsThrough = desk.evidence(for: tenant.disk)
+            } catch {
+                violate(.i8, "the views of tenant \(tenant.row.id.value) cannot be opened: \(error)")
+            }
+        }
+    }
+
+    /// Nobody has the files open any more; `losingPower` as the ledgers' disks do.
+    func closeViews(losingPower: Bool) {
+        guard let disk = gateway.viewsDisk else { return }
+        if losingPower { disk.losePower() } else { disk.kill() }
+        for tenant in gateway.tenants { tenant.views = nil }
+    }
+
+    func viewsFolder(_ tenant: SimTenant, _ disk: CrashDisk) -> String { "\(disk.root)/\(tenant.row.folder)" }
+
+    /// Some ledger has more that is durable.
+    func planViews() {
+        guard !gateway.areViewsPlanned else { return }
+        gateway.areViewsPlanned = true
+        plan(.views(life: gateway.life), after: 1 + random.next() % plan.viewsDelayNs)
+    }
+
+    func moveViews() {
+        gateway.areViewsPlanned = false
+        for tenant in gateway.tenants {
+            guard case .open(let durable)? = gateway.board[tenant.row.id] else { continue }
+            guard let desk = tenant.views else {
+                tenant.viewsThrough = max(tenant.viewsThrough, durable.ordinal)
+                continue
+            }
+            let outcome = desk.catchUp(through: durable, on: tenant.disk)
+            coverage.viewTransactions += outcome.transactions
+            note(70, outcome.through, "the views of tenant \(tenant.row.id.value) hold \(outcome.through) records")
+            if outcome.through > durable.ordinal {
+                violate(.i8, "views hold \(outcome.through) records, the ledger has \(durable.ordinal) durable")
+            }
+            if let cause = outcome.rebuilt {
+                coverage.viewRebuilds += 1
+                note(71, 0, "the views of tenant \(tenant.row.id.value) are built anew: \(cause.words)")
+                // After a failed write the file is thrown away; views of another ledger come of a folder put back.
+                if cause != .damaged, !tenant.isTampered, !tenant.wasPutBack {
+                    violate(.i8, "the views of tenant \(tenant.row.id.value) were thrown away: \(cause.words)")
+                }
+            }
+            if outcome.failure != nil { planViews() }
+        }
+    }
+
+    /// I8: what a reader of the views sees is what the ledger adds up to.
+    func checkStoredViews(_ tenant: SimTenant, _ cells: [RollupKey: RollupCounts], through: LedgerPosition) {
+        guard let disk = gateway.viewsDisk, let desk = tenant.views else { return }
+        let outcome = desk.catchUp(through: through, on: tenant.disk)
+        if let failure = outcome.failure { return violate(.i8, "views without faults do not move: \(failure)") }
+        var stored: [RollupKey: RollupCounts] = [:]
+        var position: LedgerPosition?
+        var doAgree = false
+        do {
+            let reader = try ViewsReader(folder: viewsFolder(tenant, disk), on: disk)
+            try reader.read { snapshot in
+                position = snapshot.position
+                doAgree = try snapshot.tablesAgree()
+                try snapshot.forEachCell { key, counts in stored[key, default: RollupCounts()] += counts }
+            }
+        } catch {
+            return violate(.i8, "the views cannot be read: \(error)")
+        }
+        if position != through { violate(.i8, "the views do not stand where the ledger does") }
+        if !doAgree { violate(.i8, "the tables of the views disagree") }
+        let differing =
+            cells.keys.filter { stored[$0] != cells[$0] }.count + stored.keys.filter { cells[$0] == nil }.count
+        if differing > 0 {
+            violate(.i8, "tenant \(tenant.row.id.value): \(differing) cells of the views are not the ledger's")
+        }
+    }
+}
