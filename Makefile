@@ -8,7 +8,7 @@ SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean \
-	torture-shim torture-power torture-syncs
+	torture torture-selftest torture-shim torture-power torture-syncs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,7 @@ test: deps graph ## every test, the Python reference's and the oracle's included
 	$(PYTHON) -m unittest discover -s protocol/reference -p 'test_*.py'
 	$(PYTHON) Tests/torture/powerloss_test.py
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/syncorder_test.py
+	$(PYTHON) -m unittest discover -s Tests/torture -p 'test_*.py'
 
 check: test lint sanitize-address sanitize-thread ## test, lint, and the tests under the sanitizers
 
@@ -65,6 +66,16 @@ oracle: ## the oracle over transcripts: make oracle ARGS="--claude DIR --codex D
 
 conformance: ## the Python reference over the vectors
 	$(PYTHON) protocol/reference/conformance.py
+
+MINUTES ?= 2
+SEED ?=
+
+torture: release ## real programs killed, cut off and starved for MINUTES=2; then the sums must be right (SEED=n repeats)
+	@$(PYTHON) Tests/torture/run.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	@$(PYTHON) Tests/torture/powerloss.py --runs 3 $(if $(SEED),--seed $(SEED)) --keep .build/torture
+
+torture-selftest: release ## planted mistakes, each of which torture has to find
+	@$(PYTHON) Tests/torture/selftest.py
 
 clean: ## remove what was built; leaves .tallygate/ alone
 	rm -rf .build .build-*

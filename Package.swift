@@ -109,6 +109,16 @@ let package = Package(
         .target(
             name: "CrashDisk", dependencies: ["CrashVFS", "TallyIO", "TallyStorage"], path: "Tests/CrashDisk",
             swiftSettings: strict),
+        // A gateway, workstations, disks and a network in one thread, from one seed.
+        .target(
+            name: "TallySimulation",
+            dependencies: [
+                "TestDisk", "CrashDisk", "TallyGateway", "TallyWorkstation", "TallyStorage", "TallyLog", "TallyProtocol", "TallyWire",
+                "TallyPricing", "TallyRollup", "TallyHash", "TallyIO", "TallyModel",
+            ], path: "Tests/Simulation", swiftSettings: strict),
+        .executableTarget(
+            name: "tallysim", dependencies: ["TallySimulation", "TallyStorage", "TallyIO", arguments],
+            path: "Tests/tallysim", swiftSettings: strict),
         proof("TallyModelTests", ["TallyModel"]),
         proof("TallyIOTests", ["TallyIO", "TallyModel"]),
         proof("TallyTransportTests", ["TallyTransport", "TallyTLS", "TallyIO", "TallyModel"]),

@@ -126,7 +126,8 @@ package struct Counter: Sendable {
         for file in heldFiles.sorted() {
             guard !isFull else { return }
             guard var state = files[file], let held = state.held else { continue }
-            if let quietMs, state.heldAtMs > nowMs - quietMs { continue }
+            // Held in what is the future now: the clock went back, and nothing tells how long it has been quiet.
+            if let quietMs, state.heldAtMs > nowMs - quietMs, state.heldAtMs <= nowMs { continue }
             state.held = nil
             send(held, from: state.source)
             checkIn(file, state)

@@ -13,8 +13,6 @@ package final class Spool {
     package internal(set) var state: SpoolState
     /// The highest event that is on stable storage: nothing behind it may be sent.
     package private(set) var durable: Sequence64
-    /// The highest event that may be sent.
-    package var sendableThrough: Sequence64 { durable }
     package let recovery: LogRecovery
     package let disk: any LogDisk
     let entropy: Entropy
@@ -39,7 +37,8 @@ package final class Spool {
             log = try SegmentLog.open(on: disk, options: options)
         } catch {
             guard error == .absent else { throw .log(error) }
-            let fresh = SpoolState(newStream: stream ?? StreamID(entropy.bytes16()))
+            var fresh = SpoolState(newStream: stream ?? StreamID(entropy.bytes16()))
+            fresh.adoption = AdoptionTerms(isAdopting: true, bornMs: nowMs)
             let first = Spool.head(fresh, nowMs: nowMs)
             do throws(LogError) {
                 log = try SegmentLog.create(
@@ -188,31 +187,48 @@ package final class Spool {
         if let newest = log.segments.last {
             state.segmentStarts.append(
                 SpoolState.SegmentStart(
-                    segment: newest.number, number: state.number, tip: state.tip, createdAtMs: nowMs))
+                    segment: newest.number, number: state.number, tip: state.tip, createdAtMs: nowMs,
+                    isMidRewrite: state.staged != nil))
         }
     }
 
-    /// Unlinks leading segments whose events are all acknowledged, and either backed up or beyond what is kept.
-    package func trim(nowMs: Int64) throws(WorkstationError) {
-        while state.segmentStarts.count > 1 {
-            let next = state.segmentStarts[1]
-            let isOld = state.segmentStarts[0].createdAtMs < nowMs - Limits.spoolKeptMs
-            let keptBytes = (state.segmentStarts.count - 1) * Limits.spoolSegmentBytes
-            if next.number == state.number {
-                guard next.tip.sequence <= state.acknowledged.sequence else { return }
-                guard next.tip.sequence <= state.backedUpThrough || isOld || keptBytes > Limits.spoolKeptBytesMax
-                else { return }
-            }
-            guard let segment = log.segments.first(where: { $0.number == next.segment }) else { return }
+    /// Unlinks leading segments whose events are all acknowledged, and either backed up or beyond what is kept. True if
+    /// any went: a reader that stands in one of them finds no way on.
+    @discardableResult
+    package func trim(nowMs: Int64) throws(WorkstationError) -> Bool {
+        var hasTrimmed = false
+        while let next = trimmable(nowMs: nowMs),
+            let segment = log.segments.first(where: { $0.number == next.segment })
+        {
             do throws(LogError) {
                 let end = LedgerPosition(
                     lineage: log.lineage, segment: next.segment - 1, ordinal: segment.firstOrdinal - 1, checksum: 0)
-                guard try log.trim(through: end) > 0 else { return }
+                guard try log.trim(through: end) > 0 else { break }
             } catch {
                 throw .log(error)
             }
             state.trimmed(to: next)
+            hasTrimmed = true
         }
+        return hasTrimmed
+    }
+
+    /// The first segment in front of which nothing is needed any more.
+    private func trimmable(nowMs: Int64) -> SpoolState.SegmentStart? {
+        let isOld = (state.segmentStarts.first?.createdAtMs ?? nowMs) < nowMs - Limits.spoolKeptMs
+        let keptBytes = (state.segmentStarts.count - 1) * Limits.spoolSegmentBytes
+        for next in state.segmentStarts.dropFirst() {
+            guard next.number == state.number else {
+                // A rewrite that filled a segment: its first events stand in front of a checkpoint of the old stream.
+                if next.segment <= state.index.first?.behind.segment ?? .max { return next }
+                continue
+            }
+            guard next.tip.sequence <= state.acknowledged.sequence else { return nil }
+            guard next.tip.sequence <= state.backedUpThrough || isOld || keptBytes > Limits.spoolKeptBytesMax
+            else { return nil }
+            return next
+        }
+        return nil
     }
 
     // MARK: Rewriting
@@ -226,7 +242,14 @@ package final class Spool {
         if log.isRollDue { try roll(nowMs: record.draft.receivedAtMs) }
     }
 
-    func commitRewrite(_ record: StreamRecord, nowMs: Int64) throws(WorkstationError) {
+    /// Ends a rewrite: with `birth`, if it changes what is known of the stream.
+    func commitRewrite(
+        _ record: StreamRecord, _ birth: AdoptionRecord? = nil, nowMs: Int64
+    ) throws(WorkstationError) {
+        if let birth {
+            try write(NewRecord(RecordDraft(.adoption, receivedAtMs: nowMs), body: birth.encode()))
+            state.take(birth)
+        }
         try write(NewRecord(RecordDraft(.stream, receivedAtMs: nowMs), body: record.encode()))
         try sync()
         state.commit(record)

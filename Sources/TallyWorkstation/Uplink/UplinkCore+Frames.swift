@@ -58,7 +58,7 @@ extension UplinkCore {
         }
         try spool.acknowledge(base, epoch: epoch, backedUpThrough: backedUp, nowMs: now.wallMs)
         if through == spool.durable { try spool.sync() }
-        try spool.trim(nowMs: now.wallMs)
+        if try spool.trim(nowMs: now.wallMs) { source.forget() }
         emit(.news(.settled))
     }
 
@@ -78,6 +78,7 @@ extension UplinkCore {
                 base, epoch: epoch, backedUpThrough: welcome.backedUpThrough, nowMs: now.wallMs)
             try spool.sync()
         }
+        guard try beginAdoption(welcome) else { return finish(.violation, now) }
         began(now)
         emit(.news(.welcomed(welcome)))
         emit(.news(.settled))

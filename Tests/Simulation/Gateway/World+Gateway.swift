@@ -1,0 +1,309 @@
+import Synchronization
+import TallyGateway
+import TallyHash
+import TallyIO
+import TallyLog
+import TallyModel
+import TallyPricing
+import TallyProtocol
+import TallyRollup
+import TallyStorage
+import TallyWire
+import TallyWorkstation
+import TestDisk
+
+/// The gateway's process: starts, takes connections, runs the appender's rounds, ends.
+extension World {
+    // MARK: Life
+
+    /// Opens every ledger, as the program does before it listens.
+    func startGateway() {
+        guard !gateway.isUp else { return }
+        gateway.life += 1
+        gateway.clock.biasNs = random.next() % 1_000_000_000_000
+        note(10, UInt64(gateway.life), "the gateway starts, life \(gateway.life)")
+        gateway.board = TenantBoard()
+        gateway.connections = [:]
+        gateway.mailbox = []
+        gateway.isRoundPlanned = false
+        gateway.isRetryPlanned = false
+        var settings = LedgerCore.Settings(book: environment.book)
+        settings.logOptions = plan.ledgerOptions
+        let gateway = gateway
+        let core = LedgerCore(
+            settings: settings, board: gateway.board, entropy: entropy,
+            barrier: plan.usesFileSystemBarrier ? SharedBarrier(disks: gateway.tenants.map(\.disk)) : nil
+        ) { [renewals] tenant, epoch, _ throws(StorageError) in
+            renewals.withLock { $0[tenant] = epoch }
+        }
+        gateway.core = core
+        if gateway.isDiskFull { for tenant in gateway.tenants { tenant.disk.fill(after: 500) } }
+        for tenant in gateway.tenants where tenant.row.state == .active { open(tenant, core) }
+        if gateway.tenants.contains(where: \.disk.hasFailed) {
+            note(11, 0, "the power goes while the gateway starts")
+            return losePowerAtGateway()
+        }
+        gateway.isUp = true
+        gateway.refreshDirectory()
+        checkPromises()
+        planViews()
+    }
+
+    private func open(_ tenant: SimTenant, _ core: LedgerCore) {
+        guard
+            let error = core.open(
+                tenant.row, disk: tenant.disk, viewsThrough: tenant.viewsThrough, now: gateway.instant(now))
+        else { return }
+        _ = core.takeNotes()
+        note(12, tenant.row.id.value, "tenant \(tenant.row.id.value) is quarantined: \(error)")
+        coverage.quarantines += 1
+        if case .log(.damaged) = error, !tenant.isTampered {
+            violate(.i3, "tenant \(tenant.row.id.value) is damaged though nobody damaged it: \(error)")
+        }
+        if case .fault(let fault) = error, !tenant.isTampered {
+            violate(.i3, "tenant \(tenant.row.id.value) contradicts itself though nobody damaged it: \(fault)")
+        }
+    }
+
+    /// The process is gone; the page cache stays.
+    func killGateway() {
+        guard gateway.isUp else { return }
+        endGateway(isSilent: false)
+        for tenant in gateway.tenants { tenant.disk.kill() }
+        note(13, 0, "the gateway is killed")
+        coverage.kills += 1
+    }
+
+    func losePowerAtGateway() {
+        endGateway(isSilent: random.chance(50))
+        for tenant in gateway.tenants { tenant.disk.losePower() }
+        note(14, 0, "the gateway loses its power")
+        coverage.powerLosses += 1
+        plan(.startGateway, after: 500_000_000 + random.next() % 5_000_000_000)
+    }
+
+    /// As SIGTERM does it, without waiting for the connections.
+    func stopGateway() {
+        guard gateway.isUp else { return }
+        round()
+        guard gateway.isUp else { return }
+        let errors = gateway.core?.close() ?? []
+        note(15, UInt64(errors.count), "the gateway stops")
+        endGateway(isSilent: false)
+        for tenant in gateway.tenants { tenant.disk.kill() }
+    }
+
+    /// `isSilent`: no kernel is left to tell the other ends.
+    private func endGateway(isSilent: Bool) {
+        for wire in wires where wire.gatewayLife == gateway.life && wire.isGatewayOpen {
+            wire.isGatewayOpen = false
+            if !isSilent {
+                plan(
+                    .hungUp(wire: index(wire), atGateway: false),
+                    at: max(now + latency(), wire.toWorkstation.lastArrivalAt + 1))
+            }
+        }
+        gateway.core = nil
+        gateway.connections = [:]
+        gateway.mailbox = []
+        gateway.isUp = false
+    }
+
+    /// The core has met an error that it does not outlive: the process aborts, or the power has gone.
+    private func gatewayFailed(_ reason: String) {
+        note(16, 0, "the gateway aborts: \(reason)")
+        if gateway.tenants.contains(where: \.disk.hasFailed) { return losePowerAtGateway() }
+        endGateway(isSilent: false)
+        for tenant in gateway.tenants { tenant.disk.kill() }
+        coverage.aborts += 1
+        plan(.startGateway, after: 100_000_000 + random.next() % 2_000_000_000)
+    }
+
+    // MARK: Connections
+
+    func accept(_ wire: Wire) {
+        wire.isGatewayOpen = true
+        let machine = IngestMachine(
+            id: ConnectionID(shard: 0, number: wire.number), directory: gateway.directory, offer: offer,
+            now: gateway.instant(now))
+        gateway.connections[wire.number] = machine
+        coverage.connections += 1
+        planTick(wire)
+    }
+
+    func readAtGateway(_ wire: Wire) {
+        guard var machine = gateway.connections.removeValue(forKey: wire.number) else { return }
+        var actions: [IngestAction] = []
+        let consumed = machine.received(
+            wire.toGateway.arrived.span, scratch: &scratch, now: gateway.instant(now), into: &actions)
+        wire.toGateway.arrived.removeFirst(consumed)
+        settle(machine, actions, wire)
+    }
+
+    func tickAtGateway(_ wire: Wire, at: UInt64) {
+        guard wire.tickAt == at, gateway.life == wire.gatewayLife,
+            var machine = gateway.connections.removeValue(forKey: wire.number)
+        else { return }
+        wire.tickAt = .max
+        var actions: [IngestAction] = []
+        machine.tick(now: gateway.instant(now), into: &actions)
+        settle(machine, actions, wire)
+    }
+
+    func leaveAtGateway(_ wire: Wire) {
+        wire.isGatewayOpen = false
+        guard var machine = gateway.connections.removeValue(forKey: wire.number) else { return }
+        var actions: [IngestAction] = []
+        machine.closed(into: &actions)
+        for action in actions { if case .submit(let command) = action { submit(command) } }
+    }
+
+    func deliver(_ news: [(ConnectionID, LedgerNews)]) {
+        for (id, item) in news {
+            guard var machine = gateway.connections.removeValue(forKey: id.number) else { continue }
+            var actions: [IngestAction] = []
+            machine.hear(narrowed(item), now: gateway.instant(now), into: &actions)
+            settle(machine, actions, wires[Int(id.number) - 1])
+            guard violation == nil else { return }
+        }
+    }
+
+    /// The same news with the small credit of this world.
+    private func narrowed(_ item: LedgerNews) -> LedgerNews {
+        switch item {
+        case .claimed(var claim, let ticket):
+            if claim.credit != .paused { claim.credit = credit }
+            return .claimed(claim, ticket)
+        case .resumed: return .resumed(credit)
+        default: return item
+        }
+    }
+
+    private func settle(_ machine: IngestMachine, _ actions: [IngestAction], _ wire: Wire) {
+        gateway.connections[wire.number] = machine
+        checkCredit(machine, wire)
+        var mustClose = false
+        for action in actions {
+            switch action {
+            case .send(let frame):
+                promised(frame, on: wire, machine)
+                send(FrameCodec.encode(frame), on: wire, toGateway: false)
+            case .submit(let command): submit(command)
+            case .close: mustClose = true
+            case .note(let note): take(note)
+            }
+        }
+        guard mustClose else { return planTick(wire) }
+        leaveAtGateway(wire)
+        plan(
+            .hungUp(wire: index(wire), atGateway: false),
+            at: max(now + latency(), wire.toWorkstation.lastArrivalAt + 1))
+    }
+
+    private func planTick(_ wire: Wire) {
+        guard let deadline = gateway.connections[wire.number]?.deadline else { return }
+        let at = max(now + 1, gateway.clock.instant(deadline))
+        // Moved only forward in time: a tick that comes early finds nothing to do.
+        guard at < wire.tickAt || wire.tickAt <= now else { return }
+        wire.tickAt = at
+        plan(.gatewayTick(wire: index(wire), at: at), at: at)
+    }
+
+    private func take(_ note: IngestNote) {
+        switch note {
+        case .rejected: coverage.rejects += 1
+        case .batchDuplicate: coverage.duplicates += 1
+        default: break
+        }
+    }
+
+    // MARK: Rounds
+
+    func submit(_ command: LedgerCommand) {
+        guard gateway.isUp else { return }
+        if case .append(let batch) = command, let refusal = poison(in: batch) {
+            return plan(
+                .news([(batch.connection, .refused(first: batch.header.first, refusal))], life: gateway.life),
+                after: 1 + random.next() % plan.roundDelayNs)
+        }
+        gateway.mailbox.append(command)
+        planRound()
+    }
+
+    func planRound() {
+        guard !gateway.isRoundPlanned else { return }
+        gateway.isRoundPlanned = true
+        plan(.round(life: gateway.life), after: 1 + random.next() % plan.roundDelayNs)
+    }
+
+    func round() {
+        gateway.isRoundPlanned = false
+        guard gateway.isUp, let core = gateway.core else { return }
+        var commands: [LedgerCommand] = []
+        swap(&commands, &gateway.mailbox)
+        let free: UInt64 = gateway.isDiskFull ? 3 : 50
+        core.measured(freeBytes: free, totalBytes: 100)
+        for command in commands {
+            let fence = fence(command, core)
+            core.take(command, now: gateway.instant(now))
+            checkFence(fence, core)
+        }
+        let outcome = core.commit(now: gateway.instant(now))
+        takeRenewals()
+        note(
+            17, UInt64(commands.count) << 8 | UInt64(outcome.written),
+            "a round: \(commands.count) commands, \(outcome.written) ledgers written")
+        coverage.rounds += 1
+        if gateway.tenants.contains(where: \.disk.hasFailed) { return losePowerAtGateway() }
+        if let failure = core.failure {
+            let news = core.takeNews()
+            if !news.isEmpty { violate(.i3, "news after a failure: \(news.count)") }
+            return gatewayFailed(failure)
+        }
+        let news = core.takeNews()
+        if !news.isEmpty { plan(.news(news, life: gateway.life), after: 1 + random.next() % 100_000) }
+        for item in core.takeNotes() { take(item, core) }
+        guard gateway.isUp else { return }
+        if core.isPaused || outcome.mustRetry, !gateway.isRetryPlanned {
+            gateway.isRetryPlanned = true
+            plan(.retryRound(life: gateway.life), after: Limits.diskPausedInterval.wholeNanoseconds)
+        }
+    }
+
+    private func take(_ item: LedgerNote, _ core: LedgerCore) {
+        switch item {
+        case .quarantined(let id, _, let reason):
+            note(18, id.value, "tenant \(id.value) is quarantined: \(reason)")
+            coverage.quarantines += 1
+            if gateway.tenant(id)?.isTampered == false { violate(.i3, "tenant \(id.value): \(reason)") }
+        case .lookUp(let lookup, let sequence, let connection):
+            plan(.lookUp(lookup, sequence, connection, life: gateway.life), after: latency())
+        case .adopt(let lookup, let connection):
+            plan(.adopt(lookup, connection, life: gateway.life), after: latency())
+        case .fatal(let reason): gatewayFailed(reason)
+        case .epochRaised(let name): note(19, 0, "the epoch of \(name.text) is raised")
+        case .gapRecorded: coverage.gaps += 1
+        case .retired, .eventsCommitted, .epochNotRaised, .seen, .paused, .resumed: break
+        }
+    }
+
+    func takeRenewals() {
+        let renewed = renewals.withLock { renewals in
+            defer { renewals = [:] }
+            return renewals
+        }
+        for tenant in gateway.tenants {
+            if let epoch = renewed[tenant.row.id] { tenant.row = tenant.row.with(epoch: epoch) }
+        }
+    }
+
+    /// The views follow: what they have applied proves that much of the ledger durable.
+    func planViews() { plan(.views(life: gateway.life), after: 1 + random.next() % plan.viewsDelayNs) }
+
+    func moveViews() {
+        for tenant in gateway.tenants {
+            guard case .open(let durable)? = gateway.board[tenant.row.id] else { continue }
+            tenant.viewsThrough = max(tenant.viewsThrough, durable.ordinal)
+        }
+    }
+}
