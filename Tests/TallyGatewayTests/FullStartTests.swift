@@ -156,7 +156,6 @@ struct FullStartTests {
             try rig.start()
             #expect(try rig.done(.tenantShow(name: "red")).contains("waiting: "))
             rig.stop()
-            #expect(rig.call(.tenantShow(name: "red")).exitCode == 0)
         }
         try rig.start()
         #expect(try rig.tenantFolders().count == 2)

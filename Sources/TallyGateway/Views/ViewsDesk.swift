@@ -67,6 +67,8 @@ package final class ViewsDesk {
         } catch {
             switch error {
             case .foreignFile, .newerVersion: throw error
+            // Another program holds it, perhaps for long: its tenant is served meanwhile.
+            case .busy: break
             case _ where error.isPassing: throw error
             default: break
             }
