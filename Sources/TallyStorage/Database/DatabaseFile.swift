@@ -189,6 +189,7 @@ struct DatabaseFile: Sendable {
         case .SQLITE_FULL: .diskFull(file: path)
         case .SQLITE_BUSY, .SQLITE_LOCKED: .busy(file: path)
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: .damaged(file: path)
+        case _ where SQLiteCode(error.extendedResultCode.rawValue).isNoRoomForIndex: .diskFull(file: path + "-shm")
         default:
             isOverflow(error)
                 ? .amountTooLarge(file: path) : .database(file: path, code: error.extendedResultCode.rawValue)
