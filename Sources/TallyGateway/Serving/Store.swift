@@ -40,6 +40,7 @@ package final class Store: Sendable {
         ledgers = LedgerKeeper(services: services, board: board, directory: directory) { views.wake($0) }
         usage = UsageService(services: services, board: board)
         waiting = WaitingTenants(board: board, log: services.log)
+        waiting.attach(self)
         do { try TenantDeletion(store: self).resume() } catch { services.log(.deletionUnfinished(reason: "\(error)")) }
         try directory.refresh(from: services.folder.catalog)
         for tenant in try services.folder.catalog.tenants() where tenant.state == .active && opening.includes(tenant) {
@@ -67,7 +68,7 @@ package final class Store: Sendable {
         case .waiting?: views.sync { $0.close(tenant.id) }
         default: break
         }
-        if waiting.note(tenant) { waiting.tryAgainLater(self) }
+        if waiting.note(tenant) { waiting.tryAgainLater() }
     }
 
     /// Opens a tenant that waited, unless it has gone or been opened meanwhile.

@@ -15,7 +15,12 @@ final class WaitingTenants: Sendable {
         var isStopped = false
     }
 
+    private struct Owner {
+        weak var store: Store?
+    }
+
     private let state = Guarded(State())
+    private let owner = Guarded(Owner())
     private let queue = DispatchQueue(label: "tallygate.waiting", qos: .utility)
     private let board: TenantBoard
     private let log: LogSink
@@ -46,16 +51,19 @@ final class WaitingTenants: Sendable {
     /// Nothing is opened any more.
     func stop() { state.withLock { $0.isStopped = true } }
 
-    /// One timer at a time. It does not keep the store, and with it the folder's lock.
-    func tryAgainLater(_ store: Store) {
+    /// Whose tenants these are. Not kept: with the store would stay the folder's lock.
+    func attach(_ store: Store) { owner.withLock { $0 = Owner(store: store) } }
+
+    /// One timer at a time.
+    func tryAgainLater() {
         let isFirst = state.withLock { state in
             guard !state.isTrying, !state.isStopped else { return false }
             state.isTrying = true
             return true
         }
         guard isFirst else { return }
-        queue.asyncAfter(deadline: .now() + Limits.openingRetry.dispatch) { [weak self, weak store] in
-            guard let self, let store else { return }
+        queue.asyncAfter(deadline: .now() + Limits.openingRetry.dispatch) { [weak self] in
+            guard let self, let store = self.owner.withLock({ $0.store }) else { return }
             self.tryAgain(store)
         }
     }
@@ -67,6 +75,6 @@ final class WaitingTenants: Sendable {
             state.isTrying = false
             return !state.tenants.isEmpty
         }
-        if mustGoOn { tryAgainLater(store) }
+        if mustGoOn { tryAgainLater() }
     }
 }
