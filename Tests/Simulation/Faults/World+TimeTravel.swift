@@ -26,7 +26,7 @@ extension World {
         agent.forgetOpen()
         machine.snapshot = Machine.Snapshot(
             spool: machine.disk.snapshot(), folders: machine.folders.snapshot, agent: agent, ownKey: machine.ownKey,
-            token: machine.token, calls: truth.calls.count)
+            token: machine.token, calls: truth.calls.count, growths: truth.growths)
         return true
     }
 
@@ -48,7 +48,7 @@ extension World {
         machine.wasTurnedBack = true
         // What its agents did since is gone with it, but for what was sent.
         for index in truth.calls.indices where truth[index].machine == machine.index {
-            if index >= snapshot.calls || truth[index].grewAt > snapshot.calls { truth[index].isCertain = false }
+            if index >= snapshot.calls || truth[index].grewAt > snapshot.growths { truth[index].isCertain = false }
         }
         planStart(machine)
     }

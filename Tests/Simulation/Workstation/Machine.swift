@@ -23,6 +23,7 @@ final class Machine {
         var token: [UInt8]
         /// Calls made until then: what came later is gone with the machine, unless it was sent.
         var calls: Int
+        var growths: Int
     }
 
     let index: Int
