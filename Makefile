@@ -7,7 +7,8 @@ PYTHON ?= python3
 SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance simulate mutants clean
+.PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance simulate mutants clean \
+	torture-shim torture-power torture torture-selftest
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +31,9 @@ test: deps graph ## every test, the Python reference's and the oracle's included
 	$(MAKE) simulate RUNS=10000
 	$(PYTHON) -m unittest discover -s Tests/oracle -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s protocol/reference -p 'test_*.py'
+	$(PYTHON) Tests/torture/powerloss_test.py
+	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/syncorder_test.py
+	$(PYTHON) -m unittest discover -s Tests/torture -p 'test_*.py'
 
 simulate: deps ## simulated worlds: make simulate [SEED=n] [RUNS=n, 0 until stopped] [JOBS=n]; RUNS=1 shows the trace
 	$(SWIFT) build -c release --product tallysim
@@ -55,11 +59,27 @@ sanitize-thread: deps ## the tests under the thread sanitizer
 	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build-thread $(SEEN)
 	.ci/swift-test --skip-build --sanitize=thread --scratch-path .build-thread $(SEEN)
 
+torture-shim: ## the preload library of the torture tests: .build/torture/shim.so
+	@Tests/torture/shim/build .build/torture/shim.so
+
+torture-power: release ## the power cut under real programs; RUNS=5 lives, SEED=n for the same ones; first its controls
+	@$(PYTHON) Tests/torture/powerloss.py --controls $(if $(SEED),--seed $(SEED))
+	@$(PYTHON) Tests/torture/powerloss.py --runs $(or $(RUNS),5) $(if $(SEED),--seed $(SEED)) --keep .build/torture
+
 oracle: ## the oracle over transcripts: make oracle ARGS="--claude DIR --codex DIR"
 	$(PYTHON) Tests/oracle/oracle.py $(ARGS)
 
 conformance: ## the Python reference over the vectors
 	$(PYTHON) protocol/reference/conformance.py
+
+MINUTES ?= 2
+SEED ?=
+
+torture: release ## real programs killed, cut off and starved for MINUTES=2; then the sums must be right (SEED=n repeats)
+	@$(PYTHON) Tests/torture/run.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+torture-selftest: release ## planted mistakes, each of which torture has to find
+	@$(PYTHON) Tests/torture/selftest.py
 
 clean: ## remove what was built; leaves .tallygate/ alone
 	rm -rf .build .build-*

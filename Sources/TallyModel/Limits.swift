@@ -55,7 +55,18 @@ package enum Limits {
     package static let silenceMax: Duration = .seconds(90)
     /// PROBEs a connection; finding a common prefix takes at most one per bit of a sequence.
     package static let probesMax = 128
-    package static let adoptionRequestsMax = 64
+    package static let adoptionRequestsMax = 1_024
+    /// ADOPTED frames of one answer: together below `sendQueueBytesMax`.
+    package static let adoptionFramesMax = 3
+    /// Events that are put in question at once.
+    package static let adoptionWindowEventsMax = 65_536
+    /// Counted events that one window keeps to compare with.
+    package static let adoptionToldMax = 4 * adoptionWindowEventsMax
+    /// Stretches of events that one cut takes out.
+    package static let adoptionDropsMax = 65_536
+    /// How much later than its request a correction is looked for, and how many of them one request may have.
+    package static let adoptionGrowthMs: Int64 = 600_000
+    package static let adoptionGrowthsMax = 16
     /// SKIPs that are not yet committed; they spend no credit, so they have a bound of their own.
     package static let skipsInFlightMax = 64
     /// BATCHes that a workstation sends ahead of their ACK.

@@ -34,9 +34,16 @@ extension GatewaySession {
 
     package mutating func adopt(sessions: Int) -> AdoptDecision {
         guard phase == .open else { return isOver ? .silent : .goaway(end(.protocol)) }
-        guard adoptionsLeft > 0, sessions > 0 else { return .goaway(end(.protocol)) }
+        guard adoptionsLeft > 0, sessions > 0, !isAdoptionAsked else { return .goaway(end(.protocol)) }
         adoptionsLeft -= 1
+        isAdoptionAsked = true
         return .lookUp
+    }
+
+    /// The answer to an ADOPT is there. False where the session is no longer open: nobody waits for it.
+    package mutating func adopted() -> Bool {
+        isAdoptionAsked = false
+        return phase == .open
     }
 
     /// The workstation says that the stream ends at `final` (TG-6-8).

@@ -55,6 +55,8 @@ package struct GatewaySession: Sendable {
     var pings = RateBudget.pings
     var probesLeft = Limits.probesMax
     var adoptionsLeft = 0
+    /// An ADOPT waits for its answer.
+    var isAdoptionAsked = false
     var heardAt: MonotonicInstant
     /// When the present phase must be over; not used while open.
     var phaseDeadline: MonotonicInstant

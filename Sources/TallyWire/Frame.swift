@@ -14,8 +14,8 @@ package enum Frame: Hashable, Sendable {
     case pong(opaque: UInt64)
     case goaway(GoAway)
     case close(final: Sequence64)
-    case adopt(sessions: [SessionID])
-    case adopted(entries: [AdoptedEntry], isLast: Bool)
+    case adopt(Adopt)
+    case adopted(Adopted)
 }
 
 /// Opens a connection: who speaks, and where its stream stands.
@@ -244,18 +244,40 @@ package struct GoAway: Hashable, Sendable {
     }
 }
 
-/// What a tenant's other streams have counted for a session and model.
-package struct AdoptedEntry: Hashable, Sendable {
-    package var session: SessionID
-    package var model: Label?
-    package var lastTimeMs: Int64
-    package var events: UInt64
-    package var totals: RunningTotals
-    package init(session: SessionID, model: Label?, lastTimeMs: Int64, events: UInt64, totals: RunningTotals) {
-        self.session = session
-        self.model = model
-        self.lastTimeMs = lastTimeMs
-        self.events = events
-        self.totals = totals
+/// Asks what the tenant's other streams have counted of some sessions.
+package struct Adopt: Hashable, Sendable {
+    /// The stream that this one goes on from; its events up to `priorThrough` are this workstation's own past and not
+    /// told. Nil where there is none.
+    package var prior: StreamID?
+    package var priorThrough: Sequence64
+    /// Events before it are not told.
+    package var fromMs: Int64
+    package var sessions: [SessionID]
+
+    package init(prior: StreamID?, priorThrough: Sequence64, fromMs: Int64, sessions: [SessionID]) {
+        precondition(prior != nil || priorThrough == .zero, "a place is in a stream")
+        self.prior = prior
+        self.priorThrough = priorThrough
+        self.fromMs = fromMs
+        self.sessions = sessions
+    }
+}
+
+/// One frame of the answer: counted events, as a canonical body.
+package struct Adopted: Hashable, Sendable {
+    /// Events in the body; none where it is empty.
+    package var count: UInt32
+    /// Everything before it is told by this answer; `Int64.max` where that is all. What the body holds from there on is
+    /// told again by the next answer.
+    package var nextMs: Int64
+    package var body: [UInt8]
+    package var isLast: Bool
+
+    package init(count: UInt32, nextMs: Int64, body: [UInt8], isLast: Bool) {
+        precondition((count == 0) == body.isEmpty && count <= UInt32(Limits.batchEventsMax), "a body of its events")
+        self.count = count
+        self.nextMs = nextMs
+        self.body = body
+        self.isLast = isLast
     }
 }

@@ -8,8 +8,6 @@ package enum FrameCodec {
     package static let batchHeaderBytes = 40
     package static let optionsMax = 16
     package static let adoptSessionsMax = 1_024
-    /// So many of the longest entries fit into one ADOPTED.
-    package static let adoptedEntriesMax = (Limits.frameBytesMax - 4) / 129
 
     package static func decode(_ slice: FrameSlice, in bytes: Span<UInt8>) throws(FrameRefusal) -> Frame {
         var fields = FieldReader(slice.body)
@@ -29,8 +27,8 @@ package enum FrameCodec {
         case .pong: frame = .pong(opaque: try fields.u64(bytes))
         case .goaway: frame = .goaway(try goaway(&fields, bytes))
         case .close: frame = .close(final: try fields.sequence(bytes))
-        case .adopt: frame = .adopt(sessions: try adopt(&fields, bytes))
-        case .adopted: frame = .adopted(entries: try adopted(&fields, bytes), isLast: slice.flags & 1 != 0)
+        case .adopt: frame = .adopt(try adopt(&fields, bytes))
+        case .adopted: frame = .adopted(try adopted(&fields, bytes, isLast: slice.flags & 1 != 0))
         }
         try fields.finish()
         return frame

@@ -68,28 +68,26 @@ extension FrameCodec {
         return goaway
     }
 
-    static func adopt(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> [SessionID] {
+    static func adopt(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> Adopt {
+        let stream = try fields.id16(bytes)
+        let prior = stream.isZero ? nil : StreamID(stream)
+        let through = try fields.sequence(bytes)
+        let from = try fields.i64(bytes)
         let count = Int(try fields.u16(bytes))
-        guard count <= adoptSessionsMax else { throw .badValue }
+        guard count <= adoptSessionsMax, prior != nil || through == .zero else { throw .badValue }
         var sessions: [SessionID] = []
         for _ in 0..<count { sessions.append(try fields.session(bytes)) }
-        return sessions
+        return Adopt(prior: prior, priorThrough: through, fromMs: from, sessions: sessions)
     }
 
-    /// The count is bounded by the frame's length: an entry has 65 bytes at least.
-    static func adopted(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> [AdoptedEntry] {
-        let count = Int(try fields.u16(bytes))
-        var entries: [AdoptedEntry] = []
-        for _ in 0..<count {
-            let session = try fields.session(bytes)
-            let model = try fields.label(bytes)
-            let last = try fields.i64(bytes)
-            let events = try fields.u64(bytes)
-            entries.append(
-                AdoptedEntry(
-                    session: session, model: model, lastTimeMs: last, events: events,
-                    totals: try fields.totals(bytes)))
-        }
-        return entries
+    /// The body is looked at by who asked.
+    static func adopted(
+        _ fields: inout FieldReader, _ bytes: Span<UInt8>, isLast: Bool
+    ) throws(FrameRefusal) -> Adopted {
+        let count = try fields.u32(bytes)
+        let next = try fields.i64(bytes)
+        let body = try fields.list(fields.remaining, bytes)
+        guard count <= UInt32(Limits.batchEventsMax), (count == 0) == body.isEmpty else { throw .badValue }
+        return Adopted(count: count, nextMs: next, body: body, isLast: isLast)
     }
 }

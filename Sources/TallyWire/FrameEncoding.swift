@@ -28,9 +28,8 @@ extension FrameCodec {
         case .pong(let opaque): wrap(.pong, into: &bytes) { put(opaque, &$0) }
         case .goaway(let goaway): wrap(.goaway, into: &bytes) { put(goaway, &$0) }
         case .close(let final): wrap(.close, into: &bytes) { put(final.value, &$0) }
-        case .adopt(let sessions): wrap(.adopt, into: &bytes) { put(sessions, &$0) }
-        case .adopted(let entries, let isLast):
-            wrap(.adopted, flags: isLast ? 1 : 0, into: &bytes) { put(entries, &$0) }
+        case .adopt(let adopt): wrap(.adopt, into: &bytes) { put(adopt, &$0) }
+        case .adopted(let adopted): wrap(.adopted, flags: adopted.isLast ? 1 : 0, into: &bytes) { put(adopted, &$0) }
         }
     }
 
@@ -179,21 +178,19 @@ extension FrameCodec {
         put(goaway.committed.value, &bytes)
     }
 
-    private static func put(_ sessions: [SessionID], _ bytes: inout [UInt8]) {
+    private static func put(_ adopt: Adopt, _ bytes: inout [UInt8]) {
+        let sessions = adopt.sessions
         precondition(sessions.count <= adoptSessionsMax, "an ADOPT has at most \(adoptSessionsMax) sessions")
+        bytes.append(contentsOf: (adopt.prior?.value ?? Bytes16(high: 0, low: 0)).bytes)
+        put(adopt.priorThrough.value, &bytes)
+        put(adopt.fromMs, &bytes)
         put(UInt16(sessions.count), &bytes)
         for session in sessions { bytes.append(contentsOf: session.value.bytes) }
     }
 
-    private static func put(_ entries: [AdoptedEntry], _ bytes: inout [UInt8]) {
-        precondition(entries.count <= adoptedEntriesMax, "an ADOPTED has at most \(adoptedEntriesMax) entries")
-        put(UInt16(entries.count), &bytes)
-        for entry in entries {
-            bytes.append(contentsOf: entry.session.value.bytes)
-            put(entry.model, &bytes)
-            put(entry.lastTimeMs, &bytes)
-            put(entry.events, &bytes)
-            put(entry.totals, &bytes)
-        }
+    private static func put(_ adopted: Adopted, _ bytes: inout [UInt8]) {
+        put(adopted.count, &bytes)
+        put(adopted.nextMs, &bytes)
+        bytes.append(contentsOf: adopted.body)
     }
 }

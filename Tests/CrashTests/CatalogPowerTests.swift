@@ -10,7 +10,7 @@ import Testing
 struct CatalogPowerTests {
     @Test("Whenever the power goes, the catalog keeps what it said was done", arguments: 0..<4)
     func keepsWhatItSaid(part: UInt64) {
-        for seed in part * 150..<(part + 1) * 150 {
+        for seed in part * 100..<(part + 1) * 100 {
             var life = CatalogLife(seed: seed)
             if let violation = life.run() { Issue.record("seed \(seed): \(violation)") }
         }

@@ -125,36 +125,29 @@ struct MachineEndTests {
         #expect(kit.pass(Limits.idleTimeout).goaways.map(\.reason) == [.idle])
     }
 
-    @Test("An adoption's answer is cut into frames that fit, the last of them flagged")
+    @Test(
+        "An adoption's answer goes out whole, one question waits at a time, and an answer that comes late says nothing")
     func adoption() throws {
         let spool = MachineKit.spool()
         var kit = try MachineKit()
         try kit.open(spool, MachineKit.claim(spool.stream, allowsAdoption: true))
         let session = try #require(SessionID(Bytes16(high: 1, low: 1)))
-        let asked = kit.feed(.adopt(sessions: [session]))
-        guard case .adopt(let ticket, let question, _)? = asked.commands.first else {
-            throw PeerFailure(description: "no question: \(asked)")
-        }
-        #expect(ticket == MachineKit.ticket && question.sessions == [session])
-        let label = try #require(Label(String(repeating: "m", count: Limits.labelBytesMax)))
-        for count in [0, 1, FrameCodec.adoptedEntriesMax, FrameCodec.adoptedEntriesMax * 2 + 1] {
-            for isLast in [true, false] {
-                let entries = (0..<count).map { index in
-                    AdoptedEntry(
-                        session: session, model: label, lastTimeMs: Int64(index), events: 1, totals: .zero)
-                }
-                var seen: [AdoptedEntry] = []
-                var flags: [Bool] = []
-                for frame in kit.hear(.adopted(entries, isLast: isLast)).frames {
-                    #expect(FrameCodec.encode(frame).count <= Limits.frameBytesMax + 4)
-                    guard case .adopted(let part, let flag) = frame else { continue }
-                    seen += part
-                    flags.append(flag)
-                }
-                #expect(seen == entries)
-                #expect(flags.last == isLast && !flags.dropLast().contains(true))
+        let told = Adopt(prior: spool.stream, priorThrough: Sequence64(3), fromMs: 4, sessions: [session])
+        let frames = [
+            Adopted(count: 1, nextMs: .max, body: [1], isLast: false),
+            Adopted(count: 0, nextMs: .max, body: [], isLast: true),
+        ]
+        for _ in 0..<2 {
+            let asked = kit.feed(.adopt(told))
+            guard case .adopt(let ticket, let question, _)? = asked.commands.first else {
+                throw PeerFailure(description: "no question: \(asked)")
             }
+            #expect(ticket == MachineKit.ticket && question == told)
+            #expect(kit.hear(.adopted(frames)).frames == frames.map { .adopted($0) })
         }
+        _ = kit.feed(.adopt(told))
+        #expect(kit.feed(.adopt(told)).goaways.map(\.reason) == [.protocol])
+        #expect(kit.hear(.adopted(frames)).frames.isEmpty)
     }
 
     @Test("Refused batches end a connection when they come in a flood, and not when they come now and then")

@@ -10,6 +10,10 @@ struct LimitsTests {
         #expect(2 + 40 + Limits.batchRawBytesMax <= Limits.frameBytesMax)
         #expect(Limits.helloFrameBytesMax < Limits.frameBytesMax)
         #expect(Limits.sendQueueBytesMax >= 2 * Limits.frameBytesMax)
+        // A whole answer to ADOPT waits there beside other frames.
+        #expect(Limits.sendQueueBytesMax >= (Limits.adoptionFramesMax + 1) * (4 + Limits.frameBytesMax) - 4_096)
+        #expect(Limits.adoptionWindowEventsMax >= Limits.batchEventsMax * Limits.adoptionFramesMax)
+        #expect(Limits.adoptionToldMax >= Limits.adoptionWindowEventsMax)
     }
 
     @Test("The credit admits at least one largest batch")

@@ -33,7 +33,8 @@ struct WorkstationStateTests {
         .reject(Samples.reject(1, .storage)), .skip(Samples.skip(1, 1)), .probe(sequence: .zero),
         .chain(sequence: Sequence64(100), value: Samples.chain(100)), .ping(opaque: 4), .pong(opaque: 4),
         .goaway(GoAway(reason: .shutdown, reconnectMs: 0, committed: .zero)), .close(final: .zero),
-        .adopt(sessions: []), .adopted(entries: [], isLast: true),
+        .adopt(Adopt(prior: nil, priorThrough: .zero, fromMs: 0, sessions: [])),
+        .adopted(Adopted(count: 0, nextMs: .max, body: [], isLast: true)),
     ]
 
     /// Whether `frame` is a violation in `phase`.

@@ -245,17 +245,19 @@ struct ViewsTests {
         #expect(row == [2, 2, 100, 900, 100, 900, 4, 800])
     }
 
-    @Test("Views stand behind their ledger, or they are to be rebuilt")
-    func standing() {
-        let end = Sample.position(9)
-        #expect(ViewsStanding(applied: nil, end: end, found: nil) == .empty)
-        #expect(ViewsStanding(applied: end, end: end, found: end) == .behind(records: 0))
-        #expect(
-            ViewsStanding(applied: Sample.position(4), end: end, found: Sample.position(4)) == .behind(records: 5))
-        #expect(ViewsStanding(applied: Sample.position(10), end: end, found: nil) == .mismatch)
-        #expect(ViewsStanding(applied: Sample.position(4), end: end, found: nil) == .mismatch)
-        #expect(ViewsStanding(applied: Sample.position(4), end: end, found: Sample.position(5)) == .mismatch)
-        let foreign = Sample.position(4, lineage: Bytes16(high: 0, low: 1))
-        #expect(ViewsStanding(applied: foreign, end: end, found: foreign) == .mismatch)
+    @Test("A position in which a bit flipped is damage, and proves nothing about the ledger")
+    func sealedPosition() throws {
+        let folder = try TemporaryFolder()
+        let views = try Views(folder: folder.path)
+        #expect(try views.apply(ViewsDelta(after: nil, through: Sample.position(5))))
+        #expect(try views.position() == Sample.position(5))
+        let path = "\(folder.path)/\(Views.fileName)"
+        for column in ["segment", "ordinal", "checksum", "seal"] {
+            let flip = "UPDATE meta SET \(column) = (\(column) | 1024) - (\(column) & 1024)"
+            try DatabaseQueue(path: path).writeWithoutTransaction { try $0.execute(sql: flip) }
+            #expect(throws: StorageError.damaged(file: path), "\(column)") { try views.position() }
+            try DatabaseQueue(path: path).writeWithoutTransaction { try $0.execute(sql: flip) }
+        }
+        #expect(try views.position() == Sample.position(5))
     }
 }

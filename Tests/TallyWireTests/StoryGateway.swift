@@ -46,10 +46,11 @@ struct StoryGateway {
             case .goaway(let goaway): say(.goaway(goaway), connection)
             case .silent: break
             }
-        case .adopt(let sessions):
-            guard session.adopt(sessions: sessions.count) == .lookUp, let answer else {
+        case .adopt(let adopt):
+            guard session.adopt(sessions: adopt.sessions.count) == .lookUp, let answer else {
                 throw Unexpected(description: "adoption is not allowed")
             }
+            guard session.adopted() else { throw Unexpected(description: "an answer has nobody") }
             say(answer, connection)
         default: throw Unexpected(description: "a frame to the workstation")
         }

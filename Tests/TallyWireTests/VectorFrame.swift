@@ -79,11 +79,19 @@ extension Frame {
         case "PONG": self = .pong(opaque: try fields.opaque())
         case "GOAWAY": self = .goaway(try GoAway(vector: fields))
         case "CLOSE": self = .close(final: try fields.sequence("final"))
-        case "ADOPT": self = .adopt(sessions: try fields.list("sessions").map { try fields.session($0.text()) })
+        case "ADOPT":
+            let prior = Bytes16(try fields.bytes("prior"))
+            self = .adopt(
+                Adopt(
+                    prior: prior.isZero ? nil : StreamID(prior), priorThrough: try fields.sequence("prior_through"),
+                    fromMs: try fields.wide("from_ms"),
+                    sessions: try fields.list("sessions").map { try fields.session($0.text()) }))
         case "ADOPTED":
             let flags: UInt8 = try fields.small("flags", absent: 0)
             self = .adopted(
-                entries: try fields.records("entries").map { try AdoptedEntry(vector: $0) }, isLast: flags == 1)
+                Adopted(
+                    count: try fields.small("count"), nextMs: try fields.wide("next_ms"),
+                    body: try fields.bytes("body"), isLast: flags == 1))
         default: throw fields.missing("type")
         }
     }
@@ -181,13 +189,5 @@ extension GoAway {
             reason: GoAwayReason(rawValue: code) ?? .overloaded, reconnectMs: try fields.small("reconnect_ms"),
             committed: try fields.sequence("committed"))
         self.code = code
-    }
-}
-
-extension AdoptedEntry {
-    fileprivate init(vector fields: VectorFields) throws {
-        self.init(
-            session: try fields.session(fields.value("session").text()), model: try fields.model(),
-            lastTimeMs: try fields.wide("last_time_ms"), events: try fields.wide("events"), totals: try fields.totals())
     }
 }

@@ -20,6 +20,14 @@ final class MemoryFolders: FolderSource, ProjectFiles {
 
     private let state = Guarded(State())
 
+    /// A tree of its own with the same files, as a copied machine has.
+    func copy() -> MemoryFolders {
+        let copy = MemoryFolders()
+        let own = state.withLock { $0 }
+        copy.state.withLock { $0 = own }
+        return copy
+    }
+
     func append(_ path: String, _ text: String) {
         state.withLock { state in
             state.files[path, default: []] += Array(text.utf8)
@@ -99,16 +107,23 @@ final class CoreBench {
     private var isConnected = false
     private var toCore: [UInt8] = []
     private let entropy: Entropy
+    private var writtenMs: Int64 = 0
 
     static let path = "/t/projects/p/6f1f4c8e-0f4a-4c1b-9d2e-3a5b7c9d1e2f.jsonl"
 
-    init(seed: UInt64 = 1, options: LogOptions = Spool.options, folders: MemoryFolders = MemoryFolders()) throws {
+    /// `image`: the files that the home's disk holds already.
+    init(
+        seed: UInt64 = 1, options: LogOptions = Spool.options, folders: MemoryFolders = MemoryFolders(),
+        image: [String: [UInt8]] = [:], now: WorkstationInstant? = nil
+    ) throws {
+        if let now { self.now = now }
         disk = LyingDisk(seed: seed)
+        for (name, bytes) in image.sorted(by: { $0.key < $1.key }) { disk.put(name, bytes) }
         self.folders = folders
         self.options = options
         let random = Guarded(SeededRandom(seed))
         entropy = Entropy { random.withLock { $0.next() } }
-        core = try CoreBench.makeCore(disk, options, folders, entropy, now)
+        core = try CoreBench.makeCore(disk, options, folders, entropy, self.now)
     }
 
     private static func makeCore(
@@ -235,12 +250,37 @@ final class CoreBench {
         }.joined()
     }
 
-    /// `count` calls of one token more each, written to a transcript.
+    /// Calls of one token more each, written to a transcript now, a millisecond apart at least.
     func write(_ numbers: Range<Int>) {
         for number in numbers {
             folders.append(
                 CoreBench.path,
-                claudeLine(message: "msg_\(number)", request: "req_\(number)", input: 100 + number, stop: "end_turn"))
+                claudeLine(
+                    message: "msg_\(number)", request: "req_\(number)", input: 100 + number, stop: "end_turn",
+                    time: nextTime()))
         }
+    }
+
+    private func nextTime() -> String {
+        writtenMs = max(writtenMs + 1, now.wallMs)
+        var days = writtenMs / 86_400_000
+        let rest = writtenMs % 86_400_000
+        // Of the years around 2026.
+        var year: Int64 = 1970
+        func isLeap(_ year: Int64) -> Bool { (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 }
+        while days >= (isLeap(year) ? 366 : 365) {
+            days -= isLeap(year) ? 366 : 365
+            year += 1
+        }
+        var month = 0
+        let lengths: [Int64] = [31, isLeap(year) ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+        while days >= lengths[month] {
+            days -= lengths[month]
+            month += 1
+        }
+        func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        let millis = "\(1_000 + rest % 1_000)".dropFirst()
+        return "\(year)-\(two(Int64(month) + 1))-\(two(days + 1))T\(two(rest / 3_600_000)):"
+            + "\(two(rest / 60_000 % 60)):\(two(rest / 1_000 % 60)).\(millis)Z"
     }
 }

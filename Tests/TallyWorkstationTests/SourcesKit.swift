@@ -137,13 +137,13 @@ let fixtures: String? = {
 func claudeLine(
     message: String? = "msg_1", request: String? = "req_1", session: String = "s1", input: Int = 10, output: Int = 5,
     read: Int = 0, write: Int = 0, stop: String? = nil, sidechain: Bool = false, model: String = "claude-opus-4-5",
-    extra: String = ""
+    extra: String = "", time: String = "2026-04-10T10:00:01.000Z"
 ) -> String {
     let id = message.map { "\"id\":\"\($0)\"," } ?? ""
     let requestID = request.map { "\"requestId\":\"\($0)\"," } ?? ""
     let stopped = stop.map { "\"\($0)\"" } ?? "null"
     return """
-        {"type":"assistant","timestamp":"2026-04-10T10:00:01.000Z",\(requestID)"sessionId":"\(session)",\
+        {"type":"assistant","timestamp":"\(time)",\(requestID)"sessionId":"\(session)",\
         "isSidechain":\(sidechain),"cwd":"/nowhere/at/all","message":{\(id)"model":"\(model)","content":[{"type":\
         "text","text":"say \\"usage\\" {[\\\\"}],"stop_reason":\(stopped),"usage":{"input_tokens":\(input),\
         "cache_read_input_tokens":\(read),"cache_creation_input_tokens":\(write),"output_tokens":\(output)\(extra)}}}

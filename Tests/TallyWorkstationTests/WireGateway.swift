@@ -5,7 +5,7 @@ import TallyWire
 @testable import TallyWorkstation
 
 /// A gateway in memory that speaks whole frames: the protocol's own session over a ledger that is a list. What it
-/// takes is committed at once.
+/// takes is committed at once. One connection at a time, any number of streams.
 struct WireGateway {
     struct Gap: Hashable {
         var first: UInt64
@@ -18,9 +18,9 @@ struct WireGateway {
 
     /// One accepted piece, for going back to an older copy.
     struct Copy {
-        fileprivate var ledger: [Event] = []
+        fileprivate var ledger: [(stream: StreamID, sequence: UInt64, event: Event)] = []
         fileprivate var gaps: [Gap] = []
-        fileprivate var cursors: [StreamCursor] = []
+        fileprivate var cursors: [StreamID: [StreamCursor]] = [:]
     }
 
     private(set) var state = Copy()
@@ -30,6 +30,11 @@ struct WireGateway {
     var refuses: (Event) -> RejectReason? = { _ in nil }
     /// Says no to whoever comes.
     var turnsAway: GoAwayReason?
+    /// Streams of another workstation.
+    var foreign: Set<StreamID> = []
+    /// Answers no question of a new stream.
+    var refusesAdoption = false
+    private var stream = StreamID(Bytes16(high: 0, low: 0))
     var oldestTimeMs: Int64 = 1
     var tenantKey = WireGateway.tenantKey
     private(set) var frames: [Frame] = []
@@ -44,7 +49,8 @@ struct WireGateway {
 
     static let tenantKey = [UInt8](repeating: 9, count: 32)
 
-    var ledger: [Event] { state.ledger }
+    var ledger: [Event] { state.ledger.map(\.event) }
+    var streams: Set<StreamID> { Set(state.ledger.map(\.stream)) }
     var gaps: [Gap] { state.gaps }
     var batches: Int { frames.count { if case .batch = $0 { true } else { false } } }
 
@@ -97,15 +103,33 @@ struct WireGateway {
             }
         case .ping(let opaque):
             if case .pong(let same) = session?.ping(opaque: opaque, now: now.monotonic) { answer(.pong(opaque: same)) }
+        case .adopt(let question): return adopt(question)
         default: break
         }
+        return true
+    }
+
+    /// What other streams have counted, and of the one before only what is behind the common part.
+    private mutating func adopt(_ question: Adopt) -> Bool {
+        switch session?.adopt(sessions: question.sessions.count) {
+        case .lookUp: break
+        case .goaway(let goaway): answer(.goaway(goaway)); return false
+        case .silent, nil: return true
+        }
+        var told = AdoptionAnswer(question)
+        for (stream, sequence, event) in state.ledger where question.sessions.contains(event.session) {
+            guard stream != self.stream else { continue }
+            if stream == question.prior, sequence <= question.priorThrough.value { continue }
+            told.add(event)
+        }
+        if session?.adopted() == true { for frame in told.frames() { answer(.adopted(frame)) } }
         return true
     }
 
     private mutating func answer(_ frame: Frame) { outbox += FrameCodec.encode(frame) }
 
     private func cursor(at sequence: Sequence64) -> StreamCursor? {
-        state.cursors.first { $0.sequence == sequence }
+        state.cursors[stream]?.first { $0.sequence == sequence }
     }
 
     private mutating func take(_ hello: Hello, _ now: WorkstationInstant) throws -> Bool {
@@ -113,20 +137,20 @@ struct WireGateway {
             return false
         }
         reader.phase = .open
+        let turnsAway = self.turnsAway ?? (foreign.contains(hello.stream) ? .streamOwned : nil)
         if let reason = turnsAway, let goaway = session?.end(reason) {
             answer(.goaway(goaway))
             return false
         }
         generation += 1
-        if state.cursors.isEmpty {
-            state.cursors = [StreamCursor(sequence: .zero, chain: Chain.initial(hello.stream), totals: .zero)]
-        }
-        var committed = StreamCursor(sequence: .zero, chain: Chain.initial(hello.stream), totals: .zero)
-        if let last = state.cursors.last { committed = last }
+        stream = hello.stream
+        let start = StreamCursor(sequence: .zero, chain: Chain.initial(hello.stream), totals: .zero)
+        if state.cursors[stream] == nil { state.cursors[stream] = [start] }
+        let committed = state.cursors[stream]?.last ?? start
         let claim = StreamClaim(
             committed: committed, generation: Generation(generation), storeEpoch: epoch,
             credit: Credit(events: Limits.creditEvents, bytes: Limits.creditBytes), backedUpThrough: backedUpThrough,
-            clockMs: now.wallMs, oldestTimeMs: oldestTimeMs, allowsAdoption: false, tenantKey: tenantKey)
+            clockMs: now.wallMs, oldestTimeMs: oldestTimeMs, allowsAdoption: !refusesAdoption, tenantKey: tenantKey)
         if case .welcome(let welcome) = session?.claimed(claim, now: now.monotonic) { answer(.welcome(welcome)) }
         return true
     }
@@ -150,7 +174,9 @@ struct WireGateway {
             return true
         }
         session?.accepted(header, bodyBytes: frame.body.count)
-        state.ledger += events
+        for (offset, event) in events.enumerated() {
+            state.ledger.append((stream, header.first.value + UInt64(offset), event))
+        }
         commit(header.last, header.chainAfter, RunningTotals.of(events))
         return true
     }
@@ -177,8 +203,8 @@ struct WireGateway {
     }
 
     private mutating func commit(_ last: Sequence64, _ chain: ChainValue, _ added: RunningTotals) {
-        let before = state.cursors.last?.totals ?? .zero
-        state.cursors.append(
+        let before = state.cursors[stream]?.last?.totals ?? .zero
+        state.cursors[stream, default: []].append(
             StreamCursor(sequence: last, chain: chain, totals: before.adding(added) ?? before))
         session?.backedUp(through: backedUpThrough)
         let cursor = GatewaySession.Cursor(sequence: last, chain: chain)

@@ -141,7 +141,8 @@ struct AuditReport: Sendable {
             return Line(
                 timeMs: draft.receivedAtMs, tenant: tenant, who: "gateway", what: "store_epoch",
                 detail: epoch.reason == .created ? "the ledger begins" : "a new life of the store begins")
-        case .batch, .stream, .checkpoint, .seal, .priceBook, .husk, .sourceDelta, .acknowledged, .deadLetter:
+        case .batch, .stream, .checkpoint, .seal, .priceBook, .husk, .sourceDelta, .acknowledged, .deadLetter,
+            .adoption:
             return nil
         }
     }

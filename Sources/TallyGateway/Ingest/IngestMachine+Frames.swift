@@ -23,7 +23,7 @@ extension IngestMachine {
             case .pong:
                 if let goaway = session.pong() { end(goaway, &actions) }
             case .close(let final): close(final, &actions)
-            case .adopt(let sessions): adopt(sessions, &actions)
+            case .adopt(let question): adopt(question, &actions)
             case .batch, .welcome, .ack, .reject, .chain, .goaway, .adopted: violation(&actions)
             }
         } catch {
@@ -144,13 +144,13 @@ extension IngestMachine {
         }
     }
 
-    private mutating func adopt(_ sessions: [SessionID], _ actions: inout [IngestAction]) {
-        switch session.adopt(sessions: sessions.count) {
+    private mutating func adopt(_ question: Adopt, _ actions: inout [IngestAction]) {
+        switch session.adopt(sessions: question.sessions.count) {
         case .silent: break
         case .goaway(let goaway): end(goaway, &actions)
         case .lookUp:
             guard let ticket else { return violation(&actions) }
-            actions.append(.submit(.adopt(ticket, AdoptionFrames.question(sessions), connection: id)))
+            actions.append(.submit(.adopt(ticket, question, connection: id)))
         }
     }
 

@@ -22,9 +22,9 @@ extension IngestMachine {
             if let ack = session.resume(credit) { actions.append(.send(.ack(ack))) }
         case .chain(let sequence, let value):
             if session.phase == .open { actions.append(.send(.chain(sequence: sequence, value: value))) }
-        case .adopted(let entries, let isLast):
-            guard session.phase == .open else { return }
-            AdoptionFrames.answer(entries, isLast: isLast) { actions.append(.send($0)) }
+        case .adopted(let frames):
+            guard session.adopted() else { return }
+            for frame in frames { actions.append(.send(.adopted(frame))) }
         case .closed: close(.requested, &actions)
         }
     }

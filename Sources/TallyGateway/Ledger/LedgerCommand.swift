@@ -17,8 +17,8 @@ package enum LedgerCommand: Sendable {
     case release(StreamRequest)
     /// What the chain was after `sequence`.
     case probe(StreamTicket, sequence: Sequence64, connection: ConnectionID)
-    /// What any stream of the tenant has counted of some sessions.
-    case adopt(StreamTicket, AdoptionQuestion, connection: ConnectionID)
+    /// What the tenant's other streams have counted of some sessions.
+    case adopt(StreamTicket, Adopt, connection: ConnectionID)
     /// The workstation proves that acknowledged data is missing: draw a new epoch, then claim.
     case raiseEpoch(StreamRequest)
     /// A credential was revoked: its streams' connections end.
@@ -104,20 +104,6 @@ package struct SkipAppend: Sendable {
     }
 }
 
-/// What a stream in adoption asks: what the gateway has counted of these sessions.
-package struct AdoptionQuestion: Hashable, Sendable {
-    /// The stream that this one continues, if the workstation knows it, and how far it is sure of it.
-    package var prior: StreamID?
-    package var priorThrough: Sequence64
-    package var sessions: [SessionID]
-
-    package init(prior: StreamID? = nil, priorThrough: Sequence64 = .zero, sessions: [SessionID]) {
-        self.prior = prior
-        self.priorThrough = priorThrough
-        self.sessions = sessions
-    }
-}
-
 /// News for a connection.
 package enum LedgerNews: Hashable, Sendable {
     case claimed(StreamClaim, StreamTicket)
@@ -134,6 +120,7 @@ package enum LedgerNews: Hashable, Sendable {
     case paused
     case resumed(Credit)
     case chain(sequence: Sequence64, value: ChainValue?)
-    case adopted([AdoptedEntry], isLast: Bool)
+    /// A whole answer.
+    case adopted([Adopted])
     case closed
 }

@@ -119,6 +119,15 @@ extension LedgerCore {
             post(.claimed(claim, ticket), to: request.connection)
             notes.append(.seen(request.workstation, atMs: now.wallMs))
         }
+        for (number, question, connection) in box.desk.questions {
+            let prior = question.prior.flatMap { box.desk.ledger.state.stream($0)?.number }
+            notes.append(
+                .adopt(
+                    AdoptionLookup(
+                        ledger: box.desk.ledger.readable, durable: box.desk.ledger.durable.ordinal, number: number,
+                        prior: prior, question: question), for: connection))
+        }
+        box.desk.questions = []
         for connection in box.desk.closings { post(.closed, to: connection) }
         box.desk.closings = []
         return hasMoved

@@ -93,6 +93,13 @@ extension LedgerCore {
         dirty.insert(tenant)
     }
 
+    /// Answered once everything that was appended before is durable, so that nothing is left out which will be counted.
+    func adopt(_ ticket: StreamTicket, _ question: Adopt, _ connection: ConnectionID) {
+        guard let box = desks[ticket.tenant], box.desk.holds(ticket, connection) else { return }
+        box.desk.questions.append((ticket.number, question, connection))
+        dirty.insert(ticket.tenant)
+    }
+
     /// Answered with the chain value after `sequence`, or with nil where the ledger no longer tells. It may take the
     /// reading of a whole ledger, for which no tenant's commit shall wait.
     func probe(_ ticket: StreamTicket, _ sequence: Sequence64, _ connection: ConnectionID) {

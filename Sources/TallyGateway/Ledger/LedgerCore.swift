@@ -125,9 +125,7 @@ package final class LedgerCore {
         case .close(let ticket, let connection): close(ticket, connection, now: now)
         case .release(let request): desks[request.tenant]?.desk.release(request)
         case .probe(let ticket, let sequence, let connection): probe(ticket, sequence, connection)
-        case .adopt(_, _, let connection):
-            // WELCOME does not allow it, so asking for it breaks the protocol.
-            post(.ended(.protocol, reconnectMs: 0), to: connection)
+        case .adopt(let ticket, let question, let connection): adopt(ticket, question, connection)
         case .raiseEpoch(let request): raiseEpoch(request, now: now)
         case .revoke(let workstation): revoke(workstation)
         case .retire(let tenant): retire(tenant)

@@ -30,6 +30,8 @@ struct LedgerDesk: ~Copyable {
     /// Connections that wait for the barrier before they are welcomed.
     var claims: [(number: UInt32, request: StreamRequest)] = []
     var closings: [ConnectionID] = []
+    /// What streams in adoption ask: each has one question at most, looked up behind the next barrier.
+    var questions: [(number: UInt32, question: Adopt, connection: ConnectionID)] = []
     /// Events that the metrics have been told of.
     var eventsTold: UInt64
     /// The next segment could not be begun for want of room: the next commit tries again.
@@ -109,7 +111,7 @@ struct LedgerDesk: ~Copyable {
         var claim = StreamClaim(
             committed: cursor, generation: live.generation, storeEpoch: ledger.epoch, credit: credit,
             backedUpThrough: stream.backedUpThrough, clockMs: now.wallMs,
-            oldestTimeMs: tenant.retention.cutoffMs(nowMs: clock.retentionMs(at: now)) + 1, allowsAdoption: false,
+            oldestTimeMs: tenant.retention.cutoffMs(nowMs: clock.retentionMs(at: now)) + 1, allowsAdoption: true,
             tenantKey: tenant.projectKey)
         claim.isClockTrusted = clock.isTrusted(at: now)
         return (claim, StreamTicket(tenant: tenant.id, number: number, generation: live.generation))

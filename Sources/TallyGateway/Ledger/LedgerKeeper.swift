@@ -212,6 +212,7 @@ actor LedgerKeeper {
                 services.log(.epochNotRaised(tenant: name.text, reason: reason))
             case .seen(let workstation, let atMs): seen.note(workstation, atMs: atMs)
             case .lookUp(let lookup, let sequence, let connection): answer(lookup, sequence, connection)
+            case .adopt(let lookup, let connection): answer(lookup, connection)
             case .paused:
                 services.metrics.set(.isPaused, 1)
                 services.log(.diskPaused(freeBytes: freeBytes))
@@ -231,6 +232,15 @@ actor LedgerKeeper {
         lookups.async {
             let value = try? lookup.chain(at: sequence)
             room.async { $0.deliver([(connection, LedgerNews.chain(sequence: sequence, value: value))]) }
+        }
+    }
+
+    private func answer(_ lookup: AdoptionLookup, _ connection: ConnectionID) {
+        guard Int(connection.shard) < rooms.count else { return }
+        let room = rooms[Int(connection.shard)]
+        lookups.async {
+            let news = lookup.news()
+            room.async { $0.deliver([(connection, news)]) }
         }
     }
 }

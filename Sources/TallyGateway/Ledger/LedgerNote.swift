@@ -18,6 +18,9 @@ package enum LedgerNote: Sendable {
     case seen(WorkstationID, atMs: Int64)
     /// To be looked up away from the appends, and answered by `LedgerNews.chain`.
     case lookUp(ChainLookup, at: Sequence64, for: ConnectionID)
+    /// To be looked up away from the appends, and answered by `LedgerNews.adopted`; by `.ended(.storage, …)` where the
+    /// ledger cannot be read, for an answer that leaves something out would have it counted twice.
+    case adopt(AdoptionLookup, for: ConnectionID)
     /// The disk is nearly full: nobody has credit until it has room again.
     case paused
     case resumed

@@ -42,6 +42,7 @@ package final class ViewsDesk {
     private let disk: any DatabaseDisk
     private let books: BookShelf
     private let entropy: Entropy
+    private let logBytesMax: Int
     /// Nil where they could not be opened yet, and while a file is replaced: two connections to one path must never
     /// stand side by side.
     private var views: Views?
@@ -52,8 +53,10 @@ package final class ViewsDesk {
     /// The views in the tenant's folder, from here on nobody else's to write. Throws where the file must not be touched:
     /// another program's, or a newer version's. One that cannot be opened otherwise is tried again by `catchUp`.
     package init(
-        folder: String, on disk: any DatabaseDisk = .machine, books: BookShelf, entropy: Entropy
+        folder: String, on disk: any DatabaseDisk = .machine, books: BookShelf, entropy: Entropy,
+        logBytesMax: Int = Limits.viewsLogBytesMax
     ) throws(StorageError) {
+        self.logBytesMax = logBytesMax
         self.folder = folder
         self.disk = disk
         self.books = books
@@ -124,8 +127,10 @@ package final class ViewsDesk {
         return catchUp(through: durable, on: ledger)
     }
 
-    /// Moves the write-ahead log into the database, for a clean stop. What fails is caught up at the next start.
-    package func finish() { try? views?.checkpoint() }
+    /// Moves the write-ahead log into the database, for a clean stop. Where that fails, they are begun anew.
+    package func finish() {
+        do throws(StorageError) { try views?.checkpoint() } catch { condemn(error) }
+    }
 
     // MARK: Inside
 
@@ -134,7 +139,7 @@ package final class ViewsDesk {
         guard views == nil else { return }
         do throws(StorageError) {
             if condemned != nil { try Views.discard(folder: folder, on: disk) }
-            let opened = try Views(folder: folder, on: disk)
+            let opened = try Views(folder: folder, on: disk, logBytesMax: logBytesMax)
             _ = try opened.position()
             views = opened
         } catch {
@@ -147,7 +152,7 @@ package final class ViewsDesk {
         condemned = cause
         views = nil
         try Views.discard(folder: folder, on: disk)
-        views = try Views(folder: folder, on: disk)
+        views = try Views(folder: folder, on: disk, logBytesMax: logBytesMax)
     }
 
     private func mismatch(with durable: LedgerPosition) throws(StorageError) -> Cause? {
@@ -179,12 +184,15 @@ package final class ViewsDesk {
         }
     }
 
+    /// A file that the disk failed on is not gone on from, whatever comes next.
+    private func condemn(_ error: any Error) {
+        guard let cause = Cause(error), cause == .damaged else { return }
+        views = nil
+        condemned = condemned ?? cause
+    }
+
     private func failed(_ error: any Error, _ outcome: inout Outcome) {
-        // A file that the disk failed on is not gone on from, whatever comes next.
-        if let cause = Cause(error), cause == .damaged {
-            views = nil
-            condemned = condemned ?? cause
-        }
+        condemn(error)
         outcome.failure = "\(error)"
         outcome.rebuilt = condemned
         outcome.retryAfter = min(Limits.viewsRetryMax, Limits.viewsRetryFirst * (1 << min(failures, 16)))

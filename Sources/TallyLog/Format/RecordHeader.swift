@@ -5,6 +5,7 @@ package import TallyModel
 /// What a record is. The raw values are the format's and never change their meaning.
 package enum RecordKind: UInt8, CaseIterable, Hashable, Sendable {
     case batch = 1, gap, stream, checkpoint, purge, husk, priceBook, seal, epoch, sourceDelta, acknowledged, deadLetter
+    case adoption
 }
 
 /// What the owner of a log says about a record; place, order and checksums are the log's own.

@@ -150,7 +150,7 @@ package struct LedgerFold: ~Copyable {
         case .husk:
             guard let record = try? HuskRecord(decoding: body) else { throw .fault(.malformed(.husk)) }
             try advance(draft, by: record.events, record.totals)
-        case .batch, .purge, .priceBook, .seal, .epoch, .sourceDelta, .acknowledged, .deadLetter: break
+        case .batch, .purge, .priceBook, .seal, .epoch, .sourceDelta, .acknowledged, .deadLetter, .adoption: break
         }
     }
 }

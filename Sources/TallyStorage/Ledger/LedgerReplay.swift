@@ -41,13 +41,20 @@ package struct LedgerReplay: ~Copyable {
     package mutating func next(
         _ periods: [Range<Int64>]? = nil
     ) throws(LedgerError) -> (draft: RecordDraft, body: [UInt8])? {
+        try next { draft in periods.map { draft.mayTouch($0) } ?? true }
+    }
+
+    /// The same; a batch that `wants` has no use for is checked, but not decoded.
+    package mutating func next(
+        decoding wants: (RecordDraft) -> Bool
+    ) throws(LedgerError) -> (draft: RecordDraft, body: [UInt8])? {
         isDecoded = false
         let next: RecordHeader?
         do throws(LogError) { next = try reader.next() } catch { throw .log(error) }
         guard let header = next else { return nil }
         self.header = header
         guard header.kind == .batch else { return (header.draft, reader.content().body) }
-        if let periods, !header.draft.mayTouch(periods) { return (header.draft, []) }
+        guard wants(header.draft) else { return (header.draft, []) }
         var rows = Batch()
         swap(&rows, &batch)
         defer { swap(&rows, &batch) }

@@ -61,7 +61,7 @@ package struct LedgerState: Sendable {
             epoch = try decoded(.epoch) { () throws(MalformedBody) in try EpochRecord(decoding: body) }.epoch
         case .husk: try fold(draft, try decoded(.husk) { () throws(MalformedBody) in try HuskRecord(decoding: body) })
         case .priceBook, .purge, .seal: return
-        case .sourceDelta, .acknowledged, .deadLetter: throw .malformed(draft.kind)
+        case .sourceDelta, .acknowledged, .deadLetter, .adoption: throw .malformed(draft.kind)
         }
     }
 

@@ -13,15 +13,21 @@ package import TallyModel
 package final class Views: Sendable {
     private let file: DatabaseFile
     private let interner = Guarded(Interner())
+    private let logBytesMax: Int
     /// The log's size at which the next checkpoint is due.
-    private let checkpointBytes = Guarded(Limits.viewsLogBytesMax)
+    private let checkpointBytes: Guarded<Int>
 
     package static let fileName = "views.sqlite"
 
     static func path(in folder: String) -> String { "\(folder)/\(fileName)" }
 
-    /// Opens the views in the tenant's folder, or makes empty ones.
-    package init(folder: String, on disk: some DatabaseDisk = .machine) throws(StorageError) {
+    /// Opens the views in the tenant's folder, or makes empty ones. Their log is emptied when it is larger than
+    /// `logBytesMax`; tests take less than the product.
+    package init(
+        folder: String, on disk: some DatabaseDisk = .machine, logBytesMax: Int = Limits.viewsLogBytesMax
+    ) throws(StorageError) {
+        self.logBytesMax = logBytesMax
+        checkpointBytes = Guarded(logBytesMax)
         file = try DatabaseFile(writing: Views.path(in: folder), schema: .views, on: disk)
     }
 
@@ -65,7 +71,7 @@ package final class Views: Sendable {
             guard try file.logBytes() >= due else { return }
             try file.checkpoint()
             // Where a reader stood in the way, it is tried again when as much has come.
-            due = Limits.viewsLogBytesMax + (try file.logBytes())
+            due = logBytesMax + (try file.logBytes())
         }
     }
 

@@ -102,28 +102,3 @@ package struct StreamRow: Hashable, Sendable {
         self.isClosed = isClosed
     }
 }
-
-/// Where views stand, seen from their ledger.
-package enum ViewsStanding: Hashable, Sendable {
-    /// They hold nothing: fold the ledger from its start.
-    case empty
-    /// They are a prefix of the ledger, this many records short of its end.
-    case behind(records: UInt64)
-    /// They belong to another ledger, are ahead of it, or followed another history: discard and rebuild.
-    case mismatch
-
-    /// - Parameters:
-    ///   - end: the ledger's last record.
-    ///   - found: the ledger's own position of the record numbered `applied.ordinal`; nil if it has none.
-    package init(applied: LedgerPosition?, end: LedgerPosition, found: LedgerPosition?) {
-        guard let applied else {
-            self = .empty
-            return
-        }
-        guard applied.lineage == end.lineage, applied.ordinal <= end.ordinal, found == applied else {
-            self = .mismatch
-            return
-        }
-        self = .behind(records: end.ordinal - applied.ordinal)
-    }
-}

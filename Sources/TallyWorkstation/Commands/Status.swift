@@ -36,6 +36,7 @@ struct StatusReport {
         text += "trimmed        \(counts.trimmedEvents) events, \(StatusReport.sums(counts.trimmed)), "
         text += "lost by the gateway and no longer held\n"
         text += "too old        \(state.tooOld) events left out\n"
+        text += adoption()
         text += "full           \(isFull ? "NOW: nothing is read until the gateway takes some; " : "")"
         text += "\(counts.fullTimes) times, \(counts.fullMs / 1_000) s\n"
         for source in SourceKind.allCases {
@@ -85,8 +86,27 @@ struct StatusReport {
             + "\"resent\":\(counts.resentEvents),\"dropped\":\(counts.droppedEvents),"
             + "\"trimmed\":\(StatusReport.json(counts.trimmedEvents, counts.trimmed)),"
             + "\"too_old\":\(state.tooOld),\"gaps\":\(state.gaps.count),"
+            + "\"counted_before\":{\"adopting\":\(state.adoption.isAdopting),\"events\":\(adopted.events),"
+            + "\"tokens\":\(adopted.totals.tokens),\"differing\":\(adopted.differing),"
+            + "\"missing_tokens\":\(adopted.missing.tokens),"
+            + "\"missing_reported_nano_usd\":\(adopted.missing.reportedNanoUSD),"
+            + "\"surplus_tokens\":\(adopted.surplus.tokens),"
+            + "\"surplus_reported_nano_usd\":\(adopted.surplus.reportedNanoUSD)},"
             + "\"full\":{\"now\":\(isFull),\"times\":\(counts.fullTimes),\"ms\":\(counts.fullMs)},"
             + "\"sources\":{\(sources.joined(separator: ","))}}\n"
+    }
+
+    private var adopted: AdoptionReport { state.adopted }
+
+    /// What was left out because the tenant's other streams have it, and where the numbers differ.
+    private func adoption() -> String {
+        var text = "counted before \(adopted.events) events left out"
+        if adopted.differing > 0 {
+            text +=
+                ", with differences in \(adopted.differing) sessions: \(adopted.missing.tokens) tokens not counted, "
+            text += "\(adopted.surplus.tokens) tokens counted more than the sources tell"
+        }
+        return text + "\n"
     }
 
     private static func json(_ events: UInt64, _ totals: RunningTotals) -> String {

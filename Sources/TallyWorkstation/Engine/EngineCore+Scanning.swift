@@ -25,6 +25,7 @@ extension EngineCore {
             return
         }
         isScanning = true
+        scanNumber = spool.state.number
         scan.begin(spool.counter)
         if isFollowing { emit(.watch(scan.folders)) }
         isSliceDue = true
@@ -59,6 +60,7 @@ extension EngineCore {
             if !isFull { break }
         }
         isScanning = false
+        uplink.noteScanned(scanNumber)
         for index in waiters.indices { waiters[index].scanEnded(at: spool.state.tip.sequence) }
         if isScanAsked {
             isScanAsked = false

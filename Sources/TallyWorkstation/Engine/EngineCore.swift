@@ -24,6 +24,8 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
     private var settledEvents: UInt64 = 0
 
     package internal(set) var isScanning = false
+    /// The stream as which the running scan began to be written.
+    var scanNumber: UInt32 = 0
     /// A scan was asked for while one was running.
     var isScanAsked = false
     /// Held requests are sent at the end of the scan, whether or not they may still grow.
@@ -96,6 +98,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
     /// Sends what may be sent, and says what is to be done now. `room`: the bytes that the connection's send queue
     /// still takes.
     package func pump(_ now: WorkstationInstant, room: Int) -> [EngineAction] {
+        uplink.isQuiet = !isScanning || spool.isFull
         if failure == nil { uplink.pump(now, room: room) }
         hear(now)
         var taken: [EngineAction] = []
@@ -155,6 +158,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
             case .close: emit(.close)
             case .news(.welcomed(let welcome)): welcomed(welcome)
             case .news(.settled): settled(now)
+            case .news(.adopted(let report)): adopted(report, now)
             case .news(.interrupted(let problem)): interrupted(problem, now)
             case .news(.failed(let error)): fail(error)
             }
@@ -177,6 +181,16 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
         settledEvents = reached
         if fullSince != nil {
             do throws(WorkstationError) { try noteFullness(now) } catch { return fail(error) }
+        }
+        checkWaiters(now)
+    }
+
+    private func adopted(_ report: AdoptionReport, _ now: WorkstationInstant) {
+        emit(.notice(SyncReport.adopted(report)))
+        touch(now)
+        let tip = spool.state.tip.sequence
+        for index in waiters.indices {
+            if let target = waiters[index].target { waiters[index].target = min(target, tip) }
         }
         checkWaiters(now)
     }

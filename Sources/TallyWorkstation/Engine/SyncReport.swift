@@ -1,5 +1,20 @@
+import TallyModel
+
 /// The words of a `sync` at its end.
 enum SyncReport {
+    /// What adoption left out, and where it differs from what was counted.
+    static func adopted(_ report: AdoptionReport) -> String {
+        var text = "\(report.events) events left out: the gateway has counted them before"
+        let (missing, surplus) = (report.missing, report.surplus)
+        if missing != .zero {
+            text += "; \(missing.tokens) tokens and \(missing.reportedNanoUSD) nano-USD of them were not counted"
+        }
+        if surplus != .zero {
+            text += "; \(surplus.tokens) tokens and \(surplus.reportedNanoUSD) nano-USD more were counted"
+        }
+        return text
+    }
+
     static func line(_ source: SourceKind, now: SourceTally, then: [SourceTally]) -> String {
         let before = then[Int(source.rawValue)]
         let parts = SkipReason.allCases.compactMap { reason -> String? in

@@ -24,6 +24,7 @@ struct SyncWaiter {
         let tooOld: UInt64
         let counts: UplinkCounts
         let deadLetters: UInt64
+        let adopted: AdoptionReport
     }
 
     mutating func scanEnded(at tip: Sequence64) {
@@ -58,7 +59,7 @@ extension EngineCore {
     func start() -> SyncWaiter.Start {
         SyncWaiter.Start(
             tallies: spool.counter.tallies, tooOld: spool.state.tooOld, counts: uplink.counts,
-            deadLetters: spool.state.deadLetterEvents)
+            deadLetters: spool.state.deadLetterEvents, adopted: spool.state.adopted)
     }
 
     func enlist(_ waiter: SyncWaiter, _ now: WorkstationInstant) {
@@ -121,6 +122,8 @@ extension EngineCore {
         }
         let tooOld = spool.state.tooOld - before.tooOld
         if tooOld > 0 { text += "\(tooOld) events left out: older than the gateway keeps\n" }
+        let adopted = spool.state.adopted.since(before.adopted)
+        if adopted.events > 0 { text += SyncReport.adopted(adopted) + "\n" }
         let dead = spool.state.deadLetterEvents - before.deadLetters
         if dead > 0 { text += "\(dead) events refused by the gateway and set aside (see tally deadletters list)\n" }
         text += SyncReport.sent(

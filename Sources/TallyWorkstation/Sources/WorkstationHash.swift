@@ -2,8 +2,8 @@ import TallyHash
 package import TallyModel
 
 /// HMAC-SHA256, cut to 16 bytes, under the two keys of a workstation: its own, which never leaves it, for
-/// messages, requests, lines and sessions; the tenant's for projects, so that one repository is one project on
-/// all machines of a tenant.
+/// messages, requests and lines; the tenant's for projects, so that one repository is one project on all machines of a
+/// tenant, and for sessions, so that a workstation which has lost its keys finds what it has sent of them.
 package struct WorkstationHash: KeyedHash {
     package static let keyBytes = 32
 
@@ -21,6 +21,6 @@ package struct WorkstationHash: KeyedHash {
         var message: [UInt8] = [domain.rawValue]
         message.reserveCapacity(1 + bytes.count)
         for index in bytes.indices { message.append(bytes[index]) }
-        return Bytes16(SHA256.keyed(message, key: domain == .project ? tenantKey : ownKey))
+        return Bytes16(SHA256.keyed(message, key: domain == .project || domain == .session ? tenantKey : ownKey))
     }
 }

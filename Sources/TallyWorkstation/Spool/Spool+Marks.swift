@@ -41,6 +41,25 @@ extension Spool {
             RecordDraft(.acknowledged, receivedAtMs: nowMs), body: record.encode(), local: state.counts.encode())
     }
 
+    /// What was there before the stream has all been read, asked about and cut: only what is older than the stream is
+    /// in question from now on.
+    package func endAdoption(nowMs: Int64) throws(WorkstationError) {
+        var terms = state.adoption
+        terms.isAdopting = false
+        let birth = Spool.birth(state, terms: terms, nowMs: nowMs)
+        try write(birth.record)
+        state.take(birth.adoption)
+    }
+
+    /// What is known of the stream's birth.
+    private static func birth(
+        _ state: SpoolState, terms: AdoptionTerms, nowMs: Int64
+    ) -> (adoption: AdoptionRecord, record: NewRecord) {
+        let adoption = AdoptionRecord(
+            stream: state.stream, generation: Generation(state.generation), terms: terms, report: state.adopted)
+        return (adoption, NewRecord(RecordDraft(.adoption, receivedAtMs: nowMs), body: adoption.encode()))
+    }
+
     /// Puts events that were refused for ever aside, durably: their bodies and the gap that they leave.
     package func giveUp(_ letters: [DeadLetterRecord], _ gap: GapRecord, nowMs: Int64) throws(WorkstationError) {
         for letter in letters {
@@ -72,6 +91,7 @@ extension Spool {
         var records = [
             NewRecord(RecordDraft(.checkpoint, receivedAtMs: nowMs), body: checkpoint.encode()),
             marks(state, nowMs: nowMs),
+            birth(state, terms: state.adoption, nowMs: nowMs).record,
         ]
         for letter in state.deadLetters {
             var draft = letterDraft(letter.id.number, atMs: letter.atMs)

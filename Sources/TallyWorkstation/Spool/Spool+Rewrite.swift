@@ -3,72 +3,115 @@ import TallyLog
 package import TallyModel
 import TallyWire
 
-/// Two changes of what was already written. Both copy the events behind some place and take effect in one step,
-/// with the record that ends the copy; until then, and after a crash before it, everything is as it was.
+/// Changes of what was already written. All copy the events behind some place and take effect in one step, with the
+/// record that ends the copy; until then, and after a crash before it, everything is as it was.
 extension Spool {
+    /// What a copy is written as.
+    private struct Target {
+        var number: UInt32
+        var stream: StreamID
+        var generation: UInt32
+    }
+
     /// Gives the models of `run` the name `unlisted`; the chain changes from there on.
     package func relabel(_ run: ClosedRange<Sequence64>, nowMs: Int64) throws(WorkstationError) {
         try sync()
-        var cursor = try SpoolCursor(disk, state, from: run.lowerBound)
-        guard let part = try cursor.advance(state) else { return }
-        // A record is valid as a whole: the copy begins with the batch that holds the run.
-        var walk = SpoolWalk(disk)
-        let start = try recordStart(of: part.first)
-        let before = try walk.cursor(at: Sequence64(start.value - 1), from: state.floor, state)
-        try rewrite(behind: before, as: state.number, stream: state.stream, .opened, nowMs: nowMs) { sequence, event in
+        guard let before = try rewriteStart(run.lowerBound) else { return }
+        let target = Target(number: state.number, stream: state.stream, generation: nextGeneration)
+        try copy(from: before.sequence.advanced(by: 1), behind: before, as: target, nowMs) { sequence, event in
             guard run.contains(sequence) else { return event }
             var event = event
             event.model = .unlisted
             return event
         }
+        try end(target, nil, nowMs)
         // As a new stream does: a checkpoint of what is now stands right behind the rewrite.
+        try roll(nowMs: nowMs)
+    }
+
+    /// Takes the events of `cut` out; what stands behind them moves up. `report` is added to what was left out before.
+    package func cut(
+        _ drops: [ClosedRange<Sequence64>], _ report: AdoptionReport, nowMs: Int64
+    ) throws(WorkstationError) {
+        try sync()
+        guard let first = drops.first, let before = try rewriteStart(first.lowerBound) else { return }
+        let target = Target(number: state.number, stream: state.stream, generation: nextGeneration)
+        var sum = state.adopted
+        sum.add(report)
+        let birth = AdoptionRecord(
+            stream: state.stream, generation: Generation(target.generation), terms: state.adoption, report: sum,
+            behind: AdoptionRecord.Place(sequence: before.sequence, chain: before.chain, totals: before.totals))
+        var rest = drops[...]
+        try copy(from: before.sequence.advanced(by: 1), behind: before, as: target, nowMs) { sequence, event in
+            while let drop = rest.first, drop.upperBound < sequence { rest.removeFirst() }
+            return rest.first?.contains(sequence) == true ? nil : event
+        }
+        try end(target, birth, nowMs)
+        // A segment that begins behind the cut, so that those before it can be trimmed again.
         try roll(nowMs: nowMs)
     }
 
     /// Begins a new stream with the events behind `after`, numbered from 1. The old one is never written again.
     package func openNewStream(after: Sequence64, nowMs: Int64) throws(WorkstationError) {
+        try sync()
         let stream = StreamID(entropy.bytes16())
         let held = max(after, Sequence64(state.lowestHeld.value - 1))
         let start = StreamCursor(sequence: .zero, chain: Chain.initial(stream), totals: .zero)
-        try rewrite(
-            from: held.advanced(by: 1), behind: start, as: state.number + 1, stream: stream, .opened, nowMs: nowMs
-        ) { _, event in event }
+        let target = Target(number: state.number + 1, stream: stream, generation: nextGeneration)
+        let birth = AdoptionRecord(
+            stream: stream, generation: Generation(target.generation),
+            terms: AdoptionTerms(isAdopting: true, bornMs: nowMs, prior: state.stream, priorThrough: held),
+            report: state.adopted)
+        try copy(from: held.advanced(by: 1), behind: start, as: target, nowMs) { _, event in event }
+        try end(target, birth, nowMs)
         try roll(nowMs: nowMs)
     }
 
-    private func rewrite(
-        from: Sequence64? = nil, behind: StreamCursor, as number: UInt32, stream: StreamID,
-        _ reason: StreamRecord.Reason, nowMs: Int64, _ change: (Sequence64, Event) -> Event
+    /// Copies the events from `first` on behind `place`, each as `change` gives it back, or not at all.
+    private func copy(
+        from first: Sequence64, behind place: StreamCursor, as target: Target, _ nowMs: Int64,
+        _ change: (Sequence64, Event) -> Event?
     ) throws(WorkstationError) {
-        try sync()
-        let generation = nextGeneration
-        var reached = behind
-        var events: [Event] = []
-        let first = from ?? behind.sequence.advanced(by: 1)
         let old = state
-        if first <= old.tip.sequence {
-            var walk = SpoolWalk(disk)
-            try walk.forEach(first...old.tip.sequence, old) { sequence, event throws(WorkstationError) in
-                events.append(change(sequence, event))
-                guard events.count == Limits.spoolRecordEventsMax || sequence == old.tip.sequence else { return }
-                try stage(events, &reached, number, generation, nowMs)
-                events.removeAll(keepingCapacity: true)
+        guard first <= old.tip.sequence else { return }
+        var reached = place
+        var events: [Event] = []
+        var walk = SpoolWalk(disk)
+        try walk.forEach(first...old.tip.sequence, old) { sequence, event throws(WorkstationError) in
+            if let changed = change(sequence, event) { events.append(changed) }
+            guard events.count == Limits.spoolRecordEventsMax || sequence == old.tip.sequence, !events.isEmpty else {
+                return
             }
+            try stage(events, &reached, target, nowMs)
+            events.removeAll(keepingCapacity: true)
         }
+    }
+
+    private func end(_ target: Target, _ birth: AdoptionRecord?, _ nowMs: Int64) throws(WorkstationError) {
         try commitRewrite(
             StreamRecord(
-                reason, number: number, stream: stream, workstation: WorkstationID(0),
-                generation: Generation(generation), atMs: nowMs), nowMs: nowMs)
+                .opened, number: target.number, stream: target.stream, workstation: WorkstationID(0),
+                generation: Generation(target.generation), atMs: nowMs), birth, nowMs: nowMs)
+    }
+
+    /// The place in front of the record that holds `sequence`: a record is valid as a whole, so a copy begins there.
+    private func rewriteStart(_ sequence: Sequence64) throws(WorkstationError) -> StreamCursor? {
+        guard sequence <= state.tip.sequence else { return nil }
+        var cursor = try SpoolCursor(disk, state, from: sequence)
+        guard let part = try cursor.advance(state) else { return nil }
+        var walk = SpoolWalk(disk)
+        let start = try recordStart(of: part.first)
+        return try walk.cursor(at: Sequence64(start.value - 1), from: state.floor, state)
     }
 
     private func stage(
-        _ events: [Event], _ reached: inout StreamCursor, _ number: UInt32, _ generation: UInt32, _ nowMs: Int64
+        _ events: [Event], _ reached: inout StreamCursor, _ target: Target, _ nowMs: Int64
     ) throws(WorkstationError) {
         let record = makeRecord(events, after: reached, delta: [])
         var draft = record.draft
         draft.receivedAtMs = nowMs
-        draft.stream = number
-        draft.generation = Generation(generation)
+        draft.stream = target.number
+        draft.generation = Generation(target.generation)
         reached = StreamCursor(
             sequence: reached.sequence.advanced(by: UInt64(events.count)), chain: draft.chainAfter,
             totals: record.totals)

@@ -13,8 +13,6 @@ package final class Spool {
     package internal(set) var state: SpoolState
     /// The highest event that is on stable storage: nothing behind it may be sent.
     package private(set) var durable: Sequence64
-    /// The highest event that may be sent.
-    package var sendableThrough: Sequence64 { durable }
     package let recovery: LogRecovery
     package let disk: any LogDisk
     let entropy: Entropy
@@ -39,7 +37,8 @@ package final class Spool {
             log = try SegmentLog.open(on: disk, options: options)
         } catch {
             guard error == .absent else { throw .log(error) }
-            let fresh = SpoolState(newStream: stream ?? StreamID(entropy.bytes16()))
+            var fresh = SpoolState(newStream: stream ?? StreamID(entropy.bytes16()))
+            fresh.adoption = AdoptionTerms(isAdopting: true, bornMs: nowMs)
             let first = Spool.head(fresh, nowMs: nowMs)
             do throws(LogError) {
                 log = try SegmentLog.create(
@@ -188,7 +187,8 @@ package final class Spool {
         if let newest = log.segments.last {
             state.segmentStarts.append(
                 SpoolState.SegmentStart(
-                    segment: newest.number, number: state.number, tip: state.tip, createdAtMs: nowMs))
+                    segment: newest.number, number: state.number, tip: state.tip, createdAtMs: nowMs,
+                    isMidRewrite: state.staged != nil))
         }
     }
 
@@ -242,7 +242,14 @@ package final class Spool {
         if log.isRollDue { try roll(nowMs: record.draft.receivedAtMs) }
     }
 
-    func commitRewrite(_ record: StreamRecord, nowMs: Int64) throws(WorkstationError) {
+    /// Ends a rewrite: with `birth`, if it changes what is known of the stream.
+    func commitRewrite(
+        _ record: StreamRecord, _ birth: AdoptionRecord? = nil, nowMs: Int64
+    ) throws(WorkstationError) {
+        if let birth {
+            try write(NewRecord(RecordDraft(.adoption, receivedAtMs: nowMs), body: birth.encode()))
+            state.take(birth)
+        }
         try write(NewRecord(RecordDraft(.stream, receivedAtMs: nowMs), body: record.encode()))
         try sync()
         state.commit(record)

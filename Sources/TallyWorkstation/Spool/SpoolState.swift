@@ -25,6 +25,11 @@ package struct SpoolState: Sendable {
     package internal(set) var tooOld: UInt64 = 0
     package internal(set) var deadLetterEvents: UInt64 = 0
     package internal(set) var gaps: [GapRecord] = []
+    /// What of this stream may have been counted before, and what was left out for it in the spool's whole life.
+    package internal(set) var adoption = AdoptionTerms.none
+    package internal(set) var adopted = AdoptionReport()
+    /// Nothing behind it is in question.
+    package internal(set) var suspect = Sequence64.zero
     package internal(set) var counts = SpoolCounts()
     var letters = DeadLetters()
     package var counter = Counter(eventsMax: Limits.spoolRecordEventsMax)
@@ -43,6 +48,8 @@ package struct SpoolState: Sendable {
         var number: UInt32
         var tip: StreamCursor
         var createdAtMs: Int64
+        /// A rewrite was under way: what it had written stands in front, too.
+        var isMidRewrite = false
     }
     /// A rewrite whose end has not been read yet.
     struct Staged: Hashable, Sendable {
@@ -58,6 +65,8 @@ package struct SpoolState: Sendable {
     var index: [IndexEntry] = []
     var segmentStarts: [SegmentStart] = []
     var staged: Staged?
+    /// Takes effect with the rewrite of its generation.
+    private var pending: AdoptionRecord?
     private var recordsSinceIndex = 0
     private var isFresh = true
     private static let indexStride = 16
@@ -123,6 +132,7 @@ package struct SpoolState: Sendable {
             case .deadLetter: take(try DeadLetterRecord(decoding: bytes), header.draft)
             case .gap: note(try GapRecord(decoding: bytes), isRepeated: header.draft.admissionFlags != 0)
             case .stream: commit(try StreamRecord(decoding: bytes))
+            case .adoption: take(try AdoptionRecord(decoding: bytes))
             case .batch, .sourceDelta: break
             case .seal: return
             case .purge, .husk, .priceBook, .epoch: isForeign = true
@@ -157,7 +167,8 @@ package struct SpoolState: Sendable {
         let cursor = StreamCursor(sequence: entry.committed, chain: entry.chain, totals: entry.totals)
         segmentStarts.append(
             SegmentStart(
-                segment: header.segment, number: entry.number, tip: cursor, createdAtMs: header.draft.receivedAtMs))
+                segment: header.segment, number: entry.number, tip: cursor, createdAtMs: header.draft.receivedAtMs,
+                isMidRewrite: staged != nil))
         tooOld = record.events
         // The end of a rewrite is there, and its beginning has been trimmed: what the checkpoint says is all there is.
         if !isFresh, entry.number == number, cursor != tip {
@@ -229,6 +240,7 @@ package struct SpoolState: Sendable {
             }
             recordsSinceIndex += 1
             tip = after
+            if adoption.isAdopting || draft.lowestTimeMs <= adoption.bornMs { suspect = last }
             return true
         }
         if var staged, staged.number == draft.stream, staged.generation == draft.generation.value {
@@ -244,24 +256,56 @@ package struct SpoolState: Sendable {
         return true
     }
 
+    mutating func take(_ record: AdoptionRecord) {
+        guard record.stream == stream, record.generation.value == generation else {
+            pending = record
+            return
+        }
+        adoption = record.terms
+        adopted = record.report
+    }
+
     /// A rewrite is whole: what it wrote takes the place of what it read.
     mutating func commit(_ record: StreamRecord) {
         highestGeneration = max(highestGeneration, record.generation.value)
         let rewritten = staged.flatMap {
             $0.number == record.number && $0.generation == record.generation.value ? $0 : nil
         }
+        let birth = pending.flatMap {
+            $0.stream == record.stream && $0.generation == record.generation ? $0 : nil
+        }
         staged = nil
+        pending = nil
         if record.number != number {
             let copied = min(rewritten?.tip.sequence.value ?? 0, tip.sequence.value)
             letters.renewed(number, after: Sequence64(tip.sequence.value - copied))
             open(record.stream, number: record.number, generation: record.generation.value)
-        } else if let first = rewritten?.first {
+            segmentStarts.removeAll { $0.isMidRewrite }
+        } else if let first = rewritten?.first ?? birth?.behind?.sequence.advanced(by: 1) {
             index.removeAll { $0.first >= first }
             generations.append(GenerationStart(from: first, generation: record.generation.value))
+            forgetStarts(from: first)
         }
-        guard let rewritten else { return }
-        index += rewritten.index
-        tip = rewritten.tip
+        if let birth {
+            adoption = birth.terms
+            adopted = birth.report
+            if let behind = birth.behind {
+                tip = StreamCursor(sequence: behind.sequence, chain: behind.chain, totals: behind.totals)
+            }
+        }
+        if let rewritten {
+            index += rewritten.index
+            tip = rewritten.tip
+        }
+        suspect = adoption.isAdopting ? tip.sequence : min(suspect, tip.sequence)
+    }
+
+    /// A segment that began on events which a rewrite has replaced is no place to begin from any more.
+    private mutating func forgetStarts(from first: Sequence64) {
+        guard let oldest = segmentStarts.first else { return }
+        segmentStarts.removeAll {
+            $0.segment != oldest.segment && ($0.isMidRewrite || ($0.number == number && $0.tip.sequence >= first))
+        }
     }
 
     private mutating func open(_ stream: StreamID, number: UInt32, generation: UInt32) {

@@ -78,6 +78,7 @@ extension UplinkCore {
                 base, epoch: epoch, backedUpThrough: welcome.backedUpThrough, nowMs: now.wallMs)
             try spool.sync()
         }
+        guard try beginAdoption(welcome) else { return finish(.violation, now) }
         began(now)
         emit(.news(.welcomed(welcome)))
         emit(.news(.settled))

@@ -8,7 +8,7 @@ extension UplinkCore {
     func sendAll(_ now: WorkstationInstant) throws(WorkstationError) {
         // Ends with credit, the spool, or a full queue: each turn sends at least one event.
         while room >= UplinkCore.roomBytesMin,
-            let request = session?.nextSend(highest: spool.sendableThrough, now: now.monotonic)
+            let request = session?.nextSend(highest: sendable, now: now.monotonic)
         {
             guard try send(request, now) else { return }
         }
@@ -22,7 +22,7 @@ extension UplinkCore {
             return true
         }
         let before = try cursor(before: request.first)
-        var last = min(Sequence64(request.first.value + UInt64(request.eventsMax) - 1), spool.sendableThrough)
+        var last = min(Sequence64(request.first.value + UInt64(request.eventsMax) - 1), sendable)
         if let gap = spool.state.gap(atOrAfter: request.first) {
             if gap.first == request.first {
                 var walk = SpoolWalk(spool.disk)
@@ -64,6 +64,9 @@ extension UplinkCore {
         bounds[skip.first] = skip.last
         emit(.send(FrameCodec.encode(.skip(skip))))
     }
+
+    /// The highest event that may be sent.
+    private var sendable: Sequence64 { adoption.map { min($0.cleared, spool.durable) } ?? spool.durable }
 
     /// The place in front of `sequence`.
     func cursor(before sequence: Sequence64) throws(WorkstationError) -> StreamCursor {

@@ -53,6 +53,12 @@ package final class UplinkCore {
     /// What nobody holds any more: to be told before anything else, and told but not yet acknowledged.
     var trimmed: Skip?
     var trimmedSent: Skip?
+    /// What of the spool may be sent; nil while there is no connection, and where nothing is in question.
+    var adoption: Adoption?
+    /// Nothing more is about to be spooled: questions need not be gathered any longer.
+    package var isQuiet = true
+    /// The stream for which a scan that began in its life has ended.
+    var scannedNumber: UInt32 = 0
     var epoch = StoreEpoch(0)
 
     /// Dials at the first `tick`. `tenantKey` is the one that projects were hashed under.
@@ -104,11 +110,13 @@ package final class UplinkCore {
         cursors.removeAll()
         bounds.removeAll()
         trimmed = nil
+        adoption = nil
         trimmedSent = nil
         do throws(WorkstationError) { try spool.sync() } catch { return fail(error) }
         var session = WorkstationSession(view: spool.state.view(durable: spool.durable))
         let hello = session.hello(
-            clockMs: now.wallMs, credential: .token(token), now: now.monotonic, random: entropy.word())
+            clockMs: now.wallMs, credential: .token(token), wantsAdoption: spool.state.adoption != .none,
+            now: now.monotonic, random: entropy.word())
         self.session = session
         emit(.send(FrameCodec.encode(.hello(hello))))
     }
@@ -157,7 +165,12 @@ package final class UplinkCore {
     package func pump(_ now: WorkstationInstant, room: Int) {
         guard phase == .connected, session != nil else { return }
         self.room = room
-        do throws(WorkstationError) { try sendAll(now) } catch { return fail(error) }
+        do throws(WorkstationError) {
+            try adopt(now)
+            try sendAll(now)
+        } catch {
+            return fail(error)
+        }
         guard let tick = session?.tick(now: now.monotonic, random: entropy.word()) else { return }
         sessionDeadline = tick.deadline.map { max($0, now.monotonic + .milliseconds(1)) }
         perform(tick.action, now)
@@ -193,6 +206,7 @@ package final class UplinkCore {
         if isOpen { heardAt = now.monotonic }
         guard let action = session?.receive(frame, now: now.monotonic, random: entropy.word()) else { return }
         perform(action, now)
+        if case .adopted(let answer) = frame, isOpen { take(answer, now) }
     }
 
     /// The gateway has let this connection in.

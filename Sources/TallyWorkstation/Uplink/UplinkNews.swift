@@ -1,4 +1,4 @@
-import TallyModel
+package import TallyModel
 import TallyProtocol
 package import TallyWire
 
@@ -19,6 +19,8 @@ package enum UplinkNews: Hashable, Sendable {
     case welcomed(Welcome)
     /// Something was acknowledged, or set aside for good.
     case settled
+    /// Events were taken out of the spool: the gateway had counted them before.
+    case adopted(AdoptionReport)
     /// A connection ended, or could not be made; it is tried again by itself.
     case interrupted(UplinkProblem)
     /// The uplink is over: the spool cannot be read or written, or belongs to another tenant.

@@ -16,7 +16,7 @@ import TestDisk
 /// Faults that put something back to an older state, or copy it: machines, homes, the gateway's folders.
 extension World {
     /// A new stream asks what was counted before it sends. Without that, only what cannot be counted twice is done.
-    static let hasAdoption = false
+    static let hasAdoption = true
 
     // MARK: Machines
 

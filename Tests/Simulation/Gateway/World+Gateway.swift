@@ -286,6 +286,8 @@ extension World {
             if gateway.tenant(id)?.isTampered == false { violate(.i3, "tenant \(id.value): \(reason)") }
         case .lookUp(let lookup, let sequence, let connection):
             plan(.lookUp(lookup, sequence, connection, life: gateway.life), after: latency())
+        case .adopt(let lookup, let connection):
+            plan(.adopt(lookup, connection, life: gateway.life), after: latency())
         case .fatal(let reason): gatewayFailed(reason)
         case .epochRaised(let name): note(19, 0, "the epoch of \(name.text) is raised")
         case .gapRecorded: coverage.gaps += 1

@@ -97,7 +97,7 @@ struct LedgerWalk {
         case .batch: try take(batch: header, body)
         case .gap: try take(gap: header, try decoded { () throws(MalformedBody) in try GapRecord(decoding: body) })
         case .seal, .priceBook, .purge: break
-        case .husk, .sourceDelta, .acknowledged, .deadLetter:
+        case .husk, .sourceDelta, .acknowledged, .deadLetter, .adoption:
             throw Problem(invariant: .i10, text: "a \(header.kind) record stands in a ledger")
         }
     }

@@ -23,6 +23,7 @@ enum Happening {
     case retryRound(life: Int)
     case news([(ConnectionID, LedgerNews)], life: Int)
     case lookUp(ChainLookup, Sequence64, ConnectionID, life: Int)
+    case adopt(AdoptionLookup, ConnectionID, life: Int)
     case views(life: Int)
     case startMachine(Int)
     case wake(Int, at: UInt64)
@@ -58,6 +59,9 @@ extension World {
         case .lookUp(let lookup, let sequence, let connection, let life):
             guard life == gateway.life, gateway.isUp else { return }
             deliver([(connection, .chain(sequence: sequence, value: try? lookup.chain(at: sequence)))])
+        case .adopt(let lookup, let connection, let life):
+            guard life == gateway.life, gateway.isUp else { return }
+            deliver([(connection, lookup.news())])
         case .views(let life):
             guard life == gateway.life, gateway.isUp else { return }
             moveViews()

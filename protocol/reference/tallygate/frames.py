@@ -29,6 +29,7 @@ _SEQUENCES = {
     "last",
     "sequence",
     "final",
+    "prior_through",
 }
 
 _ABSENT = "00" * 16
@@ -139,9 +140,11 @@ def _check_frame(frame: Frame) -> None:
     elif type == "ADOPT":
         if _ABSENT in frame["sessions"]:
             raise FrameError("an absent session")
+        if frame["prior"] == _ABSENT and int(frame["prior_through"]):
+            raise FrameError("a place in no stream")
     elif type == "ADOPTED":
-        if any(entry["session"] == _ABSENT for entry in frame["entries"]):
-            raise FrameError("an absent session")
+        if frame["count"] > LIMITS["batch_events_max"] or (frame["count"] == 0) != (not frame["body"]):
+            raise FrameError("a body that does not fit its count")
     elif type == "BATCH":
         first, count = int(frame["first"]), frame["count"]
         if first == 0 or first + max(count, 1) - 1 > LIMITS["sequence_max"]:

@@ -1,0 +1,204 @@
+"""The order of syncs, seen from outside: real programs under the preload library (shim/shim.c), judged by their system
+calls. Begun by `make test`."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import powerloss_log as log
+from powerloss_disk import Disk, snapshot
+from powerloss_programs import Control, NoCompiler, Rig, build_shim
+from syncorder import Judge
+
+TENANTS = 7
+# File systems whose syncfs flushes the drive, by their magic numbers: ext4 and btrfs.
+FLUSHING = ("ef53", "9123683e")
+
+
+class Run:
+    """A gateway from its first start on, and workstations: one alone, the others at once, twice, with a kill of the
+    gateway between. All of it under the library."""
+
+    def __init__(self, rig: Rig, extra: dict, tenants: int = TENANTS) -> None:
+        self.rig, self.extra, self.tenants = rig, extra, tenants
+        self.data = rig.path("gateway")
+        os.makedirs(self.data)
+        self.gateway_first = snapshot(self.data)
+        self.control = Control(rig.path("control"))
+        self.gateway_logs = [rig.path("gateway-1.log"), rig.path("gateway-2.log")]
+        gateway = self.serve(0, 0)
+        self.gateway = gateway.program
+        self.workstations = [rig.workstation(f"w{number}") for number in range(tenants)]
+        for number, workstation in enumerate(self.workstations):
+            workstation.generate(seed=number + 1, calls=300)
+            rig.must("tallygate", "tenant", "create", f"t{number}", more={"TALLYGATE_DATA": self.data})
+            workstation.connect(self.data, f"t{number}", "laptop")
+        self.home_firsts = [snapshot(workstation.home) for workstation in self.workstations]
+        self.home_logs: list = [[] for _ in self.workstations]
+        self.ends: list = []
+        self.sync()
+        # Until nothing is written any more, so that no call is done and not yet in the log.
+        self.quiet(self.gateway_logs[0])
+        gateway.program.kill()
+        for number, workstation in enumerate(self.workstations):
+            workstation.transcripts += "-later"
+            workstation.generate(seed=number + 101, calls=300)
+        gateway = self.serve(1, gateway.port)
+        self.gateway = gateway.program
+        self.sync()
+        self.statuses = [workstation.status() for workstation in self.workstations]
+        self.stop = gateway.program.stop()
+
+    def serve(self, number: int, port: int):
+        extra = {"TORTURE_CONTROL": self.control.path, **self.extra}
+        return self.rig.serve(self.data, port, log=self.gateway_logs[number], extra=extra).wait()
+
+    def sync(self) -> None:
+        """One workstation by itself; then the others, which the gateway hears all at once when they have spooled, so
+        that their batches come while it syncs the first of them."""
+        self.ends += [program.process.wait(60) for program in self.start(range(1))]
+        self.gateway.process.send_signal(signal.SIGSTOP)
+        try:
+            running = self.start(range(1, self.tenants))
+            self.quiet(*(logs[-1] for logs in self.home_logs[1:]))
+        finally:
+            self.control.set(sync_delay_ms=500)
+            self.gateway.process.send_signal(signal.SIGCONT)
+        self.ends += [program.process.wait(60) for program in running]
+        self.control.set()
+
+    def start(self, numbers) -> list:
+        running = []
+        for number in numbers:
+            logs = self.home_logs[number]
+            logs.append(f"{self.workstations[number].home}-{len(logs)}.log")
+            running.append(self.workstations[number].start("sync", log=logs[-1], extra=self.extra))
+        return running
+
+    def quiet(self, *logs: str) -> None:
+        """Waits until the logs' programs have synced something and do nothing more."""
+        sizes, deadline = None, time.monotonic() + 20
+        while time.monotonic() < deadline:
+            before, sizes = sizes, [os.path.exists(file) and os.stat(file).st_size for file in logs]
+            if sizes == before and all(
+                    any(record.kind == log.WRITE for record in log.read(file)) for file in logs):
+                return
+            time.sleep(0.3)
+
+    @property
+    def may_use_syncfs(self) -> bool:
+        outcome = subprocess.run(["stat", "-f", "-c", "%t", self.data], capture_output=True, text=True, timeout=10)
+        return outcome.stdout.strip() in FLUSHING
+
+    def judge_gateway(self, change=None) -> Judge:
+        """Each time anew."""
+        judge = Judge(Disk.of(self.gateway_first))
+        for file in self.gateway_logs:
+            judge.run(changed(file, change))
+        return judge
+
+    def judge_homes(self, change=None) -> list:
+        judges = [Judge(Disk.of(first), is_workstation=True) for first in self.home_firsts]
+        for judge, files in zip(judges, self.home_logs):
+            for file in files:
+                judge.run(changed(file, change))
+        return judges
+
+
+def changed(file: str, change) -> list:
+    records = list(log.read(file))
+    return change(records) if change else records
+
+
+def without_ends(records: list) -> list:
+    return [record for record in records if record.kind != log.SYNC_ENDED]
+
+
+def without_names(records: list) -> list:
+    """No folder was synced, and no file system."""
+    tickets, kept = set(), []
+    folders = {record.file for record in records
+               if record.kind == log.MAKEDIR or record.kind == log.OPEN and record.a & 4}
+    for record in records:
+        if record.kind == log.SYNC_BEGINS and (record.a == log.FILE_SYSTEM or record.file in folders):
+            tickets.add(record.b)
+        if record.kind in (log.SYNC_BEGINS, log.SYNC_ENDED) and record.b in tickets:
+            continue
+        kept.append(record)
+    return kept
+
+
+def begun_early(records: list) -> list:
+    """Every sync begins before anything was written."""
+    begins = [record for record in records if record.kind == log.SYNC_BEGINS]
+    return records[:1] + begins + [record for record in records[1:] if record.kind != log.SYNC_BEGINS]
+
+
+class SyncOrderTests(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        try:
+            cls.shim = build_shim(os.path.join(tempfile.gettempdir(), f"tally-shim-{os.getpid()}.so"))
+        except NoCompiler as error:
+            print(f"\nSKIPPED, the order of syncs was not judged: {error}", file=sys.stderr)
+            raise unittest.SkipTest(str(error)) from error
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        os.unlink(cls.shim)
+
+    def test_before_every_ack_a_sync_begun_after_the_last_write_has_ended(self) -> None:
+        with Rig(self.shim) as rig:
+            run = Run(rig, {})
+            self.assertEqual(run.ends, [0] * 2 * TENANTS)
+            self.assertEqual(run.stop, 0)
+            self.check_gateway(run)
+            self.check_homes(run)
+            for change in (without_ends, without_names, begun_early):
+                self.assertNotEqual(run.judge_gateway(change).problems, [], change.__name__)
+            for change in (without_ends, begun_early):
+                for home in run.judge_homes(change):
+                    self.assertNotEqual(home.problems, [], change.__name__)
+
+    def check_gateway(self, run: Run) -> None:
+        judge = run.judge_gateway()
+        self.assertEqual(judge.problems, [])
+        self.assertGreaterEqual(judge.judged["WELCOME"], 2 * TENANTS)
+        self.assertGreaterEqual(judge.judged["ACK"], 2 * TENANTS)
+        # Both ways of making a group durable were seen.
+        self.assertGreater(judge.covered_by.get("file", 0), 0)
+        if run.may_use_syncfs:
+            self.assertGreater(judge.covered_by.get("file system", 0), 0)
+        else:
+            print("\nNOT JUDGED: syncfs, which the gateway does not use on this file system", file=sys.stderr)
+        self.durable = judge.durable
+
+    def check_homes(self, run: Run) -> None:
+        for status, home in zip(run.statuses, run.judge_homes()):
+            self.assertEqual(home.problems, [])
+            self.assertGreaterEqual(home.judged["BATCH"], 2)
+            # `tally sync` ended with 0: the gateway had said that it holds every spooled event.
+            (stream, heard), = home.heard.items()
+            self.assertGreater(heard, 500)
+            self.assertEqual(heard, status["spooled"])
+            self.assertEqual(heard, home.durable[stream])
+            self.assertEqual(heard, self.durable[stream])
+
+    def test_a_program_whose_syncs_do_nothing_is_found_out(self) -> None:
+        with Rig(self.shim) as rig:
+            run = Run(rig, {"TORTURE_IGNORE_SYNCS": "1"}, tenants=2)
+            self.assertEqual(run.ends, [0] * 4)
+            judge = run.judge_gateway()
+            self.assertGreaterEqual(len(judge.problems), 4)
+            for home in run.judge_homes():
+                self.assertNotEqual(home.problems, [])
+
+
+if __name__ == "__main__":
+    unittest.main()
