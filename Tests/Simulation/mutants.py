@@ -46,7 +46,8 @@ MUTANTS = [
          "        let first = reject.first\n        let run = first...first.advanced(by: count - 1)")]),
     ("no-chain-check", "streams are resumed by their numbers alone", 1000, [
         (PROTOCOL + "WorkstationSession+Resume.swift",
-         "            return ours == welcome.committed.chain ? agreed() : differs()", "            return agreed()"),
+         "            return ours == welcome.committed.chain ? agreed() : differs()",
+         "            return ours.value != 0 ? agreed() : differs()"),
         (PROTOCOL + "GatewaySession.swift", "        isForked = differs(hello, at: committed)", "        isForked = false"),
         (PROTOCOL + "GatewaySession+Batches.swift", "        last == committed.sequence && chainAfter != committed.chain", "        false"),
         ("Sources/TallyGateway/Ledger/LedgerDesk.swift", " batch.chainBefore == stream.chain else { return nil }", " true else { return nil }")]),
@@ -57,13 +58,14 @@ MUTANTS = [
     ("checkpoint-apart", "events are written without the reading positions that belong to them", 200, [
         (SPOOL + "Spool.swift", "        var local = SpoolLocal(tooOld: state.tooOld, totals: cursor.totals)\n        local.delta = delta",
          "        var local = SpoolLocal(tooOld: state.tooOld, totals: cursor.totals)\n        local.delta = events.isEmpty ? delta : []")]),
-    ("one-cursor", "what was accepted counts as committed", 200, [
+    ("one-cursor", "what was accepted counts as committed", 1000, [
         (PROTOCOL + "GatewaySession+Batches.swift",
          "        if last <= committed.sequence { return .committed }\n        if last <= accepted.sequence { return .dropped }",
          "        if last <= accepted.sequence { return .committed }"),
         (PROTOCOL + "GatewaySession.swift", "            committed: committed.sequence, chain: committed.chain, credit: grant(), backedUpThrough: backedUpThrough)",
          "            committed: accepted.sequence, chain: accepted.chain, credit: grant(), backedUpThrough: backedUpThrough)")]),
-    ("resurrected-tail", "a record is believed without its place in the chain of records", 1000, [
+    ("resurrected-tail", "a torn tail is left where it is, and a record believed without its link to the one before", 2000, [
+        (LOG + "LogOpening.swift", "        if known < scan.ordinal || tail.isDirty {", "        if known < scan.ordinal {"),
         (LOG + "SegmentScanner.swift", "            found.ordinal == ordinal, found.previousChecksum == previousChecksum\n", "            found.ordinal >= ordinal\n"),
         (LOG + "LogOpening.swift", "        guard source.previousChecksum == scan.scanner.previousChecksum else {", "        guard true else {")]),
     ("skip-without-chain", "a gap is recorded with the chain value from before it", 300, [
@@ -76,10 +78,16 @@ MUTANTS = [
     ("epoch-not-raised", "a store that lost acknowledged data keeps its epoch", 1000, [
         (PROTOCOL + "GatewaySession.swift", "        if told > claim.committed.sequence, hello.storeEpoch == claim.storeEpoch {", "        if told > claim.committed.sequence, hello.storeEpoch == claim.storeEpoch, told == .zero {")]),
     ("welcome-before-barrier", "a claim is answered before the barrier", 300, [
-        (LEDGER + "LedgerCore+Commit.swift", "        guard failure == nil, !dirty.isEmpty else { return CommitOutcome() }",
-         "        guard failure == nil, !dirty.isEmpty else { return CommitOutcome() }\n        if let early = dirty.elements.compactMap({ desks[$0] }).first(where: { !$0.desk.claims.isEmpty }) {\n            _ = settle(early, now: now)\n        }")]),
+        (LEDGER + "LedgerCore+Commit.swift", "        let written = dirty.elements.filter { desks[$0]?.desk.ledger.isDirty ?? false }",
+         "        let written = dirty.elements.filter { (desks[$0]?.desk.ledger.isDirty ?? false) && (desks[$0]?.desk.claims.isEmpty ?? false) }"),
+        (LEDGER + "LedgerCore+Commit.swift", "            if !box.desk.ledger.isDirty, settle(box, now: now)",
+         "            if !box.desk.ledger.isDirty || !box.desk.claims.isEmpty, settle(box, now: now)")]),
     ("trim-before-acknowledged", "segments are trimmed although their events are not acknowledged", 300, [
-        (SPOOL + "Spool.swift", "            guard next.tip.sequence <= state.acknowledged.sequence else { return nil }\n            guard next.tip.sequence <= state.backedUpThrough || isOld || keptBytes > Limits.spoolKeptBytesMax\n            else { return nil }\n", "")]),
+        (SPOOL + "Spool.swift", "            guard next.tip.sequence <= state.acknowledged.sequence else { return nil }\n",
+         "            guard next.tip.sequence <= state.tip.sequence else { return nil }\n")]),
+    ("adoption-ignored", "a stream opened after lost state sends everything again", 300, [
+        (UPLINK + "UplinkCore+Adoption.swift", "        guard state.adoption != .none else { return true }",
+         "        guard state.adoption.bornMs == -1 else { return true }")]),
     ("sent-before-durable", "the workstation sends what its spool has not synced", 500, [
         (SPOOL + "Spool.swift", "        do throws(LogError) { try log.sync() } catch { throw .log(error) }\n        unsyncedBytes = 0",
          "        do throws(LogError) { try log.flush() } catch { throw .log(error) }\n        unsyncedBytes = 0")]),

@@ -1,3 +1,4 @@
+import CrashDisk
 import Synchronization
 import TallyGateway
 import TallyHash
@@ -11,7 +12,6 @@ import TallyStorage
 import TallyWire
 import TallyWorkstation
 import TestDisk
-import CrashDisk
 
 /// A tenant as the world knows it: its row of the catalog, the disk of its ledger, and what became of it.
 final class SimTenant {
@@ -22,6 +22,10 @@ final class SimTenant {
     var isTampered = false
     var isDeleted = false
     var wasPutBack = false
+    /// The last record that the last process appended: more than that no recovery may find.
+    var lastAppended: UInt64?
+    /// Whether its ledger still reads, found out once when faults have stopped.
+    var isKnownBroken: Bool?
     /// The views' applied position: behind the ledger, and lost by nobody.
     var viewsThrough: UInt64 = 0
     /// The views' desk of the present process, in worlds with SQLite.

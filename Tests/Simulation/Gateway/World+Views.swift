@@ -86,7 +86,8 @@ extension World {
         }
         if position != through { violate(.i8, "the views do not stand where the ledger does") }
         if !doAgree { violate(.i8, "the tables of the views disagree") }
-        let differing = cells.keys.filter { stored[$0] != cells[$0] }.count + stored.keys.filter { cells[$0] == nil }.count
+        let differing =
+            cells.keys.filter { stored[$0] != cells[$0] }.count + stored.keys.filter { cells[$0] == nil }.count
         if differing > 0 {
             violate(.i8, "tenant \(tenant.row.id.value): \(differing) cells of the views are not the ledger's")
         }

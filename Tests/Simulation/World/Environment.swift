@@ -76,7 +76,8 @@ package struct Coverage: Hashable, Sendable {
             ("calls", calls), ("faults", faults), ("kills", kills), ("power_losses", powerLosses),
             ("power_checks", powerChecks), ("aborts", aborts), ("connections", connections), ("batches", batches),
             ("rounds", rounds), ("rejects", rejects), ("skips", skips), ("gaps", gaps), ("probes", probes),
-            ("duplicates", duplicates), ("stale_appends", staleAppends), ("quarantines", quarantines), ("view_transactions", viewTransactions),
+            ("duplicates", duplicates), ("stale_appends", staleAppends), ("quarantines", quarantines),
+            ("view_transactions", viewTransactions),
             ("view_rebuilds", viewRebuilds),
             ("bytes_written", bytesWritten),
         ]

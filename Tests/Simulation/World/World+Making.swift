@@ -77,7 +77,8 @@ extension World {
 
     /// Why the appender is made to refuse a batch, if it would take it and it holds a poisoned event: named by its row.
     func poison(in batch: BatchAppend, _ core: LedgerCore) -> RunRefusal? {
-        guard plan.poisonPercent > 0, core.holder(of: batch.ticket.tenant, stream: batch.ticket.number) == batch.connection,
+        guard plan.poisonPercent > 0,
+            core.holder(of: batch.ticket.tenant, stream: batch.ticket.number) == batch.connection,
             let stream = core.streams(of: batch.ticket.tenant)[batch.ticket.number],
             stream.sequence.value + 1 == batch.header.first.value, stream.chain == batch.chainBefore
         else { return nil }
