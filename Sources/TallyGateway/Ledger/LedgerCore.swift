@@ -94,6 +94,9 @@ package final class LedgerCore {
         desks[tenant]?.desk.ledger.state.streams ?? [:]
     }
 
+    /// The last record of a tenant's ledger, durable or not.
+    package func appended(of tenant: TenantID) -> LedgerPosition? { desks[tenant]?.desk.ledger.appended }
+
     /// The connection that holds a stream, if one does.
     package func holder(of tenant: TenantID, stream number: UInt32) -> ConnectionID? {
         desks[tenant]?.desk.live[number]?.connection

@@ -71,8 +71,14 @@ extension UplinkCore {
         let place = Sequence64(sequence.value - 1)
         if place == base.sequence { return base }
         if let known = cursors[place] { return known }
+        // From the nearest place that is known: what lies in front of the spool's floor can no longer be walked.
+        let view = spool.view(offering)
+        var start = base.sequence < view.floor.sequence ? view.floor : base
+        if let near = cursors.keys.filter({ $0 < place && $0 > start.sequence }).max(), let known = cursors[near] {
+            start = known
+        }
         var walk = SpoolWalk(spool.disk)
-        return try walk.cursor(at: place, from: base, spool.view(offering))
+        return try walk.cursor(at: place, from: start, view)
     }
 
     /// The highest event that may be sent.

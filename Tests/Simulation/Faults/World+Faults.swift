@@ -36,7 +36,7 @@ extension World {
             hasAgedEvents = true
         case .workstationRolledBack: rollBack(machine, fault)
         case .workstationCloned: clone(machine, fault)
-        case .homeLost: if World.hasAdoption { loseHome(machine) }
+        case .homeLost: if !machine.hasCopies { loseHome(machine) }
         case .gatewayKilled:
             killGateway()
             planGatewayStart()
@@ -80,7 +80,12 @@ extension World {
             plan(.repair(.partition), after: 1_000_000_000 + fault.draw % 60_000_000_000)
         case _ where open.isEmpty: return
         case .cut: cut(open[Int(fault.draw % UInt64(open.count))])
-        case .clientLost: loseAtWorkstation(open[Int(fault.draw % UInt64(open.count))])
+        case .clientLost:
+            if fault.draw & 1 == 0 {
+                machines[fault.workstation].losesNextBatch = true
+            } else {
+                loseAtWorkstation(open[Int(fault.draw % UInt64(open.count))])
+            }
         default:
             // Nothing comes through any more, and nobody is told.
             let wire = open[Int(fault.draw % UInt64(open.count))]

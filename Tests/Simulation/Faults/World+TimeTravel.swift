@@ -16,7 +16,7 @@ import TestDisk
 /// Faults that put something back to an older state, or copy it: machines, homes, the gateway's folders.
 extension World {
     /// A new stream asks what was counted before it sends. Without that, only what cannot be counted twice is done.
-    static let hasAdoption = false
+    static let hasAdoption = true
 
     // MARK: Machines
 
@@ -26,7 +26,7 @@ extension World {
         agent.forgetOpen()
         machine.snapshot = Machine.Snapshot(
             spool: machine.disk.snapshot(), folders: machine.folders.snapshot, agent: agent, ownKey: machine.ownKey,
-            token: machine.token, calls: truth.calls.count)
+            token: machine.token, calls: truth.calls.count, growths: truth.growths)
         return true
     }
 
@@ -45,10 +45,12 @@ extension World {
         machine.disk.restore(snapshot.spool)
         machine.folders.restore(snapshot.folders)
         machine.agent = snapshot.agent
+        machine.ownKey = snapshot.ownKey
+        machine.token = snapshot.token
         machine.wasTurnedBack = true
         // What its agents did since is gone with it, but for what was sent.
         for index in truth.calls.indices where truth[index].machine == machine.index {
-            if index >= snapshot.calls || truth[index].grewAt > snapshot.calls { truth[index].isCertain = false }
+            if index >= snapshot.calls || truth[index].grewAt > snapshot.growths { truth[index].isCertain = false }
         }
         planStart(machine)
     }
@@ -57,6 +59,7 @@ extension World {
     func clone(_ machine: Machine, _ fault: Fault) {
         guard machines.count < 6, takeSnapshot(machine), let snapshot = machine.snapshot else { return }
         machine.snapshot = nil
+        machine.hasCopies = true
         let copy = Machine(
             index: machines.count, tenant: machine.tenant, disk: LyingDisk(seed: random.next()),
             ownKey: snapshot.ownKey, token: snapshot.token)
@@ -66,6 +69,7 @@ extension World {
         copy.folders.restore(snapshot.folders)
         copy.agent = snapshot.agent.moved(to: copy.index)
         copy.wasTurnedBack = true
+        copy.hasCopies = true
         note(62, UInt64(copy.index), "workstation \(copy.index) is a copy of \(machine.index)")
         for _ in 0..<3 {
             plan(.write(copy.index), at: now + random.next() % max(1, plan.safetyNs - min(now, plan.safetyNs - 1)))
@@ -75,15 +79,22 @@ extension World {
 
     /// Spool and keys are gone, the transcripts are not: a person connects the machine anew.
     func loseHome(_ machine: Machine) {
+        // An older copy of the home would send later what it had not sent, as its own: nobody could tell.
+        machine.snapshot = nil
         note(63, UInt64(machine.index), "workstation \(machine.index) loses its home")
+        machine.missingTold = machine.shownMissing
         endProcess(machine)
         machine.disk.restore([:])
         machine.ownKey = bytes(32)
         machine.wasTurnedBack = true
         machine.isTampered = false
-        gateway.holders[hash(machine.token)] = nil
         enrol(machine)
         planStart(machine)
+    }
+
+    /// What the machine's agents did until now may be lost for good, but never counted twice.
+    private func doubt(_ machine: Machine) {
+        for index in truth.calls.indices where truth[index].machine == machine.index { truth[index].isCertain = false }
     }
 
     // MARK: Tokens
@@ -112,6 +123,8 @@ extension World {
         }
         workstationNumbers[hash(machine.token)] = gateway.holders[hash(machine.token)]
         for other in others {
+            // The stream stays with the workstation that it was: what the store has lost of it is not offered again.
+            if gateway.tenants[other.tenant].wasPutBack { doubt(other) }
             other.token = machine.token
             stop(other)
         }
@@ -136,9 +149,14 @@ extension World {
             if later.at < plan.safetyNs { plan(.fault(later), at: later.at) }
             return
         }
+        // Two losses at once: what a stream left out as counted, and the store has lost, is nowhere.
+        for machine in machines where gateway.tenants[machine.tenant] === tenant && machine.hasAdopted {
+            doubt(machine)
+        }
         note(64, tenant.row.id.value, "the folder of tenant \(tenant.row.id.value) is put back")
         killGateway()
         tenant.disk.restore(backup.files)
+        tenant.lastAppended = nil
         tenant.viewsThrough = backup.viewsThrough
         // A restore throws the views away; who copies a folder copies them too.
         putBackViews(of: tenant, fault.kind == .restored ? [:] : backup.viewsFiles)

@@ -22,6 +22,10 @@ final class SimTenant {
     var isTampered = false
     var isDeleted = false
     var wasPutBack = false
+    /// The last record that the last process appended: more than that no recovery may find.
+    var lastAppended: UInt64?
+    /// Whether its ledger still reads, found out once when faults have stopped.
+    var isKnownBroken: Bool?
     /// The views' applied position: behind the ledger, and lost by nobody.
     var viewsThrough: UInt64 = 0
     /// The views' desk of the present process, in worlds with SQLite.

@@ -46,6 +46,7 @@ extension World {
             return losePowerAtGateway()
         }
         gateway.isUp = true
+        for tenant in gateway.tenants { checkResurrection(tenant, core) }
         gateway.refreshDirectory()
         checkPromises()
         planViews()
@@ -91,6 +92,7 @@ extension World {
         guard gateway.isUp else { return }
         round()
         guard gateway.isUp else { return }
+        if let core = gateway.core { for tenant in gateway.tenants { noteAppended(tenant, core) } }
         let errors = gateway.core?.close() ?? []
         for tenant in gateway.tenants { tenant.views?.finish() }
         note(15, UInt64(errors.count), "the gateway stops")
@@ -261,12 +263,16 @@ extension World {
             17, UInt64(commands.count) << 8 | UInt64(outcome.written),
             "a round: \(commands.count) commands, \(outcome.written) ledgers written")
         coverage.rounds += 1
+        if gateway.tenants.contains(where: \.disk.hasFailed) || core.failure != nil {
+            for tenant in gateway.tenants { noteAppended(tenant, core) }
+        }
         if gateway.tenants.contains(where: \.disk.hasFailed) { return losePowerAtGateway() }
         if let failure = core.failure {
             let news = core.takeNews()
             if !news.isEmpty { violate(.i3, "news after a failure: \(news.count)") }
             return gatewayFailed(failure)
         }
+        for tenant in gateway.tenants { noteAppended(tenant, core) }
         if !outcome.moved.isEmpty { planViews() }
         let news = refused + core.takeNews()
         if !news.isEmpty { plan(.news(news, life: gateway.life), after: 1 + random.next() % 100_000) }

@@ -65,6 +65,31 @@ extension World {
         }
     }
 
+    func noteAppended(_ tenant: SimTenant, _ core: LedgerCore) {
+        if let appended = core.appended(of: tenant.row.id) { tenant.lastAppended = appended.ordinal }
+    }
+
+    /// I5: what a recovery has cut stays cut: the next one finds no more than the process between them appended.
+    func checkResurrection(_ tenant: SimTenant, _ core: LedgerCore) {
+        guard let found = core.appended(of: tenant.row.id) else { return }
+        if let last = tenant.lastAppended, found.ordinal > last, !tenant.isTampered {
+            violate(
+                .i5, "tenant \(tenant.row.id.value): \(found.ordinal) records are found, \(last) were appended")
+        }
+        tenant.lastAppended = found.ordinal
+    }
+
+    /// I5: who proves that acknowledged data is missing is not welcomed in the same epoch.
+    func checkProof(_ welcome: Welcome, _ wire: Wire) {
+        guard let hello = hearsay.hellos[wire.number] else { return }
+        if hello.acknowledged.sequence > welcome.committed.sequence, hello.storeEpoch == welcome.storeEpoch {
+            violate(
+                .i5,
+                "event \(hello.acknowledged.sequence.value) was acknowledged, \(welcome.committed.sequence.value) is "
+                    + "committed, and the epoch is the same")
+        }
+    }
+
     /// I3, I4: after a start, every open ledger holds what was promised before.
     func checkPromises() {
         guard let core = gateway.core else { return }

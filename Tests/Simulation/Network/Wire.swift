@@ -35,6 +35,10 @@ final class Wire {
     var toWorkstation = Pipe()
     var isWorkstationOpen = true
     var isGatewayOpen = false
+    /// Nothing is delivered to the gateway until the workstation has come in by another connection.
+    var isHeld = false
+    var held: [UInt8] = []
+    var releasedAt: UInt64 = 0
     /// Both processes have been told that it stands.
     var isEstablished = false
     /// Skips spend no credit: with one in flight, events cannot be counted against it.

@@ -74,6 +74,10 @@ extension World {
             3, wire.number << 20 | UInt64(bytes.count),
             "\(bytes.count) bytes \(toGateway ? "to" : "from") the gateway on wire \(index(wire))")
         if toGateway {
+            // Behind bytes that were held up.
+            if now < wire.releasedAt {
+                return plan(.arrive(wire: index(wire), toGateway: true, bytes), at: wire.releasedAt)
+            }
             wire.toGateway.inFlightBytes -= bytes.count
             let kept = min(bytes.count, wire.toGateway.bytesLeft)
             if wire.toGateway.bytesLeft != .max { wire.toGateway.bytesLeft -= kept }
@@ -82,8 +86,10 @@ extension World {
                 // Nobody is there: the kernel answers with a reset.
                 return plan(.hungUp(wire: index(wire), atGateway: false), after: latency())
             }
+            if wire.isHeld { return wire.held.append(contentsOf: bytes.prefix(kept)) }
             wire.toGateway.arrived += bytes.prefix(kept)
             readAtGateway(wire)
+            releaseHeld(behind: wire)
         } else {
             wire.toWorkstation.inFlightBytes -= bytes.count
             let kept = min(bytes.count, wire.toWorkstation.bytesLeft)
@@ -95,6 +101,18 @@ extension World {
             }
             wire.toWorkstation.arrived += bytes.prefix(kept)
             readAtWorkstation(wire, machine)
+        }
+    }
+
+    /// What an older connection of the same workstation had under way comes now: right behind the claim of its stream.
+    private func releaseHeld(behind wire: Wire) {
+        for older in wires where older.isHeld && older.workstation == wire.workstation && older.number < wire.number {
+            older.isHeld = false
+            guard !older.held.isEmpty else { continue }
+            older.releasedAt = now + 1 + random.next() % plan.roundDelayNs
+            older.toGateway.inFlightBytes += older.held.count
+            plan(.arrive(wire: index(older), toGateway: true, older.held), at: older.releasedAt)
+            older.held = []
         }
     }
 
@@ -133,8 +151,9 @@ extension World {
 
     /// Both directions end at some byte of what is under way; each end is told at its own time.
     func cut(_ wire: Wire) {
-        wire.toGateway.bytesLeft = random.below(wire.toGateway.inFlightBytes + 1)
-        wire.toWorkstation.bytesLeft = random.below(wire.toWorkstation.inFlightBytes + 1)
+        wire.toGateway.bytesLeft = min(wire.toGateway.bytesLeft, random.below(wire.toGateway.inFlightBytes + 1))
+        wire.toWorkstation.bytesLeft = min(
+            wire.toWorkstation.bytesLeft, random.below(wire.toWorkstation.inFlightBytes + 1))
         note(6, wire.number, "wire \(index(wire)) is cut")
         // Half of the ends are told at once, others late or only by silence.
         for atGateway in [true, false] where random.chance(80) {
@@ -150,6 +169,7 @@ extension World {
         guard wire.isWorkstationOpen else { return }
         note(7, wire.number, "wire \(index(wire)) is lost for workstation \(wire.workstation) alone")
         wire.toWorkstation.bytesLeft = 0
+        wire.isHeld = true
         plan(.hungUp(wire: index(wire), atGateway: false), after: 1)
         let late = wire.toGateway.lastArrivalAt + 5_000_000_000 + random.next() % 60_000_000_000
         plan(.hungUp(wire: index(wire), atGateway: true), at: max(now, late))

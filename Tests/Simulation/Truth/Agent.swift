@@ -101,10 +101,7 @@ struct Agent: Sendable {
         _ open: Open, _ plan: Plan, _ nowMs: Int64, _ truth: Truth, _ folders: TranscriptFolders,
         _ random: inout SeededRandom
     ) {
-        if random.chance(80) {
-            truth[open.call].counts.output += UInt64(random.below(500))
-            truth[open.call].grewAt = truth.calls.count
-        }
+        if random.chance(80) { truth.grow(open.call, output: UInt64(random.below(500))) }
         let isLast = random.chance(60)
         folders.append(open.path, Agent.line(truth[open.call], isLast: isLast), atMs: nowMs)
         if isLast { self.open = nil }

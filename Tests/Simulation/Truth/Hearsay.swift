@@ -40,6 +40,7 @@ final class Hearsay {
     var promises: [StreamID: Promise] = [:]
     /// The stream that each connection asked for.
     var wireStreams: [UInt64: StreamID] = [:]
+    var hellos: [UInt64: Hello] = [:]
     /// Epoch by connection, as its WELCOME told it.
     var wireEpochs: [UInt64: StoreEpoch] = [:]
 
@@ -88,6 +89,7 @@ extension World {
             switch frame {
             case .hello(let hello):
                 hearsay.wireStreams[wire.number] = hello.stream
+                hearsay.hellos[wire.number] = hello
                 hearsay.note(hello.stream, tenant: machine.tenant)
                 note(
                     30, hello.highestHeld.value,
@@ -144,6 +146,7 @@ extension World {
                 "  WELCOME on wire \(index(wire)): committed \(welcome.committed.sequence.value), generation \(welcome.generation.value)"
             )
             hearsay.wireEpochs[wire.number] = welcome.storeEpoch
+            checkProof(welcome, wire)
             keep(
                 Hearsay.Promise(
                     cursor: .init(sequence: welcome.committed.sequence.value, chain: welcome.committed.chain),

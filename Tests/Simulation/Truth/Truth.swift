@@ -75,7 +75,7 @@ struct Call: Sendable {
     var counts = CallCounts()
     /// It must be counted; false where a machine's whole disk went back in time with it.
     var isCertain = true
-    /// How many calls there were when it last grew.
+    /// The number of its last growth, of all that there were.
     var grewAt = 0
     /// The appender is made to refuse it.
     var isPoison = false
@@ -92,6 +92,15 @@ struct Call: Sendable {
 /// The journal of everything that the agents of a world wrote.
 final class Truth {
     private(set) var calls: [Call] = []
+
+    /// Counts the growths of streamed messages.
+    private(set) var growths = 0
+
+    func grow(_ index: Int, output: UInt64) {
+        growths += 1
+        calls[index].counts.output += output
+        calls[index].grewAt = growths
+    }
 
     func begin(_ call: Call) -> Int {
         calls.append(call)

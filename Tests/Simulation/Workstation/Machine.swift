@@ -23,6 +23,7 @@ final class Machine {
         var token: [UInt8]
         /// Calls made until then: what came later is gone with the machine, unless it was sent.
         var calls: Int
+        var growths: Int
     }
 
     let index: Int
@@ -40,6 +41,8 @@ final class Machine {
     /// The connection that the process believes in.
     var wire: Int?
     var wakeAt = UInt64.max
+    /// The connection is lost for the workstation right behind its next batch.
+    var losesNextBatch = false
     var isSlicePlanned = false
     /// The agents write no more, and nobody starts it again: the machine is gone.
     var isGone = false
@@ -52,6 +55,10 @@ final class Machine {
     var isDiskFull = false
     /// Events that were dropped as too old before they had a number, as far as processes that are gone knew.
     var tooOld: UInt64 = 0
+    /// Another machine began as a copy of it, or it as a copy of another.
+    var hasCopies = false
+    /// Tokens that adoption said are counted nowhere, of spools that are gone.
+    var missingTold: UInt128 = 0
     /// Its home or the whole of it went back in time, was copied or lost: what was counted may be offered again.
     var wasTurnedBack = false
 
@@ -68,6 +75,12 @@ final class Machine {
     func instant(_ now: UInt64) -> WorkstationInstant {
         WorkstationInstant(wallMs: clock.wallMs(now), monotonic: clock.monotonic(now))
     }
+
+    /// Tokens that adoption left out although they are counted nowhere, as a person is shown them.
+    var shownMissing: UInt128 { missingTold + (core?.spool.state.adopted.missing.tokens ?? 0) }
+
+    /// A stream of its has asked what was counted and left that out: what it left out only the gateway has.
+    var hasAdopted: Bool { wasTurnedBack || (core?.spool.state.number ?? 1) > 1 }
 
     /// Everything that the agents wrote has been read and counted, and everything that was counted is acknowledged.
     var isDrained: Bool {

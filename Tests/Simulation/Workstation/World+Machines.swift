@@ -155,6 +155,10 @@ extension World {
                 guard let wire = machine.wire else { continue }
                 overhear(bytes, machine)
                 send(bytes, on: wires[wire], toGateway: true)
+                if machine.losesNextBatch, bytes.count > 4, bytes[4] == FrameType.batch.rawValue {
+                    machine.losesNextBatch = false
+                    loseAtWorkstation(wires[wire])
+                }
             case .close:
                 if let wire = machine.wire { closeAtWorkstation(wires[wire]) }
                 machine.wire = nil

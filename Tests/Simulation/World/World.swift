@@ -149,8 +149,23 @@ package final class World {
     func isExcused(_ machine: Machine) -> Bool {
         let tenant = gateway.tenants[machine.tenant]
         if tenant.isDeleted { return true }
-        if case .open? = gateway.board[tenant.row.id] { return false }
-        return tenant.isTampered
+        guard tenant.isTampered else { return false }
+        if case .open? = gateway.board[tenant.row.id] { return isBroken(tenant) }
+        return true
+    }
+
+    /// A byte that was changed stands in a segment that is only read now and then.
+    private func isBroken(_ tenant: SimTenant) -> Bool {
+        if let known = tenant.isKnownBroken { return known }
+        guard isHealing else { return false }
+        do throws(LedgerWalk.Problem) {
+            _ = try LedgerWalk.of(tenant.disk, through: nil)
+            tenant.isKnownBroken = false
+            return false
+        } catch {
+            tenant.isKnownBroken = true
+            return true
+        }
     }
 
     /// Who has not come to rest, for a report.
