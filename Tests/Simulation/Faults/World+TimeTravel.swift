@@ -83,6 +83,11 @@ extension World {
         machine.snapshot = nil
         note(63, UInt64(machine.index), "workstation \(machine.index) loses its home")
         machine.missingTold = machine.shownMissing
+        // It takes a person minutes to connect anew: what the old home had on its way has come by then, or never will.
+        for wire in wires where wire.workstation == machine.index {
+            wire.toGateway.bytesLeft = 0
+            wire.held = []
+        }
         endProcess(machine)
         machine.disk.restore([:])
         machine.ownKey = bytes(32)

@@ -127,7 +127,9 @@ extension World {
             if books.perhapsGivenUp.contains(call.number) { continue }
             if !call.isCertain, sum.tokens <= call.counts.tokens { continue }
             // Refused for ever, offered again by a workstation that had lost its memory, and given up again.
-            if call.isPoison, usages <= 1, counted.tokens <= call.counts.tokens, machines[call.machine].wasTurnedBack {
+            if call.isPoison, usages <= 1, counted.tokens <= call.counts.tokens,
+                machines[call.machine].wasTurnedBack || machines[call.machine].hasCopies
+            {
                 continue
             }
             if sum.tokens > call.counts.tokens {
@@ -180,7 +182,8 @@ extension World {
         violate(
             dropped > 0 ? .i14 : .i2,
             "\(missing.count) calls are not counted in full, and no gap tells of them: \(names) "
-                + "(\(dropped) dropped as too old, \(books.gapEvents) given up)")
+                + "(\(dropped) dropped as too old, \(books.gapEvents) given up, "
+                + "\(machines.map(\.shownMissing)) tokens shown as missing)")
     }
 }
 

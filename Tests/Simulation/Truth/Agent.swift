@@ -55,7 +55,7 @@ struct Agent: Sendable {
     mutating func finish(nowMs: Int64, truth: Truth, folders: TranscriptFolders) {
         guard let open else { return }
         self.open = nil
-        folders.append(open.path, Agent.line(truth[open.call], isLast: true), atMs: nowMs)
+        folders.append(open.path, Agent.line(truth[open.call], isLast: true, atMs: nowMs), atMs: nowMs)
     }
 
     /// A message that is still growing is left as it is.
@@ -103,7 +103,7 @@ struct Agent: Sendable {
     ) {
         if random.chance(80) { truth.grow(open.call, output: UInt64(random.below(500))) }
         let isLast = random.chance(60)
-        folders.append(open.path, Agent.line(truth[open.call], isLast: isLast), atMs: nowMs)
+        folders.append(open.path, Agent.line(truth[open.call], isLast: isLast, atMs: nowMs), atMs: nowMs)
         if isLast { self.open = nil }
     }
 
@@ -121,7 +121,7 @@ struct Agent: Sendable {
     }
 
     /// A line as Claude Code writes it, as far as anybody reads it.
-    static func line(_ call: Call, isLast: Bool) -> String {
+    static func line(_ call: Call, isLast: Bool, atMs: Int64? = nil) -> String {
         let counts = call.counts
         let cost =
             counts.reportedNanoUSD == 0
@@ -129,7 +129,7 @@ struct Agent: Sendable {
         let stop = isLast ? "\"end_turn\"" : "null"
         let writes = counts.cacheWrite5m + counts.cacheWrite1h + counts.cacheWriteUnknown
         return """
-            {"type":"assistant","timestamp":"\(TimeLine.text(call.timeMs))","requestId":"req_\(call.number)",\(cost)\
+            {"type":"assistant","timestamp":"\(TimeLine.text(atMs ?? call.timeMs))","requestId":"req_\(call.number)",\(cost)\
             "sessionId":"\(call.session)","isSidechain":false,"cwd":"/nowhere","message":{"id":"msg_\(call.number)",\
             "model":"\(call.model)","stop_reason":\(stop),"usage":{"input_tokens":\(counts.input),\
             "cache_read_input_tokens":\(counts.cacheRead),"cache_creation_input_tokens":\(writes),\

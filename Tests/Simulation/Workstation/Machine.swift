@@ -57,6 +57,8 @@ final class Machine {
     var tooOld: UInt64 = 0
     /// Another machine began as a copy of it, or it as a copy of another.
     var hasCopies = false
+    /// What adoption had left out when the world looked last.
+    var adopted = AdoptionReport()
     /// Tokens that adoption said are counted nowhere, of spools that are gone.
     var missingTold: UInt128 = 0
     /// Its home or the whole of it went back in time, was copied or lost: what was counted may be offered again.

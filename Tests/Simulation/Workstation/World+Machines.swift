@@ -168,6 +168,15 @@ extension World {
         }
         guard machine.life == life else { return }
         if machine.core != nil { noteStream(core.spool.state.stream, of: machine) }
+        let left = core.spool.state.adopted
+        if left != machine.adopted {
+            machine.adopted = left
+            coverage.adoptedEvents += Int(clamping: left.events)
+            note(
+                29, left.events,
+                "workstation \(machine.index) has left \(left.events) events out as counted, \(left.missing.tokens) tokens of them nowhere"
+            )
+        }
         if core.isSliceDue, !machine.isSlicePlanned {
             machine.isSlicePlanned = true
             plan(.slice(machine.index, life: life), after: 100_000)

@@ -64,6 +64,7 @@ package struct Coverage: Hashable, Sendable {
     package var quarantines = 0
     package var viewTransactions = 0
     package var viewRebuilds = 0
+    package var adoptedEvents = 0
     package var staleAppends = 0
     package var faults = 0
     package var calls = 0
@@ -79,6 +80,7 @@ package struct Coverage: Hashable, Sendable {
             ("duplicates", duplicates), ("stale_appends", staleAppends), ("quarantines", quarantines),
             ("view_transactions", viewTransactions),
             ("view_rebuilds", viewRebuilds),
+            ("adopted_events", adoptedEvents),
             ("bytes_written", bytesWritten),
         ]
     }
