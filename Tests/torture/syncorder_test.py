@@ -16,7 +16,8 @@ from powerloss_disk import Disk, snapshot
 from powerloss_programs import Control, NoCompiler, Rig, build_shim
 from syncorder import ADOPT, BATCH, HELLO, Judge
 
-TENANTS = 7
+# A round of at most three is made durable one by one; behind the first such round there are enough for one syncfs.
+TENANTS = 10
 # File systems whose syncfs flushes the drive, by their magic numbers: ext4 and btrfs.
 FLUSHING = ("ef53", "9123683e")
 
@@ -35,7 +36,7 @@ class Run:
         gateway = self.serve(0, 0)
         self.workstations = [rig.workstation(f"w{number}") for number in range(tenants)]
         for number, workstation in enumerate(self.workstations):
-            workstation.generate(seed=number + 1, calls=300)
+            workstation.generate(seed=number + 1, calls=200)
             rig.must("tallygate", "tenant", "create", f"t{number}", more={"TALLYGATE_DATA": self.data})
             workstation.connect(self.data, f"t{number}", "laptop")
         self.home_firsts = [snapshot(workstation.home) for workstation in self.workstations]
@@ -47,7 +48,7 @@ class Run:
         gateway.program.kill()
         for number, workstation in enumerate(self.workstations):
             workstation.transcripts += "-later"
-            workstation.generate(seed=number + 101, calls=300)
+            workstation.generate(seed=number + 101, calls=200)
             workstation.transcripts += "-more"
             workstation.generate(seed=number + 201, calls=60)
             workstation.transcripts = workstation.transcripts.removesuffix("-more")
@@ -215,7 +216,7 @@ class SyncOrderTests(unittest.TestCase):
             self.assertGreaterEqual(home.judged["BATCH"], 2)
             # `tally sync` ended with 0: the gateway had said that it holds every spooled event.
             (stream, heard), = home.heard.items()
-            self.assertGreater(heard, 500)
+            self.assertGreater(heard, 400)
             self.assertEqual(heard, status["spooled"])
             self.assertEqual(heard, home.durable[stream])
             self.assertEqual(heard, self.durable[stream])
