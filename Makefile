@@ -7,8 +7,8 @@ PYTHON ?= python3
 SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance simulate mutants clean \
-	torture-shim torture-power torture torture-selftest
+.PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean \
+	torture-shim torture-power torture torture-selftest simulate mutants
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -8,6 +8,8 @@ extension Limits {
     /// Acknowledged segments are kept until the gateway has backed them up, at most so much and so long.
     package static let spoolKeptBytesMax = 64 << 20
     package static let spoolKeptMs: Int64 = 7 * 86_400_000
+    /// Earlier streams that are remembered while their segments are kept: the oldest beyond it is not offered again.
+    package static let keptStreamsMax = 64
     /// Gaps among the events that are held: beyond it the oldest acknowledged ones are forgotten.
     package static let spoolGapsMax = 16_384
     /// Bodies of dead letters that are kept, and written again at each segment's start.

@@ -103,6 +103,7 @@ struct HomeTests {
         guard let gateway = HostPort("gateway.example:7443") else { preconditionFailure("an address") }
         return Enrolment(
             gateway: gateway, token: Array("tg_abc".utf8), authorities: Array("-----BEGIN\nx\n".utf8),
-            tenantKey: [UInt8](repeating: 9, count: 32), keepsMs: 1_000)
+            tenantKey: [UInt8](repeating: 9, count: 32), keepsMs: 1_000,
+            oldestMs: 5)
     }
 }

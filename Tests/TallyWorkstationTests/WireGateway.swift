@@ -32,6 +32,10 @@ struct WireGateway {
     var turnsAway: GoAwayReason?
     /// Streams of another workstation.
     var foreign: Set<StreamID> = []
+    /// Streams that are over.
+    var closed: Set<StreamID> = []
+    /// Streams that are to come later.
+    var busy: Set<StreamID> = []
     /// Answers no question of a new stream.
     var refusesAdoption = false
     private var stream = StreamID(Bytes16(high: 0, low: 0))
@@ -51,6 +55,8 @@ struct WireGateway {
 
     var ledger: [Event] { state.ledger.map(\.event) }
     var streams: Set<StreamID> { Set(state.ledger.map(\.stream)) }
+    /// What each connection was for.
+    var greeted: [StreamID] { frames.compactMap { if case .hello(let hello) = $0 { hello.stream } else { nil } } }
     var gaps: [Gap] { state.gaps }
     var batches: Int { frames.count { if case .batch = $0 { true } else { false } } }
 
@@ -137,7 +143,10 @@ struct WireGateway {
             return false
         }
         reader.phase = .open
-        let turnsAway = self.turnsAway ?? (foreign.contains(hello.stream) ? .streamOwned : nil)
+        let turnsAway =
+            self.turnsAway ?? (foreign.contains(hello.stream) ? .streamOwned : nil)
+            ?? (closed.contains(hello.stream) ? .streamFork : nil)
+            ?? (busy.contains(hello.stream) ? .overloaded : nil)
         if let reason = turnsAway, let goaway = session?.end(reason) {
             answer(.goaway(goaway))
             return false

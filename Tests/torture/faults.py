@@ -18,6 +18,13 @@ def story_random(world, name):
     return random.Random("%s %s" % (world.seed, name))
 
 
+def pause(world, seconds):
+    """Sleeps, but no longer than the run lasts."""
+    until = world.now() + seconds
+    while world.now() < until and world.is_torturing:
+        yield min(0.1, max(0.0, until - world.now()))
+
+
 def write_transcripts(world, calls_a_second):
     """All agents at work: mostly a little everywhere, in bursts somewhere."""
     rng = story_random(world, "write")
@@ -27,7 +34,8 @@ def write_transcripts(world, calls_a_second):
         wanted = int((now - last) * calls_a_second + rng.random())
         last = now
         burst = rng.choice(world.workstations) if rng.random() < 0.02 else None
-        authors = [rng.choice(world.workstations) for _ in range(wanted)] + [burst] * (rng.randrange(50) if burst else 0)
+        authors = [rng.choice(world.workstations) for _ in range(wanted)]
+        authors += [burst] * (rng.randrange(50) if burst else 0)
         for w in authors:
             if w.tenant in world.deleted:
                 continue
@@ -141,45 +149,18 @@ def change_network(world):
     rng = story_random(world, "network")
     world.proxy.set_faulty(True)
     while world.is_torturing:
-        yield rng.uniform(1, 6)
+        yield from pause(world, rng.uniform(1, 6))
         if rng.random() < 0.3:
             world.timeline.note("cut everything")
             world.proxy.cut_all()
         world.proxy.set_faulty(rng.random() < 0.8)
 
 
-def revoke_tokens(world):
-    """A token is revoked, mostly in the middle of things; the workstation is enrolled again later."""
-    rng = story_random(world, "revoke")
-    while world.is_torturing:
-        yield rng.uniform(1, 5)
-        w = rng.choice(world.workstations)
-        if w.is_taken or w.is_pinned or not w.is_enrolled or world.are_identities_frozen:
-            continue
-        w.is_taken = True
-        world.changing += 1
-        status = yield from w.status()
-        if status is not None:
-            world.timeline.note("revoke token", "while it %s" % ("runs" if w.is_running else "rests"), w.name)
-            world.watch.renewed(w.name, status["stream"])
-            command = world.gateway.command("workstation", "revoke", "--tenant", w.tenant, "--workstation", w.label)
-            yield command.ended()
-            command.finish()
-            yield rng.uniform(0, 1.5)
-            if rng.random() < 0.5:
-                w.kill()
-            if not (yield from w.enrol(within=30)):
-                world.timeline.note("enrol later", "", w.name)
-                w.is_enrolled = False
-        world.changing -= 1
-        w.is_taken = False
-
-
 def fill_disk(world):
     """The gateway's disk is full for some seconds, again and again."""
     rng, disk = story_random(world, "disk"), world.disk
     while world.is_torturing:
-        yield rng.uniform(6, 15)
+        yield from pause(world, rng.uniform(6, 15))
         if not world.is_torturing:
             return
         world.is_disk_full = world.gateway.is_excused = True
@@ -201,7 +182,7 @@ def put_gateway_back(world):
     rng, gateway = story_random(world, "put back"), world.gateway
     copy = os.path.join(world.root, "old-gateway")
     while world.is_torturing:
-        yield rng.uniform(10, 40)
+        yield from pause(world, rng.uniform(10, 40))
         world.are_identities_frozen = True
         while world.changing and world.is_torturing:
             yield 0.05
@@ -248,124 +229,6 @@ def move_folder(copy, folder):
     shutil.rmtree(copy)
 
 
-def delete_tenants(world):
-    """Some tenants are deleted in the middle of their traffic; nothing of them may be left."""
-    rng, most = story_random(world, "delete"), max(1, len(world.tenants) // 4)
-    while world.is_torturing and len(world.deleted) < most:
-        yield rng.uniform(10, 40)
-        if not world.is_torturing or world.are_identities_frozen:
-            continue
-        tenant = rng.choice([t for t in world.tenants[1:] if t not in world.deleted])
-        mine = world.of_tenant(tenant)
-        if any(w.is_taken for w in mine):
-            continue
-        world.changing += 1
-        for w in mine:
-            w.is_taken = True
-        world.timeline.note("delete tenant", "while %d of its workstations run" % sum(w.is_running for w in mine), tenant)
-        if (yield from delete_tenant(world, tenant)):
-            marks = [session.replace("-", "") for session in world.journal.sessions(tenant)]
-            marks += [(world.watch.stream(w.name) or "").replace("-", "") for w in mine]
-            world.deleted[tenant] = [bytes.fromhex(m) for m in marks if m] + [
-                text.encode() for text in [tenant] + [w.label for w in mine]]
-            world.journal.forget(tenant)
-            # They go on for a while with tokens that open nothing.
-            yield rng.uniform(0, 3)
-        else:
-            world.complain("%s cannot be deleted" % tenant)
-        for w in mine:
-            w.kill()
-            w.is_enrolled = False
-        world.changing -= 1
-
-
-def delete_tenant(world, tenant):
-    """Asks until it is gone: the gateway is killed meanwhile. False after a minute."""
-    deadline = world.now() + 60
-    while world.now() < deadline:
-        command = world.gateway.command("tenant", "delete", tenant, "--yes", name="delete")
-        yield command.ended()
-        code, _, errors = command.finish()
-        show = world.gateway.command("tenant", "list", "--json", name="list")
-        yield show.ended()
-        listed, output, _ = show.finish()
-        if listed == 0 and '"%s"' % tenant not in output:
-            return True
-        world.timeline.note("not deleted yet", "%s: %s" % (code, errors.strip()[-120:]), tenant)
-        yield 0.3
-    return False
-
-
-def meddle_with_homes(name, change):
-    """Now and then some workstation's home is changed: see `roll_back`, `clone` and `lose`."""
-    def story(world):
-        rng = story_random(world, name)
-        while world.is_torturing:
-            yield rng.uniform(4, 16)
-            w = rng.choice(world.workstations)
-            if w.is_taken or w.is_pinned or not w.is_enrolled or world.are_identities_frozen:
-                continue
-            world.changing += 1
-            w.is_pinned = True
-            world.watch.exempt(w.name)
-            yield from change(world, w, rng)
-            w.is_pinned = False
-            world.changing -= 1
-    return story
-
-
-def roll_back(world, w, rng):
-    """As a virtual machine that is set back to its snapshot."""
-    snapshot = os.path.join(w.folder, "snapshot")
-    yield from end_workstation(w, rng)
-    copy_folder(w.home, snapshot)
-    until = world.now() + rng.uniform(1, 10)
-    while world.now() < until and world.is_torturing or w.is_taken:
-        yield 0.1
-    yield from end_workstation(w, rng)
-    shutil.rmtree(w.home)
-    os.rename(snapshot, w.home)
-    world.timeline.note("home set back", "", w.name)
-
-
-def clone(world, w, rng):
-    """A copy of the home sends from elsewhere while the first stands still, which then goes on."""
-    copy = os.path.join(w.folder, "clone")
-    w.is_taken = True
-    program = w.program if w.is_running else w.start("run")
-    yield rng.uniform(0.1, 1)
-    program.signal(signal.SIGSTOP)
-    copy_folder(w.home, copy)
-    world.timeline.note("clone", "", w.name)
-    command = w.command("sync", "--wait", "5", home=copy)
-    yield command.ended(rng.uniform(1, 8))
-    program.signal(signal.SIGCONT)
-    w.is_taken = False
-    yield rng.uniform(0, 2)
-    command.finish()
-    shutil.rmtree(copy)
-
-
-def lose(world, w, rng):
-    """Home and keys are gone; the person enrols the machine again."""
-    w.is_taken = True
-    yield from end_workstation(w, rng)
-    shutil.rmtree(w.home)
-    os.makedirs(w.home)
-    world.timeline.note("home lost", "", w.name)
-    if not (yield from w.enrol(within=30)):
-        world.timeline.note("enrol later", "", w.name)
-        w.is_enrolled = False
-    w.is_taken = False
-
-
-def end_workstation(w, rng):
-    if rng.random() < 0.4:
-        yield from w.stop()
-    else:
-        w.kill()
-
-
 # What a clock may be off by, in seconds: minutes, hours, a day, a month, a year, both ways.
 STEPS = (90, 700, 3_600, 10 * 3_600, 86_400, 3 * 86_400, 30 * 86_400, 365 * 86_400,
          365 * 86_400)
@@ -375,11 +238,11 @@ def step_gateway_clock(world):
     """The gateway's clock jumps, stays there through kills and starts, and is set right again."""
     rng, preload = story_random(world, "gateway clock"), world.preload
     while world.is_torturing:
-        yield rng.uniform(4, 12)
+        yield from pause(world, rng.uniform(4, 12))
         seconds = rng.choice(STEPS) * rng.choice((-1, 1)) + rng.uniform(-60, 60)
         world.timeline.note("step gateway clock", "by %+d s" % seconds)
         preload.set_clock("gateway", seconds)
-        yield rng.uniform(0.5, 6)
+        yield from pause(world, rng.uniform(0.5, 6))
         world.timeline.note("set gateway clock right")
         preload.set_clock("gateway", 0)
 
@@ -387,7 +250,7 @@ def step_gateway_clock(world):
 def step_workstation_clocks(world):
     rng, preload = story_random(world, "workstation clock"), world.preload
     while world.is_torturing:
-        yield rng.uniform(0.3, 1.5)
+        yield from pause(world, rng.uniform(0.3, 1.5))
         running = [w for w in world.workstations if w.is_running]
         w = rng.choice(running if running and rng.random() < 0.7 else world.workstations)
         seconds = rng.choice(STEPS) * rng.choice((-1, 1)) + rng.uniform(-60, 60)

@@ -148,7 +148,7 @@ def compare(world, tenant, report, statuses, problems):
 
 
 def shown_difference(status):
-    """Tokens that a workstation shows as counted more (or, negative, less) than its sources tell; None if it shows none."""
+    """Tokens that a workstation shows as counted more than its sources tell, or, negative, less; None if none."""
     shown = (status or {}).get("counted_before") or {}
     difference = shown.get("surplus_tokens", 0) - shown.get("missing_tokens", 0)
     return difference or None
@@ -202,7 +202,8 @@ def judge(world, statuses):
     held = "%d statuses, %d WELCOMEs held against %d later ones" % (
         world.watch.samples, world.watch.welcomes, world.watch.checked)
     early = [c for c in world.complaints if c.startswith("I3")]
-    report.say("I3", "what `tally status` showed as acknowledged is committed in every later gateway: " + held, lost + early)
+    report.say("I3", "what `tally status` showed as acknowledged is committed in every later gateway: " + held,
+               lost + early)
     report.say("I4", "what a WELCOME said (gateway log) is committed in every later gateway", early)
     report.say("I5", "committed never goes back within an epoch (gateway log)", early)
 

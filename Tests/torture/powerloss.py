@@ -225,8 +225,8 @@ class Runs:
             tenants = count if is_wide else chance.randint(1, count)
             plan = Plan(tenants=min(tenants, 3) if self.forgive else tenants, workstations=count,
                         calls=chance.choice((60, 200, 500)),
-                        seconds=chance.uniform(0.3, 1) if is_wide else chance.uniform(0.5, 3),
-                        sync_delay_ms=chance.randint(50, 150) if is_wide else chance.choice((0, 0, 5)),
+                        seconds=chance.uniform(2, 5) if is_wide else chance.uniform(0.5, 3),
+                        sync_delay_ms=chance.randint(60, 160) if is_wide else chance.choice((0, 0, 5)),
                         faults=chance.choice(("", chance.choice(FAULTS))) if not self.ignore else "")
             scene = play(rig, plan, chance, {"TORTURE_IGNORE_SYNCS": self.ignore} if self.ignore else {})
             problems: list = []
@@ -324,8 +324,8 @@ def main() -> int:
     totals = runs.totals
     print(f"{totals.runs} runs, {totals.cuts} power cuts, {totals.kills} restarts after kills and faults, "
           f"{totals.faults} faults; {totals.promises} promises judged (made durable by {totals.covered}); "
-          f"{totals.writes} writes, "
-          f"{totals.bytes} bytes, {totals.syncs} syncs; {runs.failures} failures; {time.monotonic() - began:.0f} s")
+          f"{totals.writes} writes, {totals.bytes} bytes, {totals.syncs} syncs; "
+          f"{runs.failures} failures; {time.monotonic() - began:.0f} s")
     return 1 if runs.failures else 0
 
 

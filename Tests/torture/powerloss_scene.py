@@ -98,12 +98,15 @@ def play(rig: Rig, plan: Plan, chance: random.Random, extra: "dict[str, str]") -
     data = rig.path("live")
     os.makedirs(data, 0o700)
     scene = Scene(History(data, False), [], [], 0)
-    control = Control(rig.path("control"))
-    control.set(switches=Control.CALM)
-    extra = {"TORTURE_CONTROL": control.path, **extra}
+    # The gateway's and the workstations'.
+    controls = Control(rig.path("control-gateway")), Control(rig.path("control-homes"))
+    for control in controls:
+        control.set(switches=Control.CALM)
     if plan.faults:
-        extra["TORTURE_FAULTS"] = f"seed={chance.randint(1, 1 << 30)},{plan.faults}"
-    gateway = rig.serve(data, 0, scene.gateway.new_log(), extra).wait()
+        extra = {"TORTURE_FAULTS": f"seed={chance.randint(1, 1 << 30)},{plan.faults}", **extra}
+    gateway_extra = {"TORTURE_CONTROL": controls[0].path, **extra}
+    extra = {"TORTURE_CONTROL": controls[1].path, **extra}
+    gateway = rig.serve(data, 0, scene.gateway.new_log(), gateway_extra).wait()
     scene.port = gateway.port
     for number in range(plan.tenants):
         rig.must("tallygate", "tenant", "create", f"t{number}", more={"TALLYGATE_DATA": data})
@@ -112,11 +115,12 @@ def play(rig: Rig, plan: Plan, chance: random.Random, extra: "dict[str, str]") -
         seat, history = _enrol(rig, data, plan, number, chance, extra)
         scene.seats.append(seat)
         scene.homes.append(history)
-    cast = Cast(rig, scene, gateway, extra)
+    cast = Cast(rig, scene, gateway, gateway_extra, extra)
     steps = _mixed([_steps(seat, chance) for seat in scene.seats], chance)
     kills = chance.sample(range(len(steps)), min(len(steps), 4))
     end = chance.randint(len(steps) // 2, len(steps))
-    control.set(sync_delay_ms=plan.sync_delay_ms)
+    controls[0].set(sync_delay_ms=plan.sync_delay_ms)
+    controls[1].set()
     for index, step in enumerate(steps[:end]):
         _grow(step)
         time.sleep(2 * chance.random() * plan.seconds / len(steps))
@@ -124,7 +128,7 @@ def play(rig: Rig, plan: Plan, chance: random.Random, extra: "dict[str, str]") -
             cast.kill_one(chance)
         cast.revive()
     if chance.random() < 0.5:
-        time.sleep(0.5)
+        time.sleep(0.5 + plan.sync_delay_ms / 100)
     cast.end()
     scene.ended_at = time.monotonic_ns()
     for step in steps[end:]:
@@ -135,8 +139,9 @@ def play(rig: Rig, plan: Plan, chance: random.Random, extra: "dict[str, str]") -
 class Cast:
     """The running gateway and workstations. Who was killed, or gave up after a fault, begins again."""
 
-    def __init__(self, rig: Rig, scene: Scene, gateway: Gateway, extra: "dict[str, str]") -> None:
-        self.rig, self.scene, self.gateway, self.extra = rig, scene, gateway, extra
+    def __init__(self, rig: Rig, scene: Scene, gateway: Gateway, gateway_extra: dict, extra: dict) -> None:
+        self.rig, self.scene, self.gateway = rig, scene, gateway
+        self.gateway_extra, self.extra = gateway_extra, extra
         self.running = [self._follow(index) for index in range(len(scene.seats))]
 
     def _follow(self, index: int):
@@ -154,7 +159,7 @@ class Cast:
         if not self.gateway.program.is_running:
             self.scene.gateway.killed()
             log = self.scene.gateway.new_log()
-            self.gateway = self.rig.serve(self.gateway.data, self.scene.port, log, self.extra)
+            self.gateway = self.rig.serve(self.gateway.data, self.scene.port, log, self.gateway_extra)
         for index, program in enumerate(self.running):
             if not program.is_running:
                 self.scene.homes[index].killed()

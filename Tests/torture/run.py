@@ -17,6 +17,7 @@ import tempfile
 import time
 
 import faults
+import identities
 import judge
 from cheats import CHEATS
 from disk import SmallDisk
@@ -28,11 +29,11 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 CALLS_A_SECOND = 60
 # What `--without` can leave out; kills are always there.
 FAULTS = {
-    "network": [faults.change_network], "tokens": [faults.revoke_tokens], "disk": [faults.fill_disk],
-    "put-back": [faults.put_gateway_back], "deletion": [faults.delete_tenants],
-    "rollbacks": [faults.meddle_with_homes("rollbacks", faults.roll_back)],
-    "clones": [faults.meddle_with_homes("clones", faults.clone)],
-    "losses": [faults.meddle_with_homes("losses", faults.lose)],
+    "network": [faults.change_network], "tokens": [identities.revoke_tokens], "disk": [faults.fill_disk],
+    "put-back": [faults.put_gateway_back], "deletion": [identities.delete_tenants],
+    "rollbacks": [identities.meddle_with_homes("rollbacks", identities.roll_back)],
+    "clones": [identities.meddle_with_homes("clones", identities.clone)],
+    "losses": [identities.meddle_with_homes("losses", identities.lose)],
     "clocks": [faults.step_gateway_clock], "workstation-clocks": [faults.step_workstation_clocks],
     "calls": [faults.fail_workstation_calls]}
 

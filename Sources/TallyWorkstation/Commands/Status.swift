@@ -35,6 +35,7 @@ struct StatusReport {
         if counts.droppedEvents > 0 { text += "dropped        \(counts.droppedEvents) events of old dead letters\n" }
         text += "trimmed        \(counts.trimmedEvents) events, \(StatusReport.sums(counts.trimmed)), "
         text += "lost by the gateway and no longer held\n"
+        text += earlierText()
         text += "too old        \(state.tooOld) events left out\n"
         text += adoption()
         text += "full           \(isFull ? "NOW: nothing is read until the gateway takes some; " : "")"
@@ -85,6 +86,7 @@ struct StatusReport {
             + "\"refused\":\(StatusReport.json(state.deadLetterEvents, counts.refused)),"
             + "\"resent\":\(counts.resentEvents),\"dropped\":\(counts.droppedEvents),"
             + "\"trimmed\":\(StatusReport.json(counts.trimmedEvents, counts.trimmed)),"
+            + "\"earlier_streams\":\(earlierJSON()),"
             + "\"too_old\":\(state.tooOld),\"gaps\":\(state.gaps.count),"
             + "\"counted_before\":{\"adopting\":\(state.adoption.isAdopting),\"events\":\(adopted.events),"
             + "\"tokens\":\(adopted.totals.tokens),\"differing\":\(adopted.differing),"

@@ -52,7 +52,8 @@ package struct Workstation {
         if known == nil { try makeSpool(state.stream) }
         try home.save(
             Enrolment(
-                gateway: gateway, token: token, authorities: authorities, tenantKey: welcome.tenantKey, keepsMs: keeps))
+                gateway: gateway, token: token, authorities: authorities, tenantKey: welcome.tenantKey, keepsMs: keeps,
+                oldestMs: welcome.oldestTimeMs))
         try Handover.tellReload(home)
         Terminal.writeOutput("connected to \(gateway)\n")
         return ExitStatus.success

@@ -81,7 +81,7 @@ extension EngineCore {
 
     /// Writes what the counter has; grouped writes are synced, and may be sent, when enough has come together.
     func commit(_ now: WorkstationInstant, isGrouped: Bool = false) throws(WorkstationError) {
-        try spool.commit(nowMs: now.wallMs, oldestMs: now.wallMs - keepsMs)
+        try spool.commit(nowMs: now.wallMs, oldestMs: age.oldestMs(wallMs: now.wallMs, now: now.monotonic))
         if spool.isRollDue { try spool.roll(nowMs: now.wallMs) }
         if !isGrouped || spool.isSyncDue, spool.hasUnsynced { try spool.sync() }
     }

@@ -17,7 +17,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
     let hash: WorkstationHash
     package internal(set) var scan: TranscriptScan<WorkstationHash, Folders>
     /// How far events may lie back; older ones are not kept by the gateway.
-    package private(set) var keepsMs: Int64
+    package private(set) var age: AgeFloor
     package private(set) var problem: UplinkProblem?
     private(set) var problemAt = MonotonicInstant(nanoseconds: 0)
     package private(set) var failure: WorkstationError?
@@ -53,7 +53,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
         self.spool = spool
         self.hash = hash
         gateway = enrolment.gateway
-        keepsMs = enrolment.keepsMs
+        age = AgeFloor(keepsMs: enrolment.keepsMs, oldestMs: enrolment.oldestMs)
         uplink = UplinkCore(
             spool: spool, token: enrolment.token, tenantKey: enrolment.tenantKey, entropy: entropy)
         scan = TranscriptScan(hash: hash, homes: homes, folders: folders)
@@ -156,7 +156,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
             case .dial: emit(.dial)
             case .send(let bytes): emit(.send(bytes))
             case .close: emit(.close)
-            case .news(.welcomed(let welcome)): welcomed(welcome)
+            case .news(.welcomed(let welcome)): welcomed(welcome, now)
             case .news(.settled): settled(now)
             case .news(.adopted(let report)): adopted(report, now)
             case .news(.interrupted(let problem)): interrupted(problem, now)
@@ -167,16 +167,18 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
         for action in uplink.takeActions() where action == .close { emit(.close) }
     }
 
-    private func welcomed(_ welcome: Welcome) {
+    private func welcomed(_ welcome: Welcome, _ now: WorkstationInstant) {
         if problem != nil || uplink.counts.connections <= 1 { emit(.notice("connected to \(gateway)")) }
         problem = nil
         let (keeps, isOver) = welcome.clockMs.subtractingReportingOverflow(welcome.oldestTimeMs)
-        if !isOver, keeps > 0 { keepsMs = keeps }
+        if !isOver, keeps > 0 { age.heard(welcome.oldestTimeMs, keepsMs: keeps, at: now.monotonic) }
     }
 
     private func settled(_ now: WorkstationInstant) {
         // A connection that comes and goes is no progress.
-        let reached = spool.state.acknowledged.sequence.value + spool.state.deadLetterEvents
+        let reached =
+            spool.state.acknowledged.sequence.value + spool.state.deadLetterEvents + uplink.counts.offeredStreams
+            + uplink.counts.acknowledgedEvents
         if reached != settledEvents { touch(now) }
         settledEvents = reached
         if fullSince != nil {

@@ -48,6 +48,7 @@ package struct LiveStatus: Hashable, Sendable {
         counts.rejects = number("rejects") ?? 0
         counts.skippedEvents = number("skipped") ?? 0
         counts.connections = number("connections") ?? 0
+        counts.offeredStreams = number("offered_streams") ?? 0
         spooled = number("spooled") ?? 0
         acknowledged = number("acknowledged") ?? 0
         isReading = number("reading") == 1
@@ -60,7 +61,8 @@ package struct LiveStatus: Hashable, Sendable {
         [
             ("sent", counts.events), ("batches", counts.batches), ("bytes", counts.bytes),
             ("acknowledged_events", counts.acknowledgedEvents), ("rejects", counts.rejects),
-            ("skipped", counts.skippedEvents), ("connections", counts.connections), ("spooled", spooled),
+            ("skipped", counts.skippedEvents), ("connections", counts.connections),
+            ("offered_streams", counts.offeredStreams), ("spooled", spooled),
             ("acknowledged", acknowledged),
         ]
     }

@@ -89,7 +89,7 @@ extension EngineCore {
         }
         waiters.removeAll { waiter in
             if let target = waiter.target {
-                if acknowledged >= target, isHeard(waiter) {
+                if acknowledged >= target, isHeard(waiter), !uplink.owesOffers {
                     report(waiter, isSettled: true)
                     return true
                 }
@@ -144,6 +144,8 @@ extension EngineCore {
         if let problem { tellError(waiter.command, problem.text) }
         if spool.isFull { tellError(waiter.command, WorkstationError.spoolFull.description) }
         let left = spool.state.unacknowledged
+        let owed = spool.state.streamsToOffer.count
+        if owed > 0 { tellError(waiter.command, "\(owed) earlier streams wait to be offered to the restored gateway") }
         tellError(
             waiter.command,
             left > 0

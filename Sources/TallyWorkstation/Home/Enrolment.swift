@@ -7,6 +7,7 @@ package import TallyModel
 ///     token tg_…
 ///     tenant_key 64 hexadecimal digits
 ///     keeps_ms N
+///     oldest_ms N
 ///     authorities N
 ///     N bytes of PEM
 package struct Enrolment: Hashable, Sendable {
@@ -18,13 +19,19 @@ package struct Enrolment: Hashable, Sendable {
     package var tenantKey: [UInt8]
     /// Events older than so long are not kept by the gateway, as of its last WELCOME.
     package var keepsMs: Int64
+    /// The oldest time that the gateway took when this was written, by its own clock; nil in files of before.
+    package var oldestMs: Int64?
 
-    package init(gateway: HostPort, token: [UInt8], authorities: [UInt8]?, tenantKey: [UInt8], keepsMs: Int64) {
+    package init(
+        gateway: HostPort, token: [UInt8], authorities: [UInt8]?, tenantKey: [UInt8], keepsMs: Int64,
+        oldestMs: Int64? = nil
+    ) {
         self.gateway = gateway
         self.token = token
         self.authorities = authorities
         self.tenantKey = tenantKey
         self.keepsMs = keepsMs
+        self.oldestMs = oldestMs
     }
 
     /// A token as `tallygate enroll` prints it.
@@ -48,6 +55,7 @@ package struct Enrolment: Hashable, Sendable {
     package func encode() -> [UInt8] {
         var text = "tally-config 1\ngateway \(gateway)\ntoken \(String(decoding: token, as: UTF8.self))\n"
         text += "tenant_key \(tenantKey.hexText)\nkeeps_ms \(keepsMs)\n"
+        if let oldestMs { text += "oldest_ms \(oldestMs)\n" }
         if let authorities { text += "authorities \(authorities.count)\n" }
         return Array(text.utf8) + (authorities ?? [])
     }
@@ -75,7 +83,7 @@ package struct Enrolment: Hashable, Sendable {
         }
         self.init(
             gateway: gateway, token: Array(token.utf8), authorities: fields["authorities"] == nil ? nil : Array(rest),
-            tenantKey: key, keepsMs: keeps)
+            tenantKey: key, keepsMs: keeps, oldestMs: fields["oldest_ms"].flatMap { Int64($0) })
     }
 }
 

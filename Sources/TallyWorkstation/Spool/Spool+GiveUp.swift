@@ -5,10 +5,13 @@ package import TallyWire
 
 /// What is told of events that will never be sent.
 extension Spool {
-    /// Sets the events of `run` aside and notes the gap. `before` stands right in front of the run.
+    /// Sets the events of `run` aside and notes the gap. `before` stands right in front of the run; `kept` is the
+    /// number of an earlier stream, where it is that stream's.
     package func giveUp(
-        _ run: ClosedRange<Sequence64>, reason: RejectReason, field: UInt8, before: StreamCursor, nowMs: Int64
+        _ run: ClosedRange<Sequence64>, of kept: UInt32? = nil, reason: RejectReason, field: UInt8,
+        before: StreamCursor, nowMs: Int64
     ) throws(WorkstationError) {
+        let state = view(kept)
         var walk = SpoolWalk(disk)
         let after = try walk.cursor(at: run.upperBound, from: before, state)
         let events = try walk.events(run, state)
@@ -34,7 +37,7 @@ extension Spool {
             letters,
             GapRecord(
                 reason: reason.skipReason.rawValue, first: run.lowerBound, last: run.upperBound,
-                chainAfter: after.chain, totals: totals, groups: Spool.groups(of: events)), nowMs: nowMs)
+                chainAfter: after.chain, totals: totals, groups: Spool.groups(of: events)), of: kept, nowMs: nowMs)
     }
 
     /// Sums by model, in order of first use; models beyond the bound share the last group, which names none.

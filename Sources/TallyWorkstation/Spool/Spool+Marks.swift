@@ -61,15 +61,20 @@ extension Spool {
     }
 
     /// Puts events that were refused for ever aside, durably: their bodies and the gap that they leave.
-    package func giveUp(_ letters: [DeadLetterRecord], _ gap: GapRecord, nowMs: Int64) throws(WorkstationError) {
+    /// `kept` is the number of an earlier stream, where they are that stream's.
+    package func giveUp(
+        _ letters: [DeadLetterRecord], _ gap: GapRecord, of kept: UInt32? = nil, nowMs: Int64
+    ) throws(WorkstationError) {
         for letter in letters {
-            let draft = Spool.letterDraft(state.number, atMs: nowMs)
+            let draft = Spool.letterDraft(kept ?? state.number, atMs: nowMs)
             try write(NewRecord(draft, body: letter.encode()))
             state.take(letter, draft)
         }
-        try write(NewRecord(RecordDraft(.gap, receivedAtMs: nowMs), body: gap.encode()))
+        var draft = RecordDraft(.gap, receivedAtMs: nowMs)
+        draft.stream = kept ?? 0
+        try write(NewRecord(draft, body: gap.encode()))
         try sync()
-        state.note(gap, isRepeated: false)
+        if let kept { state.noteKept(gap, number: kept) } else { state.note(gap, isRepeated: false) }
     }
 
     private static func letterDraft(_ number: UInt32, atMs: Int64) -> RecordDraft {

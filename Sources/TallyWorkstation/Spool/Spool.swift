@@ -217,15 +217,19 @@ package final class Spool {
     private func trimmable(nowMs: Int64) -> SpoolState.SegmentStart? {
         let isOld = (state.segmentStarts.first?.createdAtMs ?? nowMs) < nowMs - Limits.spoolKeptMs
         let keptBytes = (state.segmentStarts.count - 1) * Limits.spoolSegmentBytes
+        let isBeyond = isOld || keptBytes > Limits.spoolKeptBytesMax
         for next in state.segmentStarts.dropFirst() {
             guard next.number == state.number else {
                 // A rewrite that filled a segment: its first events stand in front of a checkpoint of the old stream.
-                if next.segment <= state.index.first?.behind.segment ?? .max { return next }
+                if next.segment <= state.index.first?.behind.segment ?? .max {
+                    return isBeyond || !state.isKept(before: next) ? next : nil
+                }
                 continue
             }
             guard next.tip.sequence <= state.acknowledged.sequence else { return nil }
-            guard next.tip.sequence <= state.backedUpThrough || isOld || keptBytes > Limits.spoolKeptBytesMax
-            else { return nil }
+            guard isBeyond || next.tip.sequence <= state.backedUpThrough && !state.isKept(before: next) else {
+                return nil
+            }
             return next
         }
         return nil

@@ -32,6 +32,8 @@ package struct SpoolState: Sendable {
     package internal(set) var suspect = Sequence64.zero
     package internal(set) var counts = SpoolCounts()
     var letters = DeadLetters()
+    /// Earlier streams that are still held, oldest first.
+    package internal(set) var kept: [KeptStream] = []
     package var counter = Counter(eventsMax: Limits.spoolRecordEventsMax)
 
     struct GenerationStart: Hashable, Sendable {
@@ -130,7 +132,7 @@ package struct SpoolState: Sendable {
             case .checkpoint: take(try CheckpointRecord(decoding: bytes), header)
             case .acknowledged: take(try AcknowledgedRecord(decoding: bytes))
             case .deadLetter: take(try DeadLetterRecord(decoding: bytes), header.draft)
-            case .gap: note(try GapRecord(decoding: bytes), isRepeated: header.draft.admissionFlags != 0)
+            case .gap: take(try GapRecord(decoding: bytes), header.draft)
             case .stream: commit(try StreamRecord(decoding: bytes))
             case .adoption: take(try AdoptionRecord(decoding: bytes))
             case .batch, .sourceDelta: break
@@ -193,23 +195,33 @@ package struct SpoolState: Sendable {
     }
 
     mutating func take(_ record: AcknowledgedRecord) {
-        guard record.stream == stream else { return }
+        guard record.stream == stream else { return takeKept(record) }
         acknowledged = StreamCursor(sequence: record.committed, chain: record.chain, totals: record.totals)
+        if record.epoch != epoch { oweKept() }
         epoch = record.epoch
         backedUpThrough = record.backedUpThrough
+    }
+
+    /// A gap of an earlier stream names it.
+    private mutating func take(_ gap: GapRecord, _ draft: RecordDraft) {
+        if draft.stream != 0, draft.stream != number { return noteKept(gap, number: draft.stream) }
+        note(gap, isRepeated: draft.admissionFlags != 0)
     }
 
     mutating func note(_ gap: GapRecord, isRepeated: Bool) {
         let before = gaps.lastIndex { $0.first <= gap.last }
         if let before, gaps[before].last >= gap.first { return }
-        if !isRepeated {
-            deadLetterEvents += gap.events
-            counts.refused = counts.refused.adding(gap.totals) ?? counts.refused
-            counts.droppedEvents += letters.settle(gap)
-        }
+        if !isRepeated { tell(gap) }
         gaps.insert(gap, at: before.map { $0 + 1 } ?? 0)
         // A forgotten gap that a restored gateway lost as well is refused, and given up, once more.
         if gaps.count > Limits.spoolGapsMax, gaps[0].last <= acknowledged.sequence { gaps.removeFirst() }
+    }
+
+    /// Counts what has just been given up.
+    mutating func tell(_ gap: GapRecord) {
+        deadLetterEvents += gap.events
+        counts.refused = counts.refused.adding(gap.totals) ?? counts.refused
+        counts.droppedEvents += letters.settle(gap)
     }
 
     mutating func take(_ record: DeadLetterRecord, _ draft: RecordDraft) {
@@ -278,7 +290,9 @@ package struct SpoolState: Sendable {
         pending = nil
         if record.number != number {
             let copied = min(rewritten?.tip.sequence.value ?? 0, tip.sequence.value)
-            letters.renewed(number, after: Sequence64(tip.sequence.value - copied))
+            let through = Sequence64(tip.sequence.value - copied)
+            letters.renewed(number, after: through)
+            retire(through: through)
             open(record.stream, number: record.number, generation: record.generation.value)
             segmentStarts.removeAll { $0.isMidRewrite }
         } else if let first = rewritten?.first ?? birth?.behind?.sequence.advanced(by: 1) {
@@ -323,6 +337,7 @@ package struct SpoolState: Sendable {
     /// The oldest segments are gone; what is held begins at `start`.
     mutating func trimmed(to start: SegmentStart) {
         segmentStarts.removeAll { $0.segment < start.segment }
+        trimKept(to: start)
         guard start.number == number else { return }
         floor = start.tip
         lowestHeld = start.tip.sequence.advanced(by: 1)

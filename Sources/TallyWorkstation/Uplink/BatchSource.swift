@@ -6,6 +6,8 @@ import TallyWire
 /// small, cut where credit or a gap demands it.
 final class BatchSource {
     private let spool: Spool
+    /// The earlier stream that is read; nil for the one that is written.
+    private var kept: UInt32?
     private var encoder = BatchEncoder()
     private var decoder = BatchDecoder(hashSeed: Random.uint64())
     private var cursor: SpoolCursor?
@@ -19,6 +21,12 @@ final class BatchSource {
     func forget() {
         cursor = nil
         window = nil
+    }
+
+    /// Reads another stream from here on.
+    func turn(to kept: UInt32?) {
+        self.kept = kept
+        forget()
     }
 
     struct Made {
@@ -82,10 +90,11 @@ final class BatchSource {
 
     /// Up to `count` events from `first` on, over as many batches as it takes.
     private func collect(_ first: Sequence64, count: Int) throws(WorkstationError) -> [Event] {
+        let last = kept == nil ? spool.durable : spool.view(kept).tip.sequence
         var events: [Event] = []
         events.reserveCapacity(count)
         var next = first
-        while events.count < count, next <= spool.durable {
+        while events.count < count, next <= last {
             try load(next)
             guard let window else { break }
             for row in Int(next.value - window.first.value)..<window.count where events.count < count {
@@ -100,8 +109,9 @@ final class BatchSource {
     /// Makes `window` the batch that holds `sequence`.
     private func load(_ sequence: Sequence64) throws(WorkstationError) {
         if let window, window.first <= sequence, sequence <= window.last { return }
-        if cursor?.next != sequence { cursor = try SpoolCursor(spool.disk, spool.state, from: sequence) }
-        guard let part = try cursor?.advance(spool.state) else { throw .spoolDamaged(ordinal: 0) }
+        let view = spool.view(kept)
+        if cursor?.next != sequence { cursor = try SpoolCursor(spool.disk, view, from: sequence) }
+        guard let part = try cursor?.advance(view) else { throw .spoolDamaged(ordinal: 0) }
         do throws(BatchRefusal) {
             try decoder.decode(part.raw.span, count: part.count, into: &batch)
         } catch {

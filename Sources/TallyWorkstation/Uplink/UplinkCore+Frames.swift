@@ -20,6 +20,7 @@ extension UplinkCore {
     }
 
     private func carryOut(_ action: WorkstationAction, _ now: WorkstationInstant) throws(WorkstationError) {
+        if let offering { return try carryOut(action, offering: offering, now) }
         switch action {
         case .none, .needChain: return
         case .send(let frame): emit(.send(FrameCodec.encode(frame)))
@@ -46,6 +47,15 @@ extension UplinkCore {
     private func acknowledge(
         _ through: Sequence64, _ backedUp: Sequence64, _ now: WorkstationInstant
     ) throws(WorkstationError) {
+        try reach(through)
+        try spool.acknowledge(base, epoch: epoch, backedUpThrough: backedUp, nowMs: now.wallMs)
+        if through == spool.durable { try spool.sync() }
+        if try spool.trim(nowMs: now.wallMs) { source.forget() }
+        emit(.news(.settled))
+    }
+
+    /// The gateway has committed up to `through`.
+    func reach(_ through: Sequence64) throws(WorkstationError) {
         let reached = try cursor(before: through.advanced(by: 1))
         counts.acknowledgedEvents += reached.sequence.value - min(base.sequence.value, reached.sequence.value)
         base = reached
@@ -56,10 +66,6 @@ extension UplinkCore {
             trimmedSent = nil
             spool.noteTrimmed(events: skip.events, skip.totals)
         }
-        try spool.acknowledge(base, epoch: epoch, backedUpThrough: backedUp, nowMs: now.wallMs)
-        if through == spool.durable { try spool.sync() }
-        if try spool.trim(nowMs: now.wallMs) { source.forget() }
-        emit(.news(.settled))
     }
 
     private func proceed(_ plan: ResumePlan, _ now: WorkstationInstant) throws(WorkstationError) {
@@ -86,11 +92,13 @@ extension UplinkCore {
 
     /// The spool's chain value after `sequence`; nil where it does not hold it.
     private func chain(at sequence: Sequence64) throws(WorkstationError) -> ChainValue? {
-        guard sequence >= spool.state.floor.sequence, sequence <= spool.durable else { return nil }
-        let known = spool.state.acknowledged
-        let isNear = known.sequence <= sequence && known.sequence >= spool.state.floor.sequence
+        let view = spool.view(offering)
+        let durable = offering == nil ? spool.durable : view.tip.sequence
+        guard sequence >= view.floor.sequence, sequence <= durable else { return nil }
+        let known = view.acknowledged
+        let isNear = known.sequence <= sequence && known.sequence >= view.floor.sequence
         var walk = SpoolWalk(spool.disk)
-        return try walk.cursor(at: sequence, from: isNear ? known : spool.state.floor, spool.state).chain
+        return try walk.cursor(at: sequence, from: isNear ? known : view.floor, view).chain
     }
 }
 

@@ -18,15 +18,16 @@ extension UplinkCore {
         if let skip = trimmed, skip.first == request.first {
             trimmed = nil
             trimmedSent = skip
-            send(skip, after: spool.state.floor, now)
+            send(skip, after: spool.view(offering).floor, now)
             return true
         }
         let before = try cursor(before: request.first)
         var last = min(Sequence64(request.first.value + UInt64(request.eventsMax) - 1), sendable)
-        if let gap = spool.state.gap(atOrAfter: request.first) {
+        let view = spool.view(offering)
+        if let gap = view.gap(atOrAfter: request.first) {
             if gap.first == request.first {
                 var walk = SpoolWalk(spool.disk)
-                let after = try walk.cursor(at: gap.last, from: before, spool.state)
+                let after = try walk.cursor(at: gap.last, from: before, view)
                 send(gap.skip(chainAfter: after.chain), after: after, now)
                 return true
             }
@@ -65,20 +66,24 @@ extension UplinkCore {
         emit(.send(FrameCodec.encode(.skip(skip))))
     }
 
-    /// The highest event that may be sent.
-    private var sendable: Sequence64 { adoption.map { min($0.cleared, spool.durable) } ?? spool.durable }
-
     /// The place in front of `sequence`.
     func cursor(before sequence: Sequence64) throws(WorkstationError) -> StreamCursor {
         let place = Sequence64(sequence.value - 1)
         if place == base.sequence { return base }
         if let known = cursors[place] { return known }
         // From the nearest place that is known: what lies in front of the spool's floor can no longer be walked.
-        var start = base.sequence < spool.state.floor.sequence ? spool.state.floor : base
+        let view = spool.view(offering)
+        var start = base.sequence < view.floor.sequence ? view.floor : base
         if let near = cursors.keys.filter({ $0 < place && $0 > start.sequence }).max(), let known = cursors[near] {
             start = known
         }
         var walk = SpoolWalk(spool.disk)
-        return try walk.cursor(at: place, from: start, spool.state)
+        return try walk.cursor(at: place, from: start, view)
+    }
+
+    /// The highest event that may be sent.
+    private var sendable: Sequence64 {
+        guard offering == nil else { return spool.view(offering).tip.sequence }
+        return adoption.map { min($0.cleared, spool.durable) } ?? spool.durable
     }
 }

@@ -60,6 +60,9 @@ package final class UplinkCore {
     /// The stream for which a scan that began in its life has ended.
     var scannedNumber: UInt32 = 0
     var epoch = StoreEpoch(0)
+    /// The earlier stream that this connection, or the next, is for; nil for the one that is written.
+    var offering: UInt32?
+    var offers = OfferPace()
 
     /// Dials at the first `tick`. `tenantKey` is the one that projects were hashed under.
     package init(spool: Spool, token: [UInt8], tenantKey: [UInt8], entropy: Entropy) {
@@ -83,7 +86,7 @@ package final class UplinkCore {
     package var deadline: MonotonicInstant? {
         switch phase {
         case .waiting(let until): until
-        case .connected: sessionDeadline
+        case .connected: [sessionDeadline, offerDeadline].compactMap { $0 }.min()
         case .dialing, .stopped: nil
         }
     }
@@ -112,11 +115,12 @@ package final class UplinkCore {
         trimmed = nil
         adoption = nil
         trimmedSent = nil
-        do throws(WorkstationError) { try spool.sync() } catch { return fail(error) }
-        var session = WorkstationSession(view: spool.state.view(durable: spool.durable))
+        let view: SpoolView
+        do throws(WorkstationError) { view = try beginStream() } catch { return fail(error) }
+        var session = WorkstationSession(view: view)
         let hello = session.hello(
-            clockMs: now.wallMs, credential: .token(token), wantsAdoption: spool.state.adoption != .none,
-            now: now.monotonic, random: entropy.word())
+            clockMs: now.wallMs, credential: .token(token),
+            wantsAdoption: offering == nil && spool.state.adoption != .none, now: now.monotonic, random: entropy.word())
         self.session = session
         emit(.send(FrameCodec.encode(.hello(hello))))
     }
@@ -151,6 +155,7 @@ package final class UplinkCore {
 
     package func dialFailed(_ problem: UplinkProblem, _ now: WorkstationInstant) {
         guard phase == .dialing else { return }
+        offering = nil
         emit(.news(.interrupted(problem)))
         wait(reconnector.ended(.lost, now: now.monotonic, random: entropy.word()).after, now)
     }
@@ -174,6 +179,7 @@ package final class UplinkCore {
         guard let tick = session?.tick(now: now.monotonic, random: entropy.word()) else { return }
         sessionDeadline = tick.deadline.map { max($0, now.monotonic + .milliseconds(1)) }
         perform(tick.action, now)
+        offerNext(now)
     }
 
     /// A person waits for the gateway: asks one that has been silent, and dials at once instead of waiting.
@@ -219,15 +225,17 @@ package final class UplinkCore {
     /// The connection is over, by whatever cause; dials again when it is time.
     func finish(_ end: ConnectionEnd, _ now: WorkstationInstant) {
         guard phase != .stopped else { return }
+        if offering != nil { return offerEnded(end, now) }
         leave()
         let next = reconnector.ended(end, now: now.monotonic, random: entropy.word())
         emit(.news(.interrupted(UplinkProblem(end, next.notice))))
         wait(next.after, now)
     }
 
-    /// Dials at once: the stream was renewed.
-    func restart(_ now: WorkstationInstant) {
+    /// Dials at once, for another stream: the one that was renewed, or `number` of the earlier ones.
+    func restart(_ now: WorkstationInstant, offering number: UInt32? = nil) {
         leave()
+        offering = number
         wait(.milliseconds(10), now)
     }
 

@@ -67,4 +67,6 @@ package struct UplinkCounts: Hashable, Sendable {
     /// WELCOMEs.
     package var connections: UInt64 = 0
     package var acknowledgedEvents: UInt64 = 0
+    /// Earlier streams that were offered to a restored gateway.
+    package var offeredStreams: UInt64 = 0
 }
