@@ -57,7 +57,10 @@ extension World {
 
     /// A copy of the machine, home and token included, runs beside it from now on.
     func clone(_ machine: Machine, _ fault: Fault) {
-        guard machines.count < 6, takeSnapshot(machine), let snapshot = machine.snapshot else { return }
+        // What neither has read yet, both would read: nobody could tell the copies of it.
+        guard machines.count < 6, machine.isRead, machine.core?.uplink.isOpen == true, takeSnapshot(machine),
+            let snapshot = machine.snapshot
+        else { return }
         machine.snapshot = nil
         machine.hasCopies = true
         let copy = Machine(
@@ -105,6 +108,8 @@ extension World {
     // MARK: Tokens
 
     func revoke(_ machine: Machine, _ fault: Fault) {
+        // Two copies that are connected anew under one name ask at the same time, and neither knows of the other.
+        guard !machine.hasCopies else { return }
         let hash = hash(machine.token)
         guard let holder = gateway.holders[hash] else { return }
         gateway.holders[hash] = nil

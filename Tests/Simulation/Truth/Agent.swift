@@ -55,7 +55,9 @@ struct Agent: Sendable {
     mutating func finish(nowMs: Int64, truth: Truth, folders: TranscriptFolders) {
         guard let open else { return }
         self.open = nil
-        folders.append(open.path, Agent.line(truth[open.call], isLast: true, atMs: nowMs), atMs: nowMs)
+        folders.append(
+            open.path, Agent.line(truth[open.call], isLast: true, atMs: max(nowMs, truth[open.call].timeMs)),
+            atMs: nowMs)
     }
 
     /// A message that is still growing is left as it is.
@@ -103,7 +105,9 @@ struct Agent: Sendable {
     ) {
         if random.chance(80) { truth.grow(open.call, output: UInt64(random.below(500))) }
         let isLast = random.chance(60)
-        folders.append(open.path, Agent.line(truth[open.call], isLast: isLast, atMs: nowMs), atMs: nowMs)
+        folders.append(
+            open.path, Agent.line(truth[open.call], isLast: isLast, atMs: max(nowMs, truth[open.call].timeMs)),
+            atMs: nowMs)
         if isLast { self.open = nil }
     }
 
