@@ -177,6 +177,21 @@ struct MachineTests {
         #expect(oldest > 0)
     }
 
+    @Test("A gateway whose clock goes back a year under a connection refuses nothing that was young at its WELCOME")
+    func gatewayClockGoesBack() throws {
+        for error in [-MachineKit.yearMs, -3_600_000, MachineKit.yearMs] {
+            var spool = MachineKit.spool()
+            var kit = try MachineKit()
+            var claim = MachineKit.claim(spool.stream, oldestTimeMs: MachineKit.startMs - 30 * 86_400_000)
+            claim.clockMs = MachineKit.startMs
+            try kit.open(spool, clockMs: MachineKit.startMs, claim)
+            kit.now.wallMs += error
+            let young = try plainEvents(5, at: MachineKit.startMs - 60_000)
+            let actions = kit.feed(.batch(try spool.batch(young)))
+            #expect(actions.appends.count == 1, "\(error): \(actions)")
+        }
+    }
+
     @Test("A year of clock error at the workstation refuses nothing that is kept longer, and only accounts for itself")
     func workstationClock() throws {
         for error in [-MachineKit.yearMs, MachineKit.yearMs] {

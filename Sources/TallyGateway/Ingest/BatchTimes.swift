@@ -6,6 +6,9 @@ import TallyWire
 struct AgeLimit: Hashable, Sendable {
     /// Retention would remove what is older at once.
     var oldestTimeMs: Int64 = 0
+    /// The gateway's clock when it told that: one that has gone back since is not believed, or all that is young would lie
+    /// ahead of it, count at its receipt, and be too old.
+    var toldAtMs = Int64.min
     /// Whether `oldestTimeMs` comes of a clock that is trusted (BEHAVIOUR.md TG-B9-1).
     var isClockTrusted = true
     /// The gateway's clock less the workstation's, at the HELLO.
@@ -22,6 +25,7 @@ extension Batch {
     func checkAge(
         _ limit: AgeLimit, between bounds: (lowest: Int64, highest: Int64), nowMs: Int64
     ) throws(BatchRefusal) {
+        let nowMs = max(nowMs, limit.toldAtMs)
         // A row that is neither old nor ahead counts at its own time or at its receipt: both are young enough.
         let (latest, isOver) = nowMs.addingReportingOverflow(Limits.aheadMsMax)
         if bounds.lowest >= limit.oldestTimeMs, isOver || bounds.highest <= latest { return }

@@ -52,6 +52,7 @@ extension IngestMachine {
             isWelcomed = true
             reader.phase = .open
             age.oldestTimeMs = claim.oldestTimeMs
+            age.toldAtMs = claim.clockMs
             age.isClockTrusted = claim.isClockTrusted
             actions.append(.note(.streamOpened(committed: welcome.committed.sequence, welcome.generation)))
             actions.append(.send(.welcome(welcome)))
