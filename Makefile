@@ -8,7 +8,7 @@ SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean \
-	torture-shim torture-power torture torture-selftest simulate mutants
+	torture torture-selftest torture-shim torture-power torture-syncs simulate mutants
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ torture-power: release ## the power cut under real programs; RUNS=5 lives, SEED=
 	@$(PYTHON) Tests/torture/powerloss.py --controls $(if $(SEED),--seed $(SEED))
 	@$(PYTHON) Tests/torture/powerloss.py --runs $(or $(RUNS),5) $(if $(SEED),--seed $(SEED)) --keep .build/torture
 
+torture-syncs: release ## each sync of a first start fails in turn; nothing may be promised that rests on it
+	@$(PYTHON) Tests/torture/syncorder_sweep.py
+
 oracle: ## the oracle over transcripts: make oracle ARGS="--claude DIR --codex DIR"
 	$(PYTHON) Tests/oracle/oracle.py $(ARGS)
 
@@ -77,6 +80,7 @@ SEED ?=
 
 torture: release ## real programs killed, cut off and starved for MINUTES=2; then the sums must be right (SEED=n repeats)
 	@$(PYTHON) Tests/torture/run.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	@$(PYTHON) Tests/torture/powerloss.py --runs 3 $(if $(SEED),--seed $(SEED)) --keep .build/torture
 
 torture-selftest: release ## planted mistakes, each of which torture has to find
 	@$(PYTHON) Tests/torture/selftest.py

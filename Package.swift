@@ -113,7 +113,8 @@ let package = Package(
         .target(
             name: "TallySimulation",
             dependencies: [
-                "TestDisk", "CrashDisk", "TallyGateway", "TallyWorkstation", "TallyStorage", "TallyLog", "TallyProtocol", "TallyWire",
+                "TestDisk", "CrashDisk", "TallyGateway", "TallyWorkstation", "TallyStorage", "TallyLog",
+                "TallyProtocol", "TallyWire",
                 "TallyPricing", "TallyRollup", "TallyHash", "TallyIO", "TallyModel",
             ], path: "Tests/Simulation", swiftSettings: strict),
         .executableTarget(

@@ -127,6 +127,8 @@ package enum Limits {
     package static let diskCheckInterval: Duration = .seconds(1)
     /// … and while nobody has credit, so that it resumes by itself.
     package static let diskPausedInterval: Duration = .seconds(2)
+    /// A tenant that could not be opened for want of room or the like is tried again after so long.
+    package static let openingRetry: Duration = .seconds(3)
 
     // MARK: Views
 

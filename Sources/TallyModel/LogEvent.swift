@@ -22,7 +22,13 @@ package enum LogEvent: Sendable {
     case seenNotWritten(reason: String)
     case auditNotWritten(reason: String)
     case viewsFailed(tenant: String, reason: String)
-    case commitFailed(reason: String)
+    /// No room for the mark of a clean stop. Nothing is lost by it.
+    case stopNotMarked(reason: String)
+    /// The last write or sync of a stop failed: nothing rested on it.
+    case ledgerNotClosed(reason: String)
+    /// `reason` is an error of the disk in our words.
+    case tenantWaiting(tenant: String, reason: String)
+    case tenantOpened(tenant: String)
     case certificateRenewed(daysValid: Int)
     case certificateFailed(reason: String)
     case diskPaused(freeBytes: UInt64)
@@ -35,13 +41,15 @@ package enum LogEvent: Sendable {
     package var level: Level {
         switch self {
         case .streamOpened, .connectionClosed: .info
-        case .listening, .metricsListening, .stopping, .stopped, .certificateRenewed, .diskResumed: .notice
+        case .listening, .metricsListening, .stopping, .stopped, .certificateRenewed, .diskResumed, .tenantOpened:
+            .notice
         case .handshakeFailed, .helloRefused: .info
         case .batchRejected, .gapRecorded, .seenNotWritten, .auditNotWritten, .epochRaised, .viewsRebuilt, .diskPaused,
-            .faultInjected:
+            .faultInjected, .tenantWaiting, .stopNotMarked:
             .warning
-        case .tenantQuarantined, .epochNotRaised, .viewsFailed, .certificateFailed, .deletionUnfinished: .error
-        case .commitFailed: .critical
+        case .tenantQuarantined, .epochNotRaised, .viewsFailed, .certificateFailed, .deletionUnfinished,
+            .ledgerNotClosed:
+            .error
         }
     }
 
@@ -84,7 +92,16 @@ package enum LogEvent: Sendable {
         case .seenNotWritten(let reason): ("last-seen times not written", [("reason", reason)])
         case .auditNotWritten(let reason): ("audit row not written", [("reason", reason)])
         case .viewsFailed(let tenant, let reason): ("views failed", [("tenant", tenant), ("reason", reason)])
-        case .commitFailed(let reason): ("commit failed; stopping at once", [("reason", reason)])
+        case .stopNotMarked(let reason):
+            ("no room to mark a clean stop; the next start checks the ledger again", [("reason", reason)])
+        case .ledgerNotClosed(let reason):
+            (
+                "a ledger's last write failed at the stop; the next start recovers it, nothing acknowledged is lost",
+                [("reason", reason)]
+            )
+        case .tenantWaiting(let tenant, let reason):
+            ("tenant waits to be opened; it is tried again by itself", [("tenant", tenant), ("reason", reason)])
+        case .tenantOpened(let tenant): ("tenant open; it waits no longer", [("tenant", tenant)])
         case .certificateRenewed(let days): ("server certificate made", [("days_valid", "\(days)")])
         case .certificateFailed(let reason):
             ("certificate not renewed; the old one stays", [("reason", reason)])

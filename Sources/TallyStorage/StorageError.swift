@@ -55,7 +55,17 @@ extension StorageError {
     package var condemnsDerivedFile: Bool {
         switch self {
         case .damaged, .olderVersion: true
-        case .database(_, let code): code & 0xff == 10
+        case .database(_, let code): SQLiteCode(code).isFailure
+        default: false
+        }
+    }
+
+    /// The same may succeed later although nobody touches the file: there was no room, or others had what it takes.
+    package var isPassing: Bool {
+        switch self {
+        case .diskFull, .busy: true
+        case .system(let error): error.isPassing
+        case .database(_, let code): SQLiteCode(code).isNoMemory
         default: false
         }
     }
@@ -77,7 +87,7 @@ extension StorageError: CustomStringConvertible {
         case .damaged(let file): "\(file): damaged; run 'tallygate verify'"
         case .diskFull(let file): "\(file): the disk is full; free some space, nothing was lost"
         case .busy(let file): "\(file): held by another process for too long; try again"
-        case .database(let file, let code): "\(file): SQLite error \(code)"
+        case .database(let file, let code): SQLiteCode(code).words(of: file)
         case .system(let error): "\(error)"
         case .amountTooLarge(let file): "\(file): a sum is too large to be stored; nothing was changed"
         case .positionMismatch(let applied, let expected):

@@ -50,6 +50,21 @@ final class CoreRig {
 
     /// A new process over the same disks.
     func open(viewsThrough: UInt64 = 0) {
+        begin()
+        for (tenant, disk) in zip(tenants, disks) {
+            if let problem = core.open(tenant, disk: disk, viewsThrough: viewsThrough, now: now) {
+                Issue.record("\(tenant.name.text): \(problem)")
+            }
+        }
+    }
+
+    /// A new process that opens one tenant and says why it could not.
+    func openOnce(_ tenant: Tenant, on disk: LyingDisk) -> LedgerError? {
+        begin()
+        return core.open(tenant, disk: disk, viewsThrough: 0, now: now)
+    }
+
+    private func begin() {
         let draws = self.draws
         var settings = LedgerCore.Settings(book: 1)
         settings.logOptions = options
@@ -57,11 +72,6 @@ final class CoreRig {
             settings: settings, board: board, entropy: Entropy { draws.next() },
             barrier: usesBarrier ? barrier : nil
         ) { _, epoch, _ in draws.keep(epoch) }
-        for (tenant, disk) in zip(tenants, disks) {
-            if let problem = core.open(tenant, disk: disk, viewsThrough: viewsThrough, now: now) {
-                Issue.record("\(tenant.name.text): \(problem)")
-            }
-        }
     }
 
     func advance(_ duration: Duration) {

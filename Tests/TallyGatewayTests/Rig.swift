@@ -21,16 +21,18 @@ final class Rig: Sendable {
     private let faults: Faults
     private let options: LogOptions
     private let disk: ToyDisk?
+    private let ledgerDisk: Services.LedgerDisk
     private let running = Guarded<Gateway?>(nil)
 
     init(
         faults: Faults = .none, options: LogOptions = LogOptions(), path: String? = nil, metricsServer: Bool = false,
-        starts: Bool = true, disk: ToyDisk? = nil
+        starts: Bool = true, disk: ToyDisk? = nil, ledgerDisk: @escaping Services.LedgerDisk = Services.ownLedgerDisk
     ) throws {
         self.path = path ?? Rig.newPath()
         self.faults = faults
         self.options = options
         self.disk = disk
+        self.ledgerDisk = ledgerDisk
         shard = try Shard(name: "peers")
         if starts { try start(metricsServer: metricsServer) }
     }
@@ -50,7 +52,7 @@ final class Rig: Sendable {
         return Services(
             folder: try ownFolder(), metrics: metrics, log: LogSink(level: .debug) { [log] in log.add($0) },
             clock: clock.withLock { $0 }, faults: faults, onFatal: { [fatal] in fatal.add($0) }, logOptions: options,
-            disk: facts)
+            disk: facts, ledgerDisk: ledgerDisk)
     }
 
     /// A gateway that has stopped in this process lets go of the lock with the last block of its queues, soon after.

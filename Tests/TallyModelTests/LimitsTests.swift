@@ -48,6 +48,7 @@ struct LimitsTests {
         #expect(Limits.diskPausePercent < Limits.diskResumePercent && Limits.diskResumePercent < 100)
         #expect(Limits.diskPausedInterval < Limits.idleTimeout)
         #expect(Limits.storageRetry < Limits.askedDelayMax)
+        #expect(Limits.openingRetry <= Limits.storageRetry)
         #expect(Limits.clockAgreementMs < Limits.clockAheadMsMax)
     }
 }

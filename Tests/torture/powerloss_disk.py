@@ -59,6 +59,9 @@ def resize(content: bytearray, size: int) -> None:
 
 
 class Disk:
+    # Of what a failed sync should have covered: some sectors are on the disk; or nothing, which is as good a disk.
+    keeps_some_of_failed = True
+
     def __init__(self) -> None:
         self.root = Folder()
         # By inode: folders and files, also such as have lost their name since.
@@ -203,8 +206,10 @@ class Disk:
             if isinstance(node, File):
                 mine = [entry for entry in node.pending if entry[0] < begun]
                 node.pending = [entry for entry in node.pending if entry[0] >= begun]
-                if failed:
+                if failed and self.keeps_some_of_failed:
                     _tear(node.durable, mine, random.Random(self.now))
+                elif failed:
+                    pass
                 elif mine:
                     _apply(node.durable, mine)
                     node.cover = "file system" if whole else "file"

@@ -16,7 +16,7 @@ import powerloss_log as log
 from powerloss_disk import Disk, snapshot
 from powerloss_records import Segment
 
-HELLO, WELCOME, BATCH, ACK, GOAWAY = 1, 2, 3, 4, 11
+HELLO, WELCOME, BATCH, ACK, GOAWAY, ADOPT = 1, 2, 3, 4, 11, 13
 NAMES = {WELCOME: "WELCOME", BATCH: "BATCH", ACK: "ACK", GOAWAY: "GOAWAY"}
 
 

@@ -6,6 +6,7 @@ enum AdminError: Error, CustomStringConvertible {
     case workstationLabel
     case plan(String)
     case quarantined(tenant: TenantName, reason: String)
+    case waiting(tenant: TenantName, reason: String)
     case notOpen(tenant: TenantName)
     case noAddress
     case noDimension
@@ -22,6 +23,8 @@ enum AdminError: Error, CustomStringConvertible {
         case .workstationLabel: "a workstation's name is 1 to 64 printable characters without a blank at either end"
         case .plan(let text): "no plan '\(text)'; there are free, pro and custom"
         case .quarantined(let tenant, let reason): "tenant \(tenant) is quarantined: \(reason)"
+        case .waiting(let tenant, let reason):
+            "tenant \(tenant) waits to be opened and is tried again by itself: \(reason)"
         case .notOpen(let tenant): "tenant \(tenant) is not open; see the gateway's log"
         case .noAddress:
             "the gateway's address is not known yet: start 'tallygate serve --listen HOST:PORT' on this data folder once, "

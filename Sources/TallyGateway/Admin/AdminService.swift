@@ -74,6 +74,9 @@ package struct AdminService: Sendable {
             throw AdminError.quarantined(tenant: tenant.name, reason: reason)
         }
         try store.directory.refresh(from: catalog)
+        if case .waiting(let reason)? = store.board[tenant.id] {
+            throw AdminError.waiting(tenant: tenant.name, reason: reason)
+        }
         guard format == .text else { return .done(AdminTables.tenant(try facts(tenant), format: format)) }
         return .done("created tenant \(tenant.name) (\(plan.name), keeps events \(tenant.retention.days) days)\n")
     }
@@ -89,6 +92,7 @@ package struct AdminService: Sendable {
         var problem: String?
         switch store.board[tenant.id] {
         case .open(let durable)?: records = durable.ordinal
+        case .waiting(let reason)?: problem = "waiting: \(reason)"
         case .quarantined(let reason)?: problem = "quarantined: \(reason)"
         case nil: break
         }
@@ -133,6 +137,7 @@ package struct AdminService: Sendable {
             }
             if let failure = outcome.failure { throw AdminError.notRebuilt(tenant: tenant.name, reason: failure) }
             return outcome.records
+        case .waiting(let reason)?: throw AdminError.waiting(tenant: tenant.name, reason: reason)
         case .quarantined(let reason)?: throw AdminError.quarantined(tenant: tenant.name, reason: reason)
         case nil: throw AdminError.notOpen(tenant: tenant.name)
         }

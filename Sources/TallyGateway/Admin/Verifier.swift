@@ -31,6 +31,7 @@ struct Verifier: Sendable {
         switch store.board[tenant.id] {
         case .open(let durable)?:
             do { try verify(tenant, through: durable, &finding) } catch { finding.problems.append("\(error)") }
+        case .waiting(let reason)?: finding.problems.append("waiting to be opened: \(reason)")
         case .quarantined(let reason)?: finding.problems.append("quarantined: \(reason)")
         case nil: finding.problems.append("not open; see the gateway's log")
         }

@@ -7,7 +7,7 @@ import TallyWire
 extension LedgerCore {
     func claim(_ request: StreamRequest, now: GatewayInstant) {
         guard let box = desks[request.tenant], !box.desk.isRetiring else {
-            return post(.claimFailed(.tenantUnavailable, reconnectMs: 60_000), to: request.connection)
+            return post(unavailable(request.tenant), to: request.connection)
         }
         do throws(LedgerError) {
             try makeRoom(box, now: now)
@@ -21,6 +21,12 @@ extension LedgerCore {
         } catch {
             failClaim(request, box, error)
         }
+    }
+
+    /// A tenant that waits to be opened is asked for again soon.
+    private func unavailable(_ tenant: TenantID) -> LedgerNews {
+        guard case .waiting? = board[tenant] else { return .claimFailed(.tenantUnavailable, reconnectMs: 60_000) }
+        return .claimFailed(.storage, reconnectMs: Limits.storageRetry.wholeMilliseconds)
     }
 
     private func failClaim(_ request: StreamRequest, _ box: DeskBox, _ error: LedgerError) {

@@ -1,3 +1,4 @@
+import TallyIO
 package import TallyLog
 package import TallyModel
 import TallyProtocol
@@ -65,7 +66,7 @@ package final class LedgerCore {
     package var tenantCount: Int { desks.count }
 
     /// Opens, and recovers if need be, the tenant's ledger on `disk`. Says what is wrong where it cannot be opened: the
-    /// tenant is then quarantined. `viewsThrough` is the last ordinal that the views hold.
+    /// tenant then waits, to be opened again by the caller, if that may pass, and is quarantined if not. `viewsThrough` is the last ordinal that the views hold.
     package func open(
         _ tenant: Tenant, disk: any LogDisk, viewsThrough: UInt64, now: GatewayInstant
     ) -> LedgerError? {
@@ -79,6 +80,10 @@ package final class LedgerCore {
             desks[tenant.id] = DeskBox(LedgerDesk(tenant: tenant, ledger: ledger, now: now))
             return nil
         } catch {
+            guard !error.isPassing else {
+                board.set(tenant.id, .waiting("\(error)"))
+                return error
+            }
             board.set(tenant.id, .quarantined("\(error)"))
             notes.append(.quarantined(tenant.id, tenant.name, reason: "\(error)"))
             return error
@@ -213,6 +218,16 @@ package final class LedgerCore {
 }
 
 extension LedgerError {
+    /// Why a ledger could not be opened may pass. Opening it anew is the recovery of a poisoned log, and the file stands
+    /// untouched until its copy is durable: a sync is not tried twice.
+    var isPassing: Bool {
+        switch self {
+        case .log(.system(let cause)): cause.isPassing
+        case .log(.poisoned(let cause)): cause.isNoSpace
+        default: false
+        }
+    }
+
     /// The disk or the segment takes no more at present: nothing is lost, and the same may be asked again.
     var isNoRoom: Bool {
         switch self {

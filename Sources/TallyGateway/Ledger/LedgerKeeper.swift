@@ -89,22 +89,15 @@ actor LedgerKeeper {
     /// Where news go: the rooms of the shards, by the shards' numbers.
     func attach(_ rooms: [ShardReference<IngestRoom>]) { self.rooms = rooms }
 
-    /// Opens, and recovers if need be, a tenant's ledger. Says what is wrong where it cannot be opened.
-    func open(_ tenant: Tenant, viewsThrough: UInt64) -> String? {
+    /// Opens, and recovers if need be, a tenant's ledger. The board says what became of it: one that cannot be opened
+    /// is quarantined, or waits if the reason may pass.
+    func open(_ tenant: Tenant, viewsThrough: UInt64) throws(SystemError) {
         defer {
             perform(core.takeNotes())
             services.metrics.set(.tenants, core.tenantCount)
         }
-        do throws(SystemError) {
-            let folder = try services.folder.tenantDirectory(tenant)
-            let disk = try folder.openOrMakeDirectory(TenantLedger.folderName)
-            return core.open(tenant, disk: disk, viewsThrough: viewsThrough, now: now()).map { "\($0)" }
-        } catch {
-            let reason = "\(error)"
-            core.board.set(tenant.id, .quarantined(reason))
-            services.log(.tenantQuarantined(tenant: tenant.name.text, reason: reason))
-            return reason
-        }
+        let disk = try services.ledgerDisk(tenant, try services.folder.tenantDirectory(tenant))
+        _ = core.open(tenant, disk: disk, viewsThrough: viewsThrough, now: now())
     }
 
     func streams(of tenant: TenantID) -> [UInt32: LedgerState.Stream] { core.streams(of: tenant) }
@@ -119,7 +112,15 @@ actor LedgerKeeper {
     /// Appends nothing more, makes everything durable and marks a clean stop.
     func close() {
         round()
-        for error in core.close() { services.log(.commitFailed(reason: "\(error)")) }
+        for error in core.close() {
+            let event: LogEvent
+            if case .system = error {
+                event = .stopNotMarked(reason: "\(error)")
+            } else {
+                event = .ledgerNotClosed(reason: "\(error)")
+            }
+            services.log(event)
+        }
         seen.flush()
     }
 

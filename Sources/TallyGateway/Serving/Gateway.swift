@@ -79,10 +79,16 @@ package final class Gateway: Sendable {
         }
         let standings = store.board.all.values
         let quarantined = standings.count { if case .quarantined = $0 { true } else { false } }
-        try catalog.audit(
-            AuditRow(
-                stamp: services.stamp(), tenant: nil, action: .gatewayStarted, first: Int64(standings.count),
-                second: Int64(quarantined)))
+        do throws(StorageError) {
+            try catalog.audit(
+                AuditRow(
+                    stamp: services.stamp(), tenant: nil, action: .gatewayStarted, first: Int64(standings.count),
+                    second: Int64(quarantined)))
+        } catch {
+            // Nor must it keep the gateway from starting.
+            guard error.isPassing else { throw error }
+            services.log(.auditNotWritten(reason: "\(error)"))
+        }
         socket.start()
         metricsServer?.start()
         certificate.startRenewing()

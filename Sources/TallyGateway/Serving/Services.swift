@@ -17,10 +17,16 @@ package struct Services: Sendable {
     /// What stands under the data folder, and how much room; nil where the kernel does not say. Tests make it up.
     let disk: @Sendable () -> FileSystemFacts?
 
+    /// Where a tenant's ledger lies; tests put a disk without room there.
+    let ledgerDisk: LedgerDisk
+
+    /// The disk of a tenant's ledger, in the tenant's folder.
+    package typealias LedgerDisk = @Sendable (Tenant, Directory) throws(SystemError) -> any LogDisk
+
     package init(
         folder: DataFolder, metrics: Metrics, log: LogSink, clock: GatewayClock, faults: Faults,
         onFatal: @escaping @Sendable (String) -> Void, logOptions: LogOptions = LogOptions(),
-        disk: (@Sendable () -> FileSystemFacts?)? = nil
+        disk: (@Sendable () -> FileSystemFacts?)? = nil, ledgerDisk: @escaping LedgerDisk = Services.ownLedgerDisk
     ) {
         self.folder = folder
         self.metrics = metrics
@@ -30,6 +36,11 @@ package struct Services: Sendable {
         self.onFatal = onFatal
         self.logOptions = logOptions
         self.disk = disk ?? { try? folder.fileSystem() }
+        self.ledgerDisk = ledgerDisk
+    }
+
+    @Sendable package static func ownLedgerDisk(_: Tenant, _ folder: Directory) throws(SystemError) -> any LogDisk {
+        try folder.openOrMakeDirectory(TenantLedger.folderName)
     }
 
     func stamp() -> Stamp { Stamp(actor: .gateway, timeMs: clock.wallMs()) }

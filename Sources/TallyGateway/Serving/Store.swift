@@ -14,6 +14,7 @@ package final class Store: Sendable {
     /// One change of the catalog and of what was read from it at a time: an older answer must not replace a newer one.
     let changing = Guarded(())
     let usage: UsageService
+    private let waiting: WaitingTenants
 
     /// Which tenants are opened at once. A gateway serves all; a command that asks for one need not wait for a thousand.
     package enum Opening: Hashable, Sendable {
@@ -29,7 +30,8 @@ package final class Store: Sendable {
         }
     }
 
-    /// Opens the tenants. One that is damaged is quarantined and said so; the others go on.
+    /// Opens the tenants. One that is damaged is quarantined and said so; one that finds no room waits, and is opened
+    /// when there is some; the others go on.
     package init(services: Services, opening: Opening = .all) throws(StorageError) {
         self.services = services
         let board = self.board
@@ -37,24 +39,57 @@ package final class Store: Sendable {
         self.views = views
         ledgers = LedgerKeeper(services: services, board: board, directory: directory) { views.wake($0) }
         usage = UsageService(services: services, board: board)
+        waiting = WaitingTenants(board: board, log: services.log)
+        waiting.attach(self)
         do { try TenantDeletion(store: self).resume() } catch { services.log(.deletionUnfinished(reason: "\(error)")) }
         try directory.refresh(from: services.folder.catalog)
         for tenant in try services.folder.catalog.tenants() where tenant.state == .active && opening.includes(tenant) {
-            do {
-                try open(tenant)
-            } catch {
-                board.set(tenant.id, .quarantined("\(error)"))
-                services.log(.tenantQuarantined(tenant: tenant.name.text, reason: "\(error)"))
+            openOrQuarantine(tenant)
+        }
+    }
+
+    /// Opens one tenant: its views first, for they say how much of the ledger was durable. One that cannot be opened for
+    /// a reason that may pass waits and is tried again.
+    func open(_ tenant: Tenant) throws {
+        do {
+            try makeFolder(of: tenant)
+            let through = try views.sync { views in Result { try views.open(tenant) } }.get()
+            try ledgers.sync { ledgers in
+                Result { () throws(SystemError) in try ledgers.open(tenant, viewsThrough: through) }
+            }.get()
+        } catch let error as SystemError where error.isPassing {
+            board.set(tenant.id, .waiting("\(error)"))
+        } catch let error as StorageError where error.isPassing {
+            board.set(tenant.id, .waiting("\(error)"))
+        }
+        switch board[tenant.id] {
+        case .open?: views.wake([tenant.id])
+        // Two connections to one file must not stand side by side at the next try.
+        case .waiting?: views.sync { $0.close(tenant.id) }
+        default: break
+        }
+        if waiting.note(tenant) { waiting.tryAgainLater() }
+    }
+
+    /// Opens a tenant that waited, unless it has gone or been opened meanwhile.
+    func openAgain(_ tenant: Tenant) {
+        changing.withLock { _ in
+            if !waiting.isStopped, case .waiting? = board[tenant.id] {
+                openOrQuarantine(tenant)
+            } else {
+                waiting.forget(tenant.id)
             }
         }
     }
 
-    /// Opens one tenant: its views first, for they say how much of the ledger was durable.
-    func open(_ tenant: Tenant) throws {
-        try makeFolder(of: tenant)
-        let through = try views.sync { views in Result { try views.open(tenant) } }.get()
-        let problem = ledgers.sync { ledgers in ledgers.open(tenant, viewsThrough: through) }
-        if problem == nil { views.wake([tenant.id]) }
+    private func openOrQuarantine(_ tenant: Tenant) {
+        do {
+            try open(tenant)
+        } catch {
+            waiting.forget(tenant.id)
+            board.set(tenant.id, .quarantined("\(error)"))
+            services.log(.tenantQuarantined(tenant: tenant.name.text, reason: "\(error)"))
+        }
     }
 
     /// A folder that is missing is made only where nothing can have been in it: beginning anew in silence would hide that
@@ -74,6 +109,8 @@ package final class Store: Sendable {
 
     /// Makes all durable, lets the views catch up, marks a clean stop.
     package func close() {
+        // Whoever is opening a tenant just now ends that first.
+        changing.withLock { _ in waiting.stop() }
         ledgers.sync { $0.close() }
         views.sync { $0.finish() }
         try? services.folder.catalog.checkpoint()

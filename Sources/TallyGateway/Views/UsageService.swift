@@ -16,6 +16,7 @@ struct UsageService: Sendable {
         let durable: LedgerPosition
         switch board[tenant.id] {
         case .open(let position)?: durable = position
+        case .waiting(let reason)?: throw AdminError.waiting(tenant: name, reason: reason)
         case .quarantined(let reason)?: throw AdminError.quarantined(tenant: name, reason: reason)
         case nil: throw AdminError.notOpen(tenant: name)
         }

@@ -51,7 +51,8 @@ package final class ViewsDesk {
     private var failures = 0
 
     /// The views in the tenant's folder, from here on nobody else's to write. Throws where the file must not be touched:
-    /// another program's, or a newer version's. One that cannot be opened otherwise is tried again by `catchUp`.
+    /// another program's, or a newer version's; and where they cannot be opened for want of room or the like, for then
+    /// what they prove is not known. Views that cannot be opened otherwise are tried again by `catchUp`.
     package init(
         folder: String, on disk: any DatabaseDisk = .machine, books: BookShelf, entropy: Entropy,
         logBytesMax: Int = Limits.viewsLogBytesMax
@@ -66,6 +67,9 @@ package final class ViewsDesk {
         } catch {
             switch error {
             case .foreignFile, .newerVersion: throw error
+            // Another program holds it, perhaps for long: its tenant is served meanwhile.
+            case .busy: break
+            case _ where error.isPassing: throw error
             default: break
             }
         }

@@ -50,13 +50,22 @@ package final class Directory: Sendable {
         return Directory(taking: Descriptor(taking: raw), path: subject(name))
     }
 
+    /// The folder `name`, durably there when this returns: also where it was made before, since whoever made it may have
+    /// died before its sync, or been told that it failed.
     package func openOrMakeDirectory(_ name: String) throws(SystemError) -> Directory {
-        if unsafe mkdirat(descriptor.raw, name, 0o700) == 0 {
-            try sync()
-        } else {
+        if unsafe mkdirat(descriptor.raw, name, 0o700) != 0 {
             guard errno == EEXIST else { throw SystemError("mkdir", subject(name)) }
         }
+        try sync()
         return try openDirectory(name)
+    }
+
+    /// Makes the names of the folder at `path` and of what lies in it durable, for whoever goes on with what an earlier
+    /// process left. A folder above that this user may not open is somebody else's to keep.
+    package static func settle(_ path: String, _ folder: Directory) throws(SystemError) {
+        try folder.sync()
+        guard let parent = try? open(split(path).0) else { return }
+        try parent.sync()
     }
 
     /// Makes a new file, 0600; one that exists is an error.

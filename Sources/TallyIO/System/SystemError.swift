@@ -25,6 +25,8 @@ package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     package var isNoSpace: Bool { number == ENOSPC || number == EDQUOT }
+    /// It may succeed later although nobody touches the file: there was no room, no descriptor or no memory.
+    package var isPassing: Bool { isNoSpace || number == EMFILE || number == ENFILE || number == ENOMEM }
     package var isNotFound: Bool { number == ENOENT }
     package var isExists: Bool { number == EEXIST }
 }

@@ -156,6 +156,11 @@ struct DatabaseFile: Sendable {
                 PRAGMA wal_autocheckpoint = \(schema.isDerived ? 0 : 1_000);
                 PRAGMA journal_size_limit = 16777216;
                 """)
+        // A sync that fails while SQLite changes to write-ahead logging leaves it with a rollback journal, in silence; the
+        // folder of that one is not synced when it is deleted, and a power loss would take the last commit back.
+        guard try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL") == "wal" else {
+            throw StorageError.database(file: path, code: ResultCode.SQLITE_IOERR.rawValue)
+        }
         let synchronous = try database.number("PRAGMA synchronous")
         precondition(synchronous == schema.synchronous.rawValue, "SQLite kept another synchronous mode")
         guard try database.number("PRAGMA user_version") < schema.version else { return }
@@ -189,6 +194,7 @@ struct DatabaseFile: Sendable {
         case .SQLITE_FULL: .diskFull(file: path)
         case .SQLITE_BUSY, .SQLITE_LOCKED: .busy(file: path)
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: .damaged(file: path)
+        case _ where SQLiteCode(error.extendedResultCode.rawValue).isNoRoomForIndex: .diskFull(file: path + "-shm")
         default:
             isOverflow(error)
                 ? .amountTooLarge(file: path) : .database(file: path, code: error.extendedResultCode.rawValue)

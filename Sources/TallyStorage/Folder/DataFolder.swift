@@ -38,8 +38,14 @@ package final class DataFolder: Sendable {
         }
         do throws(StorageError) { catalog = try Catalog(folder: path) } catch { throw .storage(error) }
         do throws(SystemError) {
-            books = try BookShelf(directory: try directory.openOrMakeDirectory("books"))
-            _ = try directory.openOrMakeDirectory("tenants")
+            // A rename whose sync failed, or never ran, is seen by this process and may be gone after a power loss: all
+            // names are made durable before anything is built on them.
+            try Directory.settle(path, directory)
+            let shelf = try directory.openOrMakeDirectory("books")
+            try shelf.sync()
+            books = try BookShelf(directory: shelf)
+            try directory.openOrMakeDirectory("tenants").sync()
+            try directory.openOrMakeDirectory("tls").sync()
         } catch {
             throw .unusable(path: path, error)
         }
@@ -57,9 +63,9 @@ package final class DataFolder: Sendable {
     }
 
     /// The folder of all tenants' folders.
-    package func tenantsDirectory() throws(SystemError) -> Directory { try directory.openOrMakeDirectory("tenants") }
+    package func tenantsDirectory() throws(SystemError) -> Directory { try directory.openDirectory("tenants") }
 
-    package func tlsDirectory() throws(SystemError) -> Directory { try directory.openOrMakeDirectory("tls") }
+    package func tlsDirectory() throws(SystemError) -> Directory { try directory.openDirectory("tls") }
 
     /// Free and total bytes, and the name, of the file system below the folder.
     package func fileSystem() throws(SystemError) -> FileSystemFacts { try FileSystemFacts.under(directory) }

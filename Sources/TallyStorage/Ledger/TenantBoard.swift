@@ -8,6 +8,9 @@ package final class TenantBoard: Sendable {
     package enum Standing: Hashable, Sendable {
         /// Open; everything through the position is on stable storage.
         case open(durable: LedgerPosition)
+        /// Not open yet, and nothing is wrong with it: opening it found no room or the like, as the text says, and is
+        /// tried again.
+        case waiting(String)
         /// Damaged and closed; the text says what is wrong and what to do.
         case quarantined(String)
     }

@@ -39,7 +39,11 @@ package struct Home: Sendable {
 
     /// Becomes the one owner of spool and keys, or says who is.
     package func own() throws(WorkstationError) -> FileLock {
-        do throws(FileLock.Refusal) { return try FileLock.take(in: folder) } catch { throw .locked(error) }
+        let lock: FileLock
+        do throws(FileLock.Refusal) { lock = try FileLock.take(in: folder) } catch { throw .locked(error) }
+        // Keys that are used now and gone after a power loss would give every session another name.
+        do throws(SystemError) { try Directory.settle(path, folder) } catch { throw .system(error) }
+        return lock
     }
 
     /// The folder of the spool, made if missing.

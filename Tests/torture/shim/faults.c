@@ -8,7 +8,7 @@
 
 static struct {
     bool is_on;
-    uint64_t seed, after, most;
+    uint64_t seed, after, most, sync_at;
     double chance[FAULT_KINDS];
     long delay_ms;
 } faults = {.seed = 1, .most = UINT64_MAX};
@@ -39,6 +39,7 @@ static void parse_one(const char *item, size_t count) {
     if (strcmp(text, "seed") == 0) { faults.seed = strtoull(value, NULL, 10); return; }
     if (strcmp(text, "after") == 0) { faults.after = strtoull(value, NULL, 10); return; }
     if (strcmp(text, "most") == 0) { faults.most = strtoull(value, NULL, 10); return; }
+    if (strcmp(text, "syncat") == 0) { faults.sync_at = strtoull(value, NULL, 10); return; }
     if (strcmp(text, "delay") == 0) { faults.delay_ms = strtol(value, NULL, 10); return; }
     for (int kind = 0; kind < FAULT_KINDS; kind += 1) {
         if (strcmp(text, names[kind]) != 0) continue;
@@ -98,6 +99,12 @@ bool fault_comes(int kind, uint64_t file, const char *call) {
     if ((double)(mixed(call_number) >> 11) * 0x1p-53 >= faults.chance[kind]) return false;
     if (atomic_fetch_add_explicit(&given, 1, memory_order_relaxed) >= faults.most) return false;
     log_add(LOG_FAULT, 0, file, numbers[kind], kind + 1, call, NULL, 0);
+    return true;
+}
+
+bool fault_at_sync(uint64_t number, uint64_t file, const char *call) {
+    if (number != faults.sync_at) return false;
+    log_add(LOG_FAULT, 0, file, EIO, FAULT_SYNC + 1, call, NULL, 0);
     return true;
 }
 

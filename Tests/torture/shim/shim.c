@@ -22,6 +22,8 @@
 //                          eintr=P     an open, write or truncate fails with EINTR
 //                          sync=P      fsync, fdatasync and syncfs fail with EIO, as Linux does it: nothing is synced,
 //                                      the pages count as clean, the next sync of the same file succeeds
+//                          syncat=N    the N-th sync of the process (1, 2, …) fails in that way, whatever else is
+//                                      said
 //                          read=P      a read fails with EIO
 //                          delay=MS    every sync takes so much longer (no randomness; not counted as a fault)
 //                        P is a probability, 0 to 1. Example: TORTURE_FAULTS=seed=7,after=200,short=0.05,sync=0.001

@@ -80,6 +80,8 @@ void faults_parse(const char *list);
 void faults_control(const char *file);
 /// Draws whether the fault comes now, and logs it if so.
 bool fault_comes(int kind, uint64_t file, const char *call);
+/// Whether the sync with this number is the one that was ordered to fail.
+bool fault_at_sync(uint64_t number, uint64_t file, const char *call);
 /// A count that a short write moves instead of `count`.
 size_t fault_shorten(size_t count);
 void fault_delay_sync(void);

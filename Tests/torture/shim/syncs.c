@@ -55,7 +55,8 @@ static int sync_one(int kind, int descriptor, int (*next)(int), const char *call
     if (!shim_ready() || shim_kind(descriptor, &file) == FD_OTHER) return next(descriptor);
     if (is_ignored(kind, descriptor)) return 0;
     int64_t ticket = begun(kind, file);
-    if (fault_comes(FAULT_SYNC, file, call)) return failed(kind, file, ticket);
+    if (fault_at_sync((uint64_t)ticket, file, call) || fault_comes(FAULT_SYNC, file, call))
+        return failed(kind, file, ticket);
     return ended(kind, file, ticket, next(descriptor));
 }
 
