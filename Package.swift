@@ -120,6 +120,7 @@ let package = Package(
         .executableTarget(
             name: "tallysim", dependencies: ["TallySimulation", "TallyStorage", "TallyIO", arguments],
             path: "Tests/tallysim", swiftSettings: strict),
+        proof("SimulationTests", ["TallySimulation", "TallyStorage", "TallyIO"]),
         proof("TallyModelTests", ["TallyModel"]),
         proof("TallyIOTests", ["TallyIO", "TallyModel"]),
         proof("TallyTransportTests", ["TallyTransport", "TallyTLS", "TallyIO", "TallyModel"]),

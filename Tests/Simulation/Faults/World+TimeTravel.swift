@@ -133,8 +133,9 @@ extension World {
         }
         workstationNumbers[hash(machine.token)] = gateway.holders[hash(machine.token)]
         for other in others {
-            // The stream stays with the workstation that it was: what the store has lost of it is not offered again.
+            // Its streams stay with the workstation that it was: what the store has lost of them is offered by nobody.
             if gateway.tenants[other.tenant].wasPutBack { doubt(other) }
+            other.wasEnrolledAgain = true
             other.token = machine.token
             stop(other)
         }
@@ -160,7 +161,7 @@ extension World {
             return
         }
         // Two losses at once: what a stream left out as counted, and the store has lost, is nowhere.
-        for machine in machines where gateway.tenants[machine.tenant] === tenant && machine.hasAdopted {
+        for machine in machines where gateway.tenants[machine.tenant] === tenant && (machine.wasTurnedBack || machine.wasEnrolledAgain) {
             doubt(machine)
         }
         note(64, tenant.row.id.value, "the folder of tenant \(tenant.row.id.value) is put back")

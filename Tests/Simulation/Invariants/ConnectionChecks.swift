@@ -70,6 +70,7 @@ extension World {
         session.checkInvariants()
         if session.credit == .paused { return violate(.i12, "a batch was sent although credit is 0") }
         let last = batch.header.last.value
+        checkSpooled(batch.header.last, machine)
         guard let wire = machine.wire, !wires[wire].hasSkipped else { return }
         if last > session.acknowledged.value + UInt64(session.credit.events) {
             violate(

@@ -48,6 +48,12 @@ extension World {
             let ledger = try TenantLedger(
                 tenant: tenant.row, disk: disk, book: environment.book, viewsThrough: 0,
                 nowMs: gateway.clock.wallMs(now), options: plan.ledgerOptions, entropy: checkEntropy)
+            if let appended = gateway.core?.appended(of: tenant.row.id), ledger.appended.ordinal > appended.ordinal {
+                violate(
+                    .i5,
+                    "\(appended.ordinal) records were appended; a loss of power right now would leave "
+                        + "\(ledger.appended.ordinal)")
+            }
             guard let found = ledger.state.stream(stream), found.sequence.value >= promise.cursor.sequence else {
                 return violate(
                     invariant,
@@ -62,6 +68,28 @@ extension World {
             }
         } catch {
             violate(invariant, "a loss of power right now would leave a ledger that does not open: \(error)")
+        }
+    }
+
+    /// I3, on the workstation: what is sent is on its own stable storage, or a gateway could hold more than its spool.
+    func checkSpooled(_ last: Sequence64, _ machine: Machine) {
+        guard checks.chance(environment.powerCheckPercent), !machine.isTampered,
+            let state = machine.core?.spool.state, let wire = machine.wire,
+            hearsay.wireStreams[wires[wire].number] == state.stream
+        else { return }
+        coverage.powerChecks += 1
+        let disk = machine.disk.afterPowerLoss(seed: checks.next())
+        do throws(WorkstationError) {
+            let spool = try Spool(
+                on: disk, options: plan.spoolOptions, nowMs: machine.clock.wallMs(now), entropy: checkEntropy)
+            if spool.state.number == state.number, spool.state.tip.sequence < last {
+                violate(
+                    .i3,
+                    "event \(last.value) was sent; a loss of power right now would leave "
+                        + "\(spool.state.tip.sequence.value) in the spool")
+            }
+        } catch {
+            violate(.i3, "a loss of power right now would leave a spool that does not open: \(error)")
         }
     }
 

@@ -63,6 +63,8 @@ final class Machine {
     var missingTold: UInt128 = 0
     /// Its home or the whole of it went back in time, was copied or lost: what was counted may be offered again.
     var wasTurnedBack = false
+    /// It has another number at the gateway than its first streams have.
+    var wasEnrolledAgain = false
 
     init(index: Int, tenant: Int, disk: LyingDisk, ownKey: [UInt8], token: [UInt8]) {
         self.index = index
@@ -80,9 +82,6 @@ final class Machine {
 
     /// Tokens that adoption left out although they are counted nowhere, as a person is shown them.
     var shownMissing: UInt128 { missingTold + (core?.spool.state.adopted.missing.tokens ?? 0) }
-
-    /// A stream of its has asked what was counted and left that out: what it left out only the gateway has.
-    var hasAdopted: Bool { wasTurnedBack || (core?.spool.state.number ?? 1) > 1 }
 
     /// Everything that the agents wrote has been read and counted, and everything that was counted is acknowledged.
     var isDrained: Bool {
