@@ -161,7 +161,8 @@ extension World {
             return
         }
         // Two losses at once: what a stream left out as counted, and the store has lost, is nowhere.
-        for machine in machines where gateway.tenants[machine.tenant] === tenant && (machine.wasTurnedBack || machine.wasEnrolledAgain) {
+        for machine in machines
+        where gateway.tenants[machine.tenant] === tenant && (machine.wasTurnedBack || machine.wasEnrolledAgain) {
             doubt(machine)
         }
         note(64, tenant.row.id.value, "the folder of tenant \(tenant.row.id.value) is put back")
