@@ -28,7 +28,7 @@ run: release ## a gateway, a demo tenant, this machine's (or generated) transcri
 test: deps graph ## every test, the Python reference's and the oracle's included
 	$(SWIFT) build --build-tests $(FLAGS)
 	.ci/swift-test --skip-build
-	$(MAKE) simulate RUNS=10000
+	$(MAKE) simulate SEED=3001 RUNS=10000
 	$(PYTHON) -m unittest discover -s Tests/oracle -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s protocol/reference -p 'test_*.py'
 	$(PYTHON) Tests/torture/powerloss_test.py
