@@ -64,9 +64,14 @@ MUTANTS = [
          "        if last <= accepted.sequence { return .committed }"),
         (PROTOCOL + "GatewaySession.swift", "            committed: committed.sequence, chain: committed.chain, credit: grant(), backedUpThrough: backedUpThrough)",
          "            committed: accepted.sequence, chain: accepted.chain, credit: grant(), backedUpThrough: backedUpThrough)")]),
-    ("resurrected-tail", "a torn tail is left where it is, and a record believed without its link to the one before", 2000, [
-        (LOG + "LogOpening.swift", "        if known < scan.ordinal || tail.isDirty {", "        if known < scan.ordinal {"),
-        (LOG + "SegmentScanner.swift", "            found.ordinal == ordinal, found.previousChecksum == previousChecksum\n", "            found.ordinal >= ordinal\n"),
+    ("resurrected-tail", "a torn tail is kept behind what is written again, and a record believed without its link", 2000, [
+        (LOG + "LogOpening.swift", "        try put { () throws(SystemError) in try file.writeZeros(at: written, count: zeros) }",
+         "        try put { () throws(SystemError) in\n            try file.writeZeros(at: written, count: zeros)\n"
+         "            var tail: [UInt8] = []\n"
+         "            if !scan.isSealed {\n"
+         "                try source.file.read(at: scan.bytes, count: max(0, scan.fileBytes - scan.bytes), into: &tail)\n"
+         "            }\n            try file.write(tail.span, at: written)\n        }"),
+        (LOG + "SegmentScanner.swift", "            found.ordinal == ordinal, found.previousChecksum == previousChecksum\n", "            found.ordinal == ordinal\n"),
         (LOG + "LogOpening.swift", "        guard source.previousChecksum == scan.scanner.previousChecksum else {", "        guard true else {")]),
     ("skip-without-chain", "a gap is recorded with the chain value from before it", 300, [
         (LEDGER + "LedgerDesk.swift", "        draft.chainAfter = skip.chainAfter", "        draft.chainAfter = append.chainBefore"),

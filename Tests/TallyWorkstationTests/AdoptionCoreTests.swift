@@ -162,6 +162,29 @@ struct AdoptionCoreTests {
         #expect(bench.core.spool.state.adopted.differing == 0)
     }
 
+    @Test("A call still held when a lost home's sources were read, by a clock that went back since, counts once")
+    func heldByAFastClock() throws {
+        let session = "6f1f4c8e-0f4a-4c1b-9d2e-3a5b7c9d1e2f"
+        let lost = try CoreBench()
+        lost.write(0..<3)
+        // Nothing says that it is whole, and the agent's clock is a minute ahead of what the workstation's will be.
+        lost.folders.append(
+            CoreBench.path,
+            claudeLine(
+                message: "msg_3", request: "req_3", session: session, input: 103, stop: nil,
+                time: "2026-09-21T14:14:20.000Z"))
+        #expect(try lost.sync() == 0)
+        lost.cut()
+        #expect(Self.counted(lost.gateway) == Self.calls(0..<4))
+        let bench = try Self.after(lost, seed: 2)
+        bench.core.follow(bench.now)
+        bench.perform()
+        try bench.run(for: .seconds(60))
+        #expect(Self.counted(bench.gateway) == Self.calls(0..<4))
+        #expect(bench.core.spool.state.adopted.events == 4)
+        #expect(!bench.core.spool.state.adoption.isAdopting)
+    }
+
     @Test("A gateway that does not answer what must be asked gets nothing")
     func notAllowed() throws {
         let bench = try CoreBench()

@@ -56,6 +56,7 @@ package struct Counter: Sendable {
     }
 
     package var heldCount: Int { heldFiles.count }
+    package var heldKeys: Set<RequestKey> { Set(heldFiles.compactMap { files[$0]?.held?.key }) }
 
     package func tally(of source: SourceKind) -> SourceTally { tallies[Int(source.rawValue)] }
 

@@ -60,7 +60,7 @@ extension EngineCore {
             if !isFull { break }
         }
         isScanning = false
-        uplink.noteScanned(scanNumber)
+        noteScanned()
         for index in waiters.indices { waiters[index].scanEnded(at: spool.state.tip.sequence) }
         if isScanAsked {
             isScanAsked = false
@@ -69,6 +69,19 @@ extension EngineCore {
         isSettlingAll = false
         armSearch(now)
         checkWaiters(now)
+    }
+
+    /// A scan's events are all in the spool once the requests that it left held are: one of them can be of any time,
+    /// by an agent's clock that went back since, and would pass for newer than the stream.
+    private func noteScanned() {
+        guard spool.state.adoption.isAdopting else { return }
+        let held = spool.counter.heldKeys
+        if heldByScan?.number == scanNumber {
+            heldByScan?.keys.formIntersection(held)
+        } else {
+            heldByScan = (scanNumber, held)
+        }
+        if heldByScan?.keys.isEmpty == true { uplink.noteScanned(scanNumber) }
     }
 
     /// At the end of a scan: the next one if nothing changes. Soon if a request is held: quiet makes it final.

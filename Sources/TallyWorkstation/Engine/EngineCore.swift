@@ -26,6 +26,8 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
     package internal(set) var isScanning = false
     /// The stream as which the running scan began to be written.
     var scanNumber: UInt32 = 0
+    /// What the first whole scan of a stream that adopts left held, and what of that is held still.
+    var heldByScan: (number: UInt32, keys: Set<RequestKey>)?
     /// A scan was asked for while one was running.
     var isScanAsked = false
     /// Held requests are sent at the end of the scan, whether or not they may still grow.
