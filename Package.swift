@@ -32,6 +32,7 @@ let package = Package(
     products: [
         .executable(name: "tallygate", targets: ["tallygate"]),
         .executable(name: "tally", targets: ["tally"]),
+        .executable(name: "tallybench", targets: ["tallybench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -100,6 +101,14 @@ let package = Package(
             name: "tallygen", dependencies: ["TallyGenerator", "TallyModel", arguments], path: "bench/tallygen",
             swiftSettings: strict),
 
+        .executableTarget(
+            name: "tallybench",
+            dependencies: [
+                "TallyGenerator", "TallyGateway", "TallyWorkstation", "TallyStorage", "TallyLog", "TallyProtocol",
+                "TallyTransport", "TallyRollup", "TallyPricing", "TallyWire", "TallyTLS", "TallyIO", "TallyHash",
+                "TallyModel", arguments,
+            ], path: "bench/tallybench", swiftSettings: strict),
+
         // A disk that lies, for whoever must survive one.
         .target(
             name: "TestDisk", dependencies: ["TallyIO", "TallyLog", "TallyModel"], path: "Tests/TestDisk",
@@ -116,7 +125,7 @@ let package = Package(
                 "TestDisk", "CrashDisk", "TallyGateway", "TallyWorkstation", "TallyStorage", "TallyLog",
                 "TallyProtocol", "TallyWire",
                 "TallyPricing", "TallyRollup", "TallyHash", "TallyIO", "TallyModel",
-            ], path: "Tests/Simulation", swiftSettings: strict),
+            ], path: "Tests/Simulation", exclude: ["simulate.py", "mutants.py"], swiftSettings: strict),
         .executableTarget(
             name: "tallysim", dependencies: ["TallySimulation", "TallyStorage", "TallyIO", arguments],
             path: "Tests/tallysim", swiftSettings: strict),

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+/// What loads a running gateway.
+enum Load {
+    static let commands: [any ParsableCommand.Type] = []
+}
