@@ -15,7 +15,7 @@ package struct PriceBook: Sendable {
     /// The book's own name for itself, for people.
     package let version: String
     private let prefixes: [String]
-    private let table: PriceTable
+    let table: PriceTable
     /// Models by exact name, and by names whose dated forms match too.
     private let exact: [String: Model]
     private let dated: [String: Model]

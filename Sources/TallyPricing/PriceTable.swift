@@ -19,9 +19,11 @@ struct PriceTable: Sendable {
         let bandCount: Int
     }
 
-    private var periods: [Period] = []
-    private var slots: [Slot] = []
-    private var bands: [Schedule.Band] = []
+    private(set) var periods: [Period] = []
+    private(set) var slots: [Slot] = []
+    private(set) var bands: [Schedule.Band] = []
+    /// `bands` once more, for `femtoUSD`.
+    private(set) var flat: [FlatBand] = []
 
     /// Lays out a row; its first slot.
     mutating func append(_ row: PriceRow) -> Int {
@@ -29,6 +31,7 @@ struct PriceTable: Sendable {
         for schedule in row.schedules {
             slots.append(Slot(firstBand: bands.count, bandCount: schedule?.bands.count ?? 0))
             bands.append(contentsOf: schedule?.bands ?? [])
+            flat.append(contentsOf: (schedule?.bands ?? []).map(FlatBand.init))
         }
         return first
     }
@@ -106,17 +109,19 @@ struct Serving: Sendable {
         self.region = region
     }
 
-    init(_ event: Event) {
-        speed = event.speed == .fast ? 1 : 0
-        tier =
-            switch event.tier {
+    init(_ event: Event) { self.init(event.speed, event.tier, event.region) }
+
+    init(_ speed: Speed, _ tier: Tier, _ region: Region) {
+        self.speed = speed == .fast ? 1 : 0
+        self.tier =
+            switch tier {
             case .unknown, .standard: 0
             case .priority: 1
             case .flex: 2
             case .batch: 3
             }
-        region =
-            switch event.region {
+        self.region =
+            switch region {
             case .unknown, .global: 0
             case .us: 1
             case .other: 2

@@ -17,11 +17,13 @@ package struct Aggregator: Sendable {
     }
 
     package var book: PriceBook { pricer.book }
-    private let cellsMax: Int
-    private var pricer: Pricer
-    private var cells: FlatTable<CellKey, RollupCounts>
-    private var sessions: FlatTable<SessionCellKey, SessionDelta>
-    private var labels: LabelTable
+    let cellsMax: Int
+    var pricer: Pricer
+    var cells: FlatTable<CellKey, RollupCounts>
+    var sessions: FlatTable<SessionCellKey, SessionDelta>
+    var projects: FlatTable<ProjectCellKey, Void>
+    var labels: LabelTable
+    var scratch = BatchScratch()
 
     /// `hashKey` is random and the program's own; results do not depend on it.
     package init(book: PriceBook, hashKey: HashKey, cellsMax: Int = Limits.aggregatorCellsMax) {
@@ -29,6 +31,7 @@ package struct Aggregator: Sendable {
         pricer = Pricer(book: book)
         cells = FlatTable(hashKey: hashKey)
         sessions = FlatTable(hashKey: hashKey)
+        projects = FlatTable(hashKey: hashKey)
         labels = LabelTable()
     }
 
@@ -47,15 +50,17 @@ package struct Aggregator: Sendable {
         let room = cellsMax + Limits.batchEventsMax
         precondition(cells.count < room && sessions.count < room, "a full aggregator was not drained")
         let delta = SessionDelta(event, effectiveMs: effectiveMs)
-        let session = sessions.index(of: SessionCellKey(event.session, workstation: workstation), empty: delta)
+        let session = sessions.index(of: SessionCellKey(event.session.value, workstation), empty: delta)
         sessions.values[session].merge(delta)
 
         guard event.kind == .usage || event.kind == .correction, let label = event.model else { return }
         let entry = labels.entry(label, pricer: &pricer)
-        let cell = cells.index(
-            of: CellKey(
-                event, workstation: workstation, label: entry.number, quarter: Aggregator.quarter(effectiveMs)),
-            empty: RollupCounts())
+        let project = projects.index(
+            of: ProjectCellKey(event.project?.value ?? Bytes16(high: 0, low: 0)), empty: ())
+        let key = CellKey(
+            session: UInt32(session), project: UInt32(project), quarter: Aggregator.quarter(effectiveMs),
+            label: entry.number, served: UInt16(event.agent.rawValue) << 8 | UInt16(event.origin.rawValue))
+        let cell = cells.index(of: key, empty: RollupCounts())
         let price = pricer.book.price(event, of: entry.model, effectiveMs: effectiveMs)
         cells.values[cell].fold(event, price: price, effectiveMs: effectiveMs)
     }
@@ -65,6 +70,7 @@ package struct Aggregator: Sendable {
         let result = deltas()
         cells.removeAll()
         sessions.removeAll()
+        projects.removeAll()
         labels.removeAll()
         return result
     }
@@ -75,10 +81,19 @@ package struct Aggregator: Sendable {
         found.cells.reserveCapacity(cells.count)
         found.sessions.reserveCapacity(sessions.count)
         for (key, counts) in zip(cells.keys, cells.values) {
-            found.cells.append((key.rollup(model: labels.label(key.label)), counts))
+            found.cells.append((rollup(key), counts))
         }
         for (key, delta) in zip(sessions.keys, sessions.values) { found.sessions.append((key.session, delta)) }
         return found
+    }
+
+    /// A cell's key as reports have it.
+    private func rollup(_ key: CellKey) -> RollupKey {
+        let session = sessions.keys[key.session].session
+        return RollupKey(
+            quarter: key.quarter, workstation: session.workstation, agent: key.agent,
+            model: labels.label(key.label), origin: key.origin, project: projects.keys[key.project].project,
+            session: session.session)
     }
 
     /// The quarter-hour of an instant, rounded down before 1970 too.

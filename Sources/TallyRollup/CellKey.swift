@@ -1,47 +1,57 @@
 package import TallyModel
 
-/// A `RollupKey` in eight words, the label as a number of this aggregator: hashing and comparing touch no text
-/// and call nothing of another module.
+/// A `RollupKey` in three words: session, project and label are places in the aggregator's other tables, so that hashing
+/// and comparing touch no text and little memory.
 struct CellKey: FlatKey {
-    private let sessionHigh: UInt64
-    private let sessionLow: UInt64
-    /// Both zero for no project, which no project has.
-    private let projectHigh: UInt64
-    private let projectLow: UInt64
+    private let sessionAndProject: UInt64
     let quarter: Int64
-    private let workstationValue: UInt64
     /// Label, agent and origin: 32, 8 and 8 bits.
     private let small: UInt64
 
-    init(_ event: Event, workstation: WorkstationID, label: UInt32, quarter: Int64) {
-        sessionHigh = event.session.value.high
-        sessionLow = event.session.value.low
-        projectHigh = event.project?.value.high ?? 0
-        projectLow = event.project?.value.low ?? 0
+    /// `served`: agent and origin, 8 bits each.
+    init(session: UInt32, project: UInt32, quarter: Int64, label: UInt32, served: UInt16) {
+        sessionAndProject = UInt64(session) << 32 | UInt64(project)
         self.quarter = quarter
-        workstationValue = workstation.value
-        small = UInt64(label) << 16 | UInt64(event.agent.rawValue) << 8 | UInt64(event.origin.rawValue)
+        small = UInt64(label) << 16 | UInt64(served)
     }
 
     func hash(_ key: HashKey) -> UInt64 {
-        var hash = fold(sessionHigh ^ key.first, sessionLow ^ key.second)
-        hash = fold(projectHigh ^ hash ^ key.second, projectLow ^ key.first)
-        hash = fold(UInt64(bitPattern: quarter) ^ hash ^ key.first, workstationValue ^ key.second)
+        let hash = fold(sessionAndProject ^ key.first, UInt64(bitPattern: quarter) ^ key.second)
         return fold(small ^ hash ^ key.second, key.first | 1)
     }
 
+    var session: Int { Int(sessionAndProject >> 32) }
+    var project: Int { Int(truncatingIfNeeded: sessionAndProject & 0xFFFF_FFFF) }
     var label: UInt32 { UInt32(truncatingIfNeeded: small >> 16) }
 
-    /// The key of reports, its label looked up by the caller.
-    func rollup(model: Label) -> RollupKey {
-        guard let session = SessionID(Bytes16(high: sessionHigh, low: sessionLow)),
-            let agent = Agent(rawValue: UInt8(truncatingIfNeeded: small >> 8)),
-            let origin = Origin(rawValue: UInt8(truncatingIfNeeded: small))
-        else { preconditionFailure("a cell is made from a valid event alone") }
-        return RollupKey(
-            quarter: quarter, workstation: WorkstationID(workstationValue), agent: agent, model: model,
-            origin: origin, project: ProjectID(Bytes16(high: projectHigh, low: projectLow)), session: session)
+    var agent: Agent {
+        guard let agent = Agent(rawValue: UInt8(truncatingIfNeeded: small >> 8)) else {
+            preconditionFailure("a cell is made from a valid event alone")
+        }
+        return agent
     }
+
+    var origin: Origin {
+        guard let origin = Origin(rawValue: UInt8(truncatingIfNeeded: small)) else {
+            preconditionFailure("a cell is made from a valid event alone")
+        }
+        return origin
+    }
+}
+
+/// A project in two words; both zero for none, which no project has.
+struct ProjectCellKey: FlatKey {
+    private let high: UInt64
+    private let low: UInt64
+
+    init(_ value: Bytes16) {
+        high = value.high
+        low = value.low
+    }
+
+    func hash(_ key: HashKey) -> UInt64 { fold(high ^ key.first, low ^ key.second) }
+
+    var project: ProjectID? { ProjectID(Bytes16(high: high, low: low)) }
 }
 
 /// A session as one workstation reports it. The same id from two workstations is two entries: a copied
@@ -62,10 +72,10 @@ struct SessionCellKey: FlatKey {
     private let high: UInt64
     private let low: UInt64
 
-    init(_ session: SessionID, workstation: WorkstationID) {
+    init(_ session: Bytes16, _ workstation: WorkstationID) {
         self.workstation = workstation.value
-        high = session.value.high
-        low = session.value.low
+        high = session.high
+        low = session.low
     }
 
     func hash(_ key: HashKey) -> UInt64 {

@@ -27,6 +27,31 @@ extension RollupCounts {
         lastMs = max(lastMs, effectiveMs)
     }
 
+    /// The same of a row's numbers; `femtoUSD` is nil where there is no price.
+    @inline(__always)
+    mutating func fold(_ row: RowNumbers, femtoUSD: Int128?, effectiveMs: Int64) {
+        if row.isUsage { RollupCounts.add(1, to: &events) }
+        RollupCounts.add(Int64(row.use.input), to: &inputTokens)
+        RollupCounts.add(Int64(row.use.cacheRead), to: &cacheReadTokens)
+        RollupCounts.add(Int64(row.use.cacheWrite5m), to: &cacheWrite5mTokens)
+        RollupCounts.add(Int64(row.use.cacheWrite1h), to: &cacheWrite1hTokens)
+        RollupCounts.add(Int64(row.use.cacheWriteUnknown), to: &cacheWriteUnknownTokens)
+        RollupCounts.add(Int64(row.use.output), to: &outputTokens)
+        RollupCounts.add(Int64(row.reasoning), to: &reasoningTokens)
+        RollupCounts.add(Int64(row.use.webSearches), to: &webSearches)
+        RollupCounts.add(Int64(row.toolCalls), to: &toolCalls)
+        RollupCounts.add(Int64(clamping: row.reportedNanoUSD), to: &reportedCostNanoUSD)
+        if let femtoUSD {
+            let (sum, isOver) = cost.femtoUSD.addingReportingOverflow(femtoUSD)
+            cost = Money(femtoUSD: isOver ? .max : sum)
+        } else if row.isUsage {
+            RollupCounts.add(1, to: &unpricedEvents)
+        }
+        firstMs = min(firstMs, effectiveMs)
+        lastMs = max(lastMs, effectiveMs)
+    }
+
+    @inline(__always)
     private static func add(_ value: Int64, to sum: inout Int64) {
         let (result, isOver) = sum.addingReportingOverflow(value)
         sum = isOver ? .max : result

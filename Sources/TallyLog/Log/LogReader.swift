@@ -83,6 +83,13 @@ package struct LogReader: Sendable {
         try scanner.withContent(body)
     }
 
+    /// The same for a body that changes `state`, which no closure could hold while this reader is being read.
+    package func withContent<State>(
+        of state: inout State, _ body: (_ body: Span<UInt8>, _ local: Span<UInt8>, _ state: inout State) -> Void
+    ) {
+        scanner.withContent(of: &state, body)
+    }
+
     /// Copies of that record's body and local section.
     package func content() -> (body: [UInt8], local: [UInt8]) {
         scanner.withContent { body, local in

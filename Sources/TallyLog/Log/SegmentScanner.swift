@@ -102,6 +102,17 @@ struct SegmentScanner: Sendable {
         return try body(bytes.extracting(start..<middle), bytes.extracting(middle..<middle + found.localBytes))
     }
 
+    /// The same for a body that changes `state`.
+    func withContent<State>(
+        of state: inout State, _ body: (_ body: Span<UInt8>, _ local: Span<UInt8>, _ state: inout State) -> Void
+    ) {
+        guard let found = currentHeader else { return }
+        let start = current + RecordHeader.byteCount
+        let middle = start + found.bodyBytes
+        let bytes = buffer.span
+        body(bytes.extracting(start..<middle), bytes.extracting(middle..<middle + found.localBytes), &state)
+    }
+
     /// Appends the whole record that `next` returned last, as it stands in the file.
     func copyRecord(to target: inout [UInt8]) {
         guard let found = currentHeader else { return }

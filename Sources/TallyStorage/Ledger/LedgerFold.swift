@@ -91,16 +91,10 @@ package struct LedgerFold: ~Copyable {
             aggregator = Aggregator(book: book, hashKey: hashKey)
         }
         guard let stream = streams[header.draft.stream] else { throw .fault(.unknownStream(header.draft.stream)) }
-        for row in 0..<replay.batch.count {
-            guard let event = replay.batch.event(at: row) else { throw .fault(.undecodable(ordinal: header.ordinal)) }
-            let effective = EffectiveTime(
-                timeMs: event.timeMs, receivedMs: header.draft.receivedAtMs,
-                offsetMs: Int64(header.draft.clockOffsetMs)
-            ).ms
-            if let within, !within.contains(where: { $0.contains(effective) }) { continue }
-            aggregator.add(event, workstation: stream.workstation, effectiveMs: effective)
-            result.events += 1
-        }
+        result.events += UInt64(
+            aggregator.add(
+                replay.batch, workstation: stream.workstation, receivedMs: header.draft.receivedAtMs,
+                offsetMs: Int64(header.draft.clockOffsetMs), within: within))
         try advance(header.draft, by: UInt64(header.draft.count), replay.batchTotals)
         return true
     }

@@ -9,18 +9,35 @@ package import TallyWire
 /// time, caps, plans or revocations.
 package struct LedgerReplay: ~Copyable {
     private var reader: LogReader
-    private var decoder: BatchDecoder
-    /// The rows of the batch that `next` returned last.
-    package private(set) var batch = Batch()
+    private var decoding: Decoding
     package private(set) var header: RecordHeader?
     /// False where `next(within:)` passed a batch over.
     package private(set) var isDecoded = false
+
+    /// A decoder with its rows: lent to a closure as one, never copied.
+    private struct Decoding: Sendable {
+        var decoder: BatchDecoder
+        var batch = Batch()
+        var isValid = false
+
+        mutating func decode(_ body: Span<UInt8>, count: Int) {
+            do throws(BatchRefusal) {
+                try decoder.decode(body, count: count, into: &batch)
+                isValid = true
+            } catch {
+                isValid = false
+            }
+        }
+    }
+
+    /// The rows of the batch that `next` returned last.
+    package var batch: Batch { decoding.batch }
 
     /// Behind `from`, or from the oldest record; every record up to `through` must be there.
     package init(
         disk: any LogDisk, from: LedgerPosition?, through: UInt64?, entropy: Entropy = .system
     ) throws(LedgerError) {
-        decoder = BatchDecoder(hashSeed: entropy.word())
+        decoding = Decoding(decoder: BatchDecoder(hashSeed: entropy.word()))
         do throws(LogError) {
             reader = try LogReader(on: disk, from: from, through: through)
         } catch {
@@ -30,7 +47,7 @@ package struct LedgerReplay: ~Copyable {
 
     /// The last segment alone: its checkpoint and what follows.
     package init(disk: any LogDisk, segment: UInt32, entropy: Entropy = .system) throws(LedgerError) {
-        decoder = BatchDecoder(hashSeed: entropy.word())
+        decoding = Decoding(decoder: BatchDecoder(hashSeed: entropy.word()))
         do throws(LogError) { reader = try LogReader(on: disk, segment: segment) } catch { throw .log(error) }
     }
 
@@ -55,22 +72,12 @@ package struct LedgerReplay: ~Copyable {
         self.header = header
         guard header.kind == .batch else { return (header.draft, reader.content().body) }
         guard wants(header.draft) else { return (header.draft, []) }
-        var rows = Batch()
-        swap(&rows, &batch)
-        defer { swap(&rows, &batch) }
-        var isValid = false
-        var taken = decoder
-        reader.withContent { body, _ in
-            do throws(BatchRefusal) {
-                try taken.decode(body, count: Int(header.draft.count), into: &rows)
-                isValid = true
-            } catch {
-                isValid = false
-            }
+        isDecoded = false
+        reader.withContent(of: &decoding) { body, _, decoding in
+            decoding.decode(body, count: Int(header.draft.count))
         }
-        decoder = taken
-        isDecoded = isValid
-        guard isValid else { throw .fault(.undecodable(ordinal: header.ordinal)) }
+        isDecoded = decoding.isValid
+        guard isDecoded else { throw .fault(.undecodable(ordinal: header.ordinal)) }
         return (header.draft, [])
     }
 
