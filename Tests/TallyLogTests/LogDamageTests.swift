@@ -247,6 +247,32 @@ private struct Sample {
         }
     }
 
+    @Test("A reader that goes on from another's place sees what one that walks there sees, also where the place is gone")
+    func places() throws {
+        let sample = try Sample(segments: 2, records: 3)
+        var first = try LogReader(on: sample.disk)
+        // Ends with one turn for each record.
+        while try first.next() != nil {
+            var walking = try LogReader(on: sample.disk, from: first.position)
+            var jumping = try LogReader(on: sample.disk, from: first.position, place: first.place)
+            #expect(jumping.position == first.position)
+            while true {
+                let record = try walking.next()
+                #expect(try jumping.next() == record)
+                if record == nil { break }
+                #expect(walking.content().body == jumping.content().body)
+            }
+        }
+        // Places of another log, and of a record that moved.
+        let other = try Sample(segments: 2, records: 2)
+        var strange = try LogReader(on: other.disk)
+        for _ in 0..<2 { _ = try strange.next() }
+        for position in sample.positions {
+            var reader = try LogReader(on: sample.disk, from: position, place: strange.place)
+            #expect(try reader.next()?.ordinal == (position == sample.end ? nil : position.ordinal + 1))
+        }
+    }
+
     @Test("A full disk refuses the flush, keeps the records, and resumes by itself")
     func fullDisk() throws {
         let sample = try Sample(segments: 1, records: 1)

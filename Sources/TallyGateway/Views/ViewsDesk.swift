@@ -49,6 +49,8 @@ package final class ViewsDesk {
     /// Why the file was, or is to be, thrown away; told with the next outcome.
     private var condemned: Cause?
     private var failures = 0
+    /// Where the last fold ended, and what it knew.
+    private var resume: LedgerFold.Resume?
 
     /// The views in the tenant's folder, from here on nobody else's to write. Throws where the file must not be touched:
     /// another program's, or a newer version's; and where they cannot be opened for want of room or the like, for then
@@ -170,9 +172,12 @@ package final class ViewsDesk {
         guard let views else { return }
         var position = try views.position()
         guard position != durable else { return }
+        let known = resume.flatMap { $0.begins(at: position) ? $0 : nil }
+        resume = nil
         var fold = try LedgerFold(
-            disk: ledger, from: position, through: durable, books: books, streams: try views.streams(),
-            entropy: entropy)
+            disk: ledger, from: position, through: durable, books: books,
+            streams: known == nil ? try views.streams() : [], resume: known, entropy: entropy)
+        defer { resume = fold.resume }
         while let result = try fold.next() {
             guard let through = result.through else { break }
             var delta = ViewsDelta(after: position, through: through)

@@ -11,13 +11,27 @@ package struct LogReader: Sendable {
     /// The record that `next` returned last; before the first, where the reader began.
     package private(set) var position: LedgerPosition
 
+    /// Where a reader came to, for a later one that goes on: a position, and the byte at which its record begins. A hint:
+    /// where the record does not stand there any more the position is looked for from the segment's start.
+    package struct Place: Hashable, Sendable {
+        package let position: LedgerPosition
+        let offset: Int
+        let isSeal: Bool
+    }
+
+    /// Where this reader is; nil before its first record.
+    package private(set) var place: Place?
+
     private let disk: any LogDisk
     private let through: UInt64?
     private var scanner: SegmentScanner
     private var isSealed = false
 
-    /// Nil `from` (or ordinal 0) begins at the oldest record that the log still holds.
-    package init(on disk: any LogDisk, from: LedgerPosition? = nil, through: UInt64? = nil) throws(LogError) {
+    /// Nil `from` (or ordinal 0) begins at the oldest record that the log still holds. `place` spares the walk to `from`
+    /// if that is where it is.
+    package init(
+        on disk: any LogDisk, from: LedgerPosition? = nil, through: UInt64? = nil, place: Place? = nil
+    ) throws(LogError) {
         self.disk = disk
         self.through = through
         let numbers = try LogRecoverer.segmentNumbers(on: disk)
@@ -28,7 +42,12 @@ package struct LogReader: Sendable {
             guard let found else { throw .positionUnknown(from) }
             scanner = try LogReader.scanner(disk, found)
             position = from
-            try seek(from)
+            if let place, place.position == from, found == from.segment, try scanner.jump(to: place) {
+                self.place = place
+                isSealed = place.isSeal
+            } else {
+                try seek(from)
+            }
         } else {
             scanner = try LogReader.scanner(disk, oldest)
             let header = scanner.header
@@ -103,6 +122,8 @@ package struct LogReader: Sendable {
 
     private mutating func pass(_ record: RecordHeader) -> RecordHeader {
         position = record.position(in: scanner.header.lineage)
+        place = Place(
+            position: position, offset: scanner.offset - record.recordBytes, isSeal: record.kind == .seal)
         isSealed = record.kind == .seal
         return record
     }

@@ -91,6 +91,28 @@ struct SegmentScanner: Sendable {
         return found
     }
 
+    /// Stands behind the record at `place`, if it is there as `place` has it; otherwise nothing changes, and false.
+    mutating func jump(to place: LogReader.Place) throws(LogError) -> Bool {
+        guard place.offset >= SegmentHeader.byteCount else { return false }
+        var bytes: [UInt8] = []
+        do throws(SystemError) {
+            try file.read(at: place.offset, count: RecordHeader.byteCount, into: &bytes)
+        } catch {
+            throw .system(error)
+        }
+        guard bytes.count == RecordHeader.byteCount,
+            let found = RecordHeader(
+                decoding: bytes.span, segment: header.segment, offset: place.offset, salt: header.salt),
+            found.position(in: header.lineage) == place.position
+        else { return false }
+        forget()
+        offset = place.offset + found.recordBytes
+        bufferOffset = offset
+        ordinal = found.ordinal + 1
+        previousChecksum = found.checksum
+        return true
+    }
+
     /// Runs `body` with the content of the record that `next` returned last: its body and its local section.
     func withContent<Result, Failure: Error>(
         _ body: (_ body: Span<UInt8>, _ local: Span<UInt8>) throws(Failure) -> Result

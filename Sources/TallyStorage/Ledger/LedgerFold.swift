@@ -22,6 +22,15 @@ package struct LedgerFold: ~Copyable {
         package var through: LedgerPosition?
     }
 
+    /// What a fold knew when it ended: the next one need not walk there from its segment's start, nor be told the
+    /// streams. Where it does not begin there, it is of no use and no harm.
+    package struct Resume: Sendable {
+        fileprivate let place: LogReader.Place
+        fileprivate let streams: [UInt32: StreamRow]
+
+        package func begins(at position: LedgerPosition?) -> Bool { place.position == position }
+    }
+
     private let books: BookShelf
     private let hashKey: HashKey
     private var replay: LedgerReplay
@@ -39,15 +48,20 @@ package struct LedgerFold: ~Copyable {
     /// them: whose a stream is may change, and events before that are the earlier owner's.
     package init(
         disk: any LogDisk, from: LedgerPosition?, through: LedgerPosition, books: BookShelf,
-        streams: [StreamRow] = [], within: [Range<Int64>]? = nil, entropy: Entropy = .system
+        streams: [StreamRow] = [], within: [Range<Int64>]? = nil, resume: Resume? = nil, entropy: Entropy = .system
     ) throws(LedgerError) {
         self.books = books
-        self.streams = Dictionary(streams.map { ($0.number, $0) }) { _, later in later }
+        let known = resume.flatMap { $0.place.position == from ? $0.streams : nil }
+        self.streams = known ?? Dictionary(streams.map { ($0.number, $0) }) { _, later in later }
         self.within = within
         hashKey = HashKey(first: entropy.word(), second: entropy.word())
-        replay = try LedgerReplay(disk: disk, from: from, through: through.ordinal, entropy: entropy)
+        replay = try LedgerReplay(
+            disk: disk, from: from, through: through.ordinal, place: resume?.place, entropy: entropy)
         aggregator = Aggregator(book: books.current, hashKey: hashKey)
     }
+
+    /// What it knows where it came to; for the fold that goes on from there.
+    package var resume: Resume? { replay.place.map { Resume(place: $0, streams: streams) } }
 
     /// Folds on until the aggregator is full, `bytesMax` bytes of bodies are read, or the end. Nil at the end.
     package mutating func next(bytesMax: Int = Limits.viewsFoldBytesMax) throws(LedgerError) -> Result? {

@@ -33,13 +33,15 @@ package struct LedgerReplay: ~Copyable {
     /// The rows of the batch that `next` returned last.
     package var batch: Batch { decoding.batch }
 
-    /// Behind `from`, or from the oldest record; every record up to `through` must be there.
+    /// Behind `from`, or from the oldest record; every record up to `through` must be there. `place`: where an earlier one
+    /// came to.
     package init(
-        disk: any LogDisk, from: LedgerPosition?, through: UInt64?, entropy: Entropy = .system
+        disk: any LogDisk, from: LedgerPosition?, through: UInt64?, place: LogReader.Place? = nil,
+        entropy: Entropy = .system
     ) throws(LedgerError) {
         decoding = Decoding(decoder: BatchDecoder(hashSeed: entropy.word()))
         do throws(LogError) {
-            reader = try LogReader(on: disk, from: from, through: through)
+            reader = try LogReader(on: disk, from: from, through: through, place: place)
         } catch {
             throw .log(error)
         }
@@ -52,6 +54,7 @@ package struct LedgerReplay: ~Copyable {
     }
 
     package var position: LedgerPosition { reader.position }
+    package var place: LogReader.Place? { reader.place }
 
     /// The next record with its body, decoded into `batch` if it is one; nil at the end. A batch none of whose events can
     /// have its effective time in `periods` is checked, but not decoded.
