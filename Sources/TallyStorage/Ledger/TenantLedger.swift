@@ -149,6 +149,8 @@ package struct TenantLedger: ~Copyable, Sendable {
 
     /// A new life of the store, because acknowledged data is missing.
     package mutating func raiseEpoch(to epoch: StoreEpoch, nowMs: Int64) throws(LedgerError) {
+        // Whoever restores has just opened it, and a stop between a seal and its successor leaves a full segment.
+        do throws(LogError) { try rollIfDue(nowMs: nowMs) } catch { throw .log(error) }
         let record = EpochRecord(
             .restored, epoch: epoch, before: self.epoch, atMs: nowMs, restoredThrough: log.appended.ordinal)
         try append(RecordDraft(.epoch, receivedAtMs: nowMs), body: record.encode())
