@@ -2,11 +2,13 @@ import Foundation
 import TallyIO
 import TallyModel
 import TallyStorage
+import TallyTLS
 
 /// `tallygate serve` from the first check to the exit code.
 package enum GatewayProgram {
     /// Serves until SIGTERM or SIGINT, then drains. The reply says why it could not start, or nothing.
     package static func serve(folder path: String, flags: SettingsFlags, configFile: String?) -> AdminReply {
+        TLSLibrary.keepUntilTheEnd()
         let signals = StopSignals()
         do {
             let settings = try Settings.resolve(flags: flags, file: configFile)

@@ -17,6 +17,7 @@ package struct Workstation {
     package init(
         tallyHome: String?, home: String?, claudeConfigDir: String?, codexHome: String?
     ) throws(WorkstationError) {
+        TLSLibrary.keepUntilTheEnd()
         self.home = try Home(path: try Home.path(tallyHome: tallyHome, home: home))
         homes = SourceHomes(home: home, claudeConfigDir: claudeConfigDir, codexHome: codexHome)
     }
