@@ -18,7 +18,7 @@ final class LedgerOnDisk {
     private var encoder = BatchEncoder()
     /// Read once: parsing the built-in book takes longer than a life.
     static let books = BookShelf()
-    private static let nowMs: Int64 = 1_760_000_000_000
+    static let nowMs: Int64 = 1_760_000_000_000
 
     init(seed: UInt64) throws {
         random = SeededRandom(seed)
@@ -26,7 +26,7 @@ final class LedgerOnDisk {
         tenant = try LedgerOnDisk.tenant(seed)
     }
 
-    private static func tenant(_ seed: UInt64) throws -> Tenant {
+    static func tenant(_ seed: UInt64) throws -> Tenant {
         let disk = CrashDisk(name: "tenant-\(seed)-\(Random.uint64())", seed: seed)
         guard let name = TenantName("demo") else { throw Unfit() }
         let bytes = (0..<TenantDraws.bytesCount).map { UInt8(truncatingIfNeeded: $0 &+ Int(truncatingIfNeeded: seed)) }
@@ -104,7 +104,7 @@ final class LedgerOnDisk {
         draft.firstSequence = first
         draft.chainBefore = stream.chain
         draft.chainAfter = gap.chainAfter
-        try ledger?.append(draft, body: gap.encode())
+        try ledger?.append(draft, body: gap.encode(), of: stream.number)
     }
 
     private func event() throws -> Event {

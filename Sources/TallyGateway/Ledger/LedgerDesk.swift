@@ -201,7 +201,7 @@ struct LedgerDesk: ~Copyable {
         draft.chainBefore = append.chainBefore
         draft.chainAfter = skip.chainAfter
         draft.generation = append.ticket.generation
-        try ledger.append(draft, body: record.encode())
+        try ledger.append(draft, body: record.encode(), of: append.ticket.number)
         advanced.insert(append.ticket.number)
         gaps.append(Gap(workstation: stream.workstation, skip: skip))
         return nil

@@ -31,6 +31,7 @@ package struct LedgerState: Sendable {
     /// The highest receive time of any record: the clock is trusted only if it is not behind it.
     package private(set) var newestReceivedAtMs: Int64 = 0
     private var numbers: [StreamID: UInt32] = [:]
+    private var highestNumber: UInt32 = 0
     /// Parts of a checkpoint that is still being read.
     private var partsLeft: UInt16 = 0
 
@@ -39,7 +40,7 @@ package struct LedgerState: Sendable {
     package func stream(_ id: StreamID) -> Stream? { numbers[id].flatMap { streams[$0] } }
 
     /// The number for a stream that has none.
-    package var nextNumber: UInt32 { (streams.keys.max() ?? 0) + 1 }
+    package var nextNumber: UInt32 { highestNumber + 1 }
 
     // MARK: Records
 
@@ -139,6 +140,7 @@ package struct LedgerState: Sendable {
         }
         guard numbers[record.stream] == nil else { throw .malformed(.stream) }
         numbers[record.stream] = record.number
+        highestNumber = max(highestNumber, record.number)
         streams[record.number] = Stream(record, draft)
     }
 
@@ -162,8 +164,39 @@ package struct LedgerState: Sendable {
             }
             streams[entry.number] = stream
             numbers[entry.stream] = entry.number
+            highestNumber = max(highestNumber, entry.number)
         }
         partsLeft = record.parts - record.part - 1
+    }
+
+    // MARK: Undoing
+
+    /// What one rare record can change, as it was before: far less than a copy of everything.
+    package struct Undo: Sendable {
+        fileprivate let number: UInt32
+        fileprivate let stream: Stream?
+        fileprivate let highestNumber: UInt32
+        fileprivate let epoch: StoreEpoch?
+        fileprivate let totals: RunningTotals
+        fileprivate let events: UInt64
+        fileprivate let newestReceivedAtMs: Int64
+    }
+
+    /// For a record that is about to be applied and concerns no stream but `number`.
+    package func undo(of number: UInt32) -> Undo {
+        Undo(
+            number: number, stream: streams[number], highestNumber: highestNumber, epoch: epoch, totals: totals,
+            events: events, newestReceivedAtMs: newestReceivedAtMs)
+    }
+
+    package mutating func revert(to undo: Undo) {
+        if undo.stream == nil, let added = streams[undo.number] { numbers[added.id] = nil }
+        streams[undo.number] = undo.stream
+        highestNumber = undo.highestNumber
+        epoch = undo.epoch
+        totals = undo.totals
+        events = undo.events
+        newestReceivedAtMs = undo.newestReceivedAtMs
     }
 
     // MARK: Checkpoint

@@ -108,16 +108,21 @@ package struct TenantLedger: ~Copyable, Sendable {
         state.take(step)
     }
 
-    /// Appends a rare record: a gap, a stream's change, an epoch.
-    package mutating func append(_ draft: RecordDraft, body: [UInt8]) throws(LedgerError) {
-        var next = state
+    /// Appends a rare record that concerns stream `number` alone, or none (0): a gap, a stream's change, an epoch.
+    package mutating func append(_ draft: RecordDraft, body: [UInt8], of number: UInt32) throws(LedgerError) {
+        let undo = state.undo(of: number)
         do throws(LedgerFault) {
-            try next.apply(draft, body: body, batchTotals: nil)
+            try state.apply(draft, body: body, batchTotals: nil)
         } catch {
+            state.revert(to: undo)
             throw .fault(error)
         }
-        do throws(LogError) { try log.append(draft, body: body) } catch { throw .log(error) }
-        state = next
+        do throws(LogError) {
+            try log.append(draft, body: body)
+        } catch {
+            state.revert(to: undo)
+            throw .log(error)
+        }
     }
 
     /// Binds a new stream to its workstation; its chain begins at `chain(0)`.
@@ -129,7 +134,7 @@ package struct TenantLedger: ~Copyable, Sendable {
             atMs: nowMs)
         var draft = RecordDraft(.stream, receivedAtMs: nowMs)
         draft.chainAfter = Chain.initial(id)
-        try append(draft, body: record.encode())
+        try append(draft, body: record.encode(), of: record.number)
         guard let stream = state.stream(id) else { throw .fault(.unknownStream(record.number)) }
         return stream
     }
@@ -144,7 +149,7 @@ package struct TenantLedger: ~Copyable, Sendable {
             reason, number: number, stream: stream.id, workstation: workstation ?? stream.workstation,
             generation: generation ?? stream.generation, isClosed: isClosed ?? stream.isClosed,
             isAdopting: stream.isAdopting, atMs: nowMs)
-        try append(RecordDraft(.stream, receivedAtMs: nowMs), body: record.encode())
+        try append(RecordDraft(.stream, receivedAtMs: nowMs), body: record.encode(), of: number)
     }
 
     /// A new life of the store, because acknowledged data is missing.
@@ -153,7 +158,7 @@ package struct TenantLedger: ~Copyable, Sendable {
         do throws(LogError) { try rollIfDue(nowMs: nowMs) } catch { throw .log(error) }
         let record = EpochRecord(
             .restored, epoch: epoch, before: self.epoch, atMs: nowMs, restoredThrough: log.appended.ordinal)
-        try append(RecordDraft(.epoch, receivedAtMs: nowMs), body: record.encode())
+        try append(RecordDraft(.epoch, receivedAtMs: nowMs), body: record.encode(), of: 0)
     }
 
     // MARK: Durability
