@@ -247,7 +247,7 @@ private struct Sample {
         }
     }
 
-    @Test("A reader that goes on from another's place sees what one that walks there sees, also where the place is gone")
+    @Test("A reader that goes on from a place sees what one that walks there sees, also where the place is gone")
     func places() throws {
         let sample = try Sample(segments: 2, records: 3)
         var first = try LogReader(on: sample.disk)

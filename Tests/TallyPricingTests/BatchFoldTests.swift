@@ -42,7 +42,9 @@ struct BatchFoldTests {
         return records
     }
 
-    @Test("A batch folded by its columns gives what its events give one by one", arguments: 31...36 as ClosedRange<UInt64>)
+    @Test(
+        "A batch folded by its columns gives what its events give one by one",
+        arguments: 31...36 as ClosedRange<UInt64>)
     func columns(seed: UInt64) throws {
         print("seed \(seed)")
         var random = Seeded(seed)
