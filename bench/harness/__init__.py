@@ -1,0 +1,1 @@
+"""What `make bench` is made of: programs started and stopped, workloads, results."""
