@@ -132,9 +132,10 @@ package enum Limits {
 
     // MARK: Views
 
-    /// How far the views may stand behind the ledger before the reader's fold would grow too long.
-    /// Bodies that one transaction of the views takes in.
+    /// Bodies that one transaction of the views takes in; when so much waits they are moved at once, …
     package static let viewsFoldBytesMax = 16 << 20
+    /// … and otherwise so long after the first of it.
+    package static let viewsGather: Duration = .seconds(2)
     /// The views' write-ahead log is emptied when it is larger.
     package static let viewsLogBytesMax = 4 << 20
     /// Views that could not be moved are tried again after so long, twice as long each time, …

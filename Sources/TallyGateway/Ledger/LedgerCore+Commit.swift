@@ -26,7 +26,9 @@ extension LedgerCore {
         outcome.mustRetry = isFull
         updatePause()
         for box in boxes {
-            if !box.desk.ledger.isDirty, settle(box, now: now) { outcome.moved.append(box.desk.tenant.id) }
+            if !box.desk.ledger.isDirty, settle(box, now: now) {
+                outcome.moved.append(MovedLedger(tenant: box.desk.tenant.id, bytes: box.desk.ledger.bytesAppended))
+            }
             if box.desk.isRetiring {
                 closeDesk(box.desk.tenant.id)
             } else if box.desk.ledger.isDirty || box.desk.needsRoom {

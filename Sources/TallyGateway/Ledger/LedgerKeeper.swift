@@ -26,7 +26,7 @@ actor LedgerKeeper {
     private nonisolated let directory: TenantDirectory
     private nonisolated let seen: SeenNotes
     /// Told, on this queue, which tenants have more that is durable.
-    private nonisolated let onDurable: @Sendable ([TenantID]) -> Void
+    private nonisolated let onDurable: @Sendable ([MovedLedger]) -> Void
     /// Reads old records for PROBE, away from the appends.
     private nonisolated let lookups = DispatchQueue(label: "tallygate.lookups", qos: .utility)
 
@@ -40,7 +40,7 @@ actor LedgerKeeper {
 
     init(
         services: Services, board: TenantBoard, directory: TenantDirectory,
-        onDurable: @escaping @Sendable ([TenantID]) -> Void
+        onDurable: @escaping @Sendable ([MovedLedger]) -> Void
     ) {
         self.services = services
         self.directory = directory

@@ -42,7 +42,19 @@ package struct CommitOutcome: Hashable, Sendable {
     /// Tenants whose ledgers were written.
     package var written = 0
     /// Tenants that have more on stable storage than before, in the order of their first append.
-    package var moved: [TenantID] = []
+    package var moved: [MovedLedger] = []
     /// Some of it waits for room on the disk: call again, in a second or so.
     package var mustRetry = false
+}
+
+/// A ledger that has more on stable storage than before.
+package struct MovedLedger: Hashable, Sendable {
+    package var tenant: TenantID
+    /// Bytes of batches appended since it was opened; only grows.
+    package var bytes: UInt64
+
+    package init(tenant: TenantID, bytes: UInt64) {
+        self.tenant = tenant
+        self.bytes = bytes
+    }
 }

@@ -63,7 +63,7 @@ package final class Store: Sendable {
             board.set(tenant.id, .waiting("\(error)"))
         }
         switch board[tenant.id] {
-        case .open?: views.wake([tenant.id])
+        case .open?: views.wake([MovedLedger(tenant: tenant.id, bytes: 0)])
         // Two connections to one file must not stand side by side at the next try.
         case .waiting?: views.sync { $0.close(tenant.id) }
         default: break

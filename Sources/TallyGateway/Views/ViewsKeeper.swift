@@ -9,8 +9,9 @@ import TallyStorage
 /// Moves every tenant's views forward behind the acknowledgements, on a queue of its own: wakes the desks
 /// (`ViewsDesk`), which decide, and says what became of it.
 ///
-/// It waits up to `gather` after the first news, so that a busy tenant's views take in many batches at a time. Views that
-/// could not be moved are tried again by themselves.
+/// It waits up to `Limits.viewsGather` after the first news, or until one tenant has enough for a transaction of full size:
+/// what a transaction costs is the rows that it touches, and a busy tenant touches the same few again and again. Nobody
+/// waits for it, for a reader folds the ledger's tail itself. Views that could not be moved are tried again by themselves.
 actor ViewsKeeper {
     private struct Slot {
         let tenant: Tenant
@@ -22,12 +23,19 @@ actor ViewsKeeper {
         var awaitsRetry = false
     }
 
-    private static let gather: Duration = .milliseconds(100)
+    /// Who has more that is durable, by how much their ledgers had grown when they first had.
+    private struct Waiting {
+        var tenants: [TenantID: UInt64] = [:]
+        /// A round comes by the clock.
+        var isTimed = false
+        /// A round comes at once.
+        var isUrgent = false
+    }
 
     private nonisolated let executor = QueueExecutor(DispatchQueue(label: "tallygate.views", qos: .utility))
     private nonisolated let services: Services
     private nonisolated let board: TenantBoard
-    private nonisolated let woken = Guarded<Set<TenantID>>([])
+    private nonisolated let waiting = Guarded(Waiting())
     /// The last ordinal that each tenant's views hold, for the metrics.
     private nonisolated let applied = Guarded<[TenantID: UInt64]>([:])
     private var slots: [TenantID: Slot] = [:]
@@ -42,16 +50,28 @@ actor ViewsKeeper {
     // MARK: From other queues
 
     /// These tenants have more that is durable.
-    nonisolated func wake(_ tenants: [TenantID]) {
-        let isFirst = woken.withLock { woken in
-            defer { woken.formUnion(tenants) }
-            return woken.isEmpty && !tenants.isEmpty
+    nonisolated func wake(_ moved: [MovedLedger]) {
+        let delay = services.faults.viewsDelay
+        let (mustTime, mustHurry) = waiting.withLock { waiting in
+            var isMuch = false
+            for ledger in moved {
+                let first = waiting.tenants[ledger.tenant] ?? ledger.bytes
+                waiting.tenants[ledger.tenant] = first
+                isMuch = isMuch || ledger.bytes &- first >= UInt64(Limits.viewsFoldBytesMax)
+            }
+            let mustHurry = isMuch && !waiting.isUrgent && delay == .zero
+            if mustHurry { waiting.isUrgent = true }
+            let mustTime = !waiting.isTimed && !waiting.tenants.isEmpty
+            if mustTime { waiting.isTimed = true }
+            return (mustTime, mustHurry)
         }
-        guard isFirst else { return }
-        let wait = max(Self.gather, services.faults.viewsDelay)
+        if mustHurry { executor.queue.async { [weak self] in self?.assumeIsolated { $0.round() } } }
+        guard mustTime else { return }
         // Views that are held back must not hold the folder's lock after a stop.
-        executor.queue.asyncAfter(deadline: .now() + wait.dispatch) { [weak self] in
-            self?.assumeIsolated { $0.round() }
+        executor.queue.asyncAfter(deadline: .now() + max(Limits.viewsGather, delay).dispatch) { [weak self] in
+            guard let self else { return }
+            waiting.withLock { $0.isTimed = false }
+            assumeIsolated { $0.round() }
         }
     }
 
@@ -102,9 +122,12 @@ actor ViewsKeeper {
     // MARK: A round
 
     private func round() {
-        let tenants = woken.withLock { woken in
-            defer { woken = [] }
-            return woken
+        let tenants = waiting.withLock { waiting in
+            defer {
+                waiting.tenants = [:]
+                waiting.isUrgent = false
+            }
+            return Array(waiting.tenants.keys)
         }
         for tenant in tenants.sorted(by: { $0.value < $1.value }) { catchUp(tenant) }
     }

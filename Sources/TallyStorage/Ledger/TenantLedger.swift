@@ -16,6 +16,9 @@ package struct TenantLedger: ~Copyable, Sendable {
     private let book: UInt64
     private let entropy: Entropy
 
+    /// Bytes of the batches appended since it was opened.
+    package private(set) var bytesAppended: UInt64 = 0
+
     package static let folderName = "ledger"
 
     /// Opens and recovers, or begins, the ledger in the folder `disk`. `viewsThrough` is the last ordinal that the
@@ -105,6 +108,7 @@ package struct TenantLedger: ~Copyable, Sendable {
             throw .fault(error)
         }
         do throws(LogError) { try log.append(draft, body: body) } catch { throw .log(error) }
+        bytesAppended &+= UInt64(body.count)
         state.take(step)
     }
 

@@ -5,8 +5,8 @@ import TallyWire
 /// Batches that are made once and sent again and again, by every stream: bodies as they travel, with all that their
 /// header says but where they stand.
 ///
-/// 64 to 256 of them, of consecutive events of `EventLoad`, so that sessions go through many batches. They recur: a long
-/// run has no more sessions than its pool, while its events are as many as one likes.
+/// They hold some eight thousand consecutive events of `EventLoad`: 64 sessions at any time, some two hundred in all, over an
+/// hour and a half. They recur: a long run has no more sessions than its pool, while its events are as many as one likes.
 struct BatchPool: Sendable {
     struct Entry: Sendable {
         let body: [UInt8]
@@ -27,7 +27,7 @@ struct BatchPool: Sendable {
     /// Throws where so many events do not fit one batch. The latest event lies a minute before `nowMs`.
     init(eventsPerBatch: Int, seed: UInt64, nowMs: Int64) throws(LoadError) {
         self.eventsPerBatch = eventsPerBatch
-        let count = min(256, max(64, 25_600 / eventsPerBatch))
+        let count = min(1_024, max(8, 8_192 / eventsPerBatch))
         var load = EventLoad(seed: seed, startMs: 1_000_000_000_000)
         var events: [Event] = []
         events.reserveCapacity(count * eventsPerBatch)
