@@ -16,6 +16,8 @@ package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
     case exists
     /// The log was written by a newer version of this program; use that version.
     case newerVersion(UInt16)
+    /// The log was written by a version that this one does not read.
+    case olderVersion(UInt16)
     /// The record is longer than `Limits.recordBytesMax`, which its maker must never let happen.
     case recordTooLong(bytes: Int)
     /// The segment takes no more records: `roll` first.
@@ -38,6 +40,8 @@ package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
         case .absent: "there is no log here"
         case .exists: "there is a log here already"
         case .newerVersion(let version): "the log has format \(version), written by a newer version; use that one"
+        case .olderVersion(let version):
+            "the log has format \(version), written by an older version and not read by this one; set its folder aside"
         case .recordTooLong(let bytes): "a record of \(bytes) bytes is over the limit of \(Limits.recordBytesMax)"
         case .segmentFull: "the segment is full; it must be rolled first"
         case .bufferFull: "too many records are buffered; they must be flushed first"

@@ -1,6 +1,6 @@
 package import TallyModel
 
-/// Schema 1 as a table: what each column holds, how it may be encoded and how it enters the chain.
+/// Schema 1 as a table: what each column holds and how it may be encoded.
 /// `protocol/schema.json` is the normative table; a test compares the two.
 package enum SchemaTable {
     package static let version: UInt16 = 1
@@ -8,31 +8,31 @@ package enum SchemaTable {
     package static let contentIDs: ClosedRange<UInt8> = 128...191
 
     package static let columns: [Column] = [
-        Column(.kind, .enumeration(bits: 3), 0...4, chainBytes: 1),
-        Column(.timeMs, .time, 1...UInt64(Limits.timeMsMax), chainBytes: 8),
-        Column(.session, .id16, 0...0, chainBytes: 16),
-        Column(.project, .id16, 0...0, chainBytes: 16, canBeAbsent: true),
-        Column(.agent, .enumeration(bits: 4), 0...7, chainBytes: 1),
-        Column(.model, .label, 0...0, chainBytes: 8, canBeAbsent: true),
-        Column(.origin, .enumeration(bits: 3), 0...4, chainBytes: 1),
-        Column(.speed, .enumeration(bits: 2), 0...2, chainBytes: 1),
-        Column(.tier, .enumeration(bits: 3), 0...4, chainBytes: 1),
-        Column(.region, .enumeration(bits: 2), 0...3, chainBytes: 1),
-        Column(.outcome, .enumeration(bits: 3), 0...5, chainBytes: 1),
-        Column(.inputTokens, .count, 0...tokens, chainBytes: 4),
-        Column(.cacheReadTokens, .residual, 0...tokens, chainBytes: 4),
-        Column(.cacheWrite5mTokens, .count, 0...tokens, chainBytes: 4),
-        Column(.cacheWrite1hTokens, .count, 0...tokens, chainBytes: 4),
-        Column(.cacheWriteUnknownTokens, .count, 0...tokens, chainBytes: 4),
-        Column(.outputTokens, .count, 0...tokens, chainBytes: 4),
-        Column(.reasoningTokens, .count, 0...tokens, chainBytes: 4),
-        Column(.webSearches, .count, 0...65_535, chainBytes: 2),
-        Column(.toolCalls, .count, 0...65_535, chainBytes: 2),
-        Column(.durationMs, .nullableCount, 0...UInt64(Limits.durationMsMax), chainBytes: 4),
-        Column(.reportedCostNanoUSD, .nullableCount, 0...Limits.reportedCostNanoUSDMax, chainBytes: 8),
-        Column(.state, .enumeration(bits: 3), 0...6, chainBytes: 1),
-        Column(.contextTokens, .nullableCount, 0...tokens, chainBytes: 4),
-        Column(.billing, .enumeration(bits: 2), 0...3, chainBytes: 1),
+        Column(.kind, .enumeration(bits: 3), 0...4),
+        Column(.timeMs, .time, 1...UInt64(Limits.timeMsMax)),
+        Column(.session, .id16, 0...0),
+        Column(.project, .id16, 0...0, canBeAbsent: true),
+        Column(.agent, .enumeration(bits: 4), 0...7),
+        Column(.model, .label, 0...0, canBeAbsent: true),
+        Column(.origin, .enumeration(bits: 3), 0...4),
+        Column(.speed, .enumeration(bits: 2), 0...2),
+        Column(.tier, .enumeration(bits: 3), 0...4),
+        Column(.region, .enumeration(bits: 2), 0...3),
+        Column(.outcome, .enumeration(bits: 3), 0...5),
+        Column(.inputTokens, .count, 0...tokens),
+        Column(.cacheReadTokens, .residual, 0...tokens),
+        Column(.cacheWrite5mTokens, .count, 0...tokens),
+        Column(.cacheWrite1hTokens, .count, 0...tokens),
+        Column(.cacheWriteUnknownTokens, .count, 0...tokens),
+        Column(.outputTokens, .count, 0...tokens),
+        Column(.reasoningTokens, .count, 0...tokens),
+        Column(.webSearches, .count, 0...65_535),
+        Column(.toolCalls, .count, 0...65_535),
+        Column(.durationMs, .nullableCount, 0...UInt64(Limits.durationMsMax)),
+        Column(.reportedCostNanoUSD, .nullableCount, 0...Limits.reportedCostNanoUSDMax),
+        Column(.state, .enumeration(bits: 3), 0...6),
+        Column(.contextTokens, .nullableCount, 0...tokens),
+        Column(.billing, .enumeration(bits: 2), 0...3),
     ]
 
     private static let tokens = UInt64(Limits.tokensMax)
@@ -78,17 +78,15 @@ package struct Column: Hashable, Sendable {
     package let type: ColumnType
     /// Of the value, not of its encoding. Identifiers and labels have none.
     package let bounds: ClosedRange<UInt64>
-    package let chainBytes: Int
     /// Of identifiers and labels: whether rows may hold none.
     package let canBeAbsent: Bool
 
     package init(
-        _ id: ColumnID, _ type: ColumnType, _ bounds: ClosedRange<UInt64>, chainBytes: Int, canBeAbsent: Bool = false
+        _ id: ColumnID, _ type: ColumnType, _ bounds: ClosedRange<UInt64>, canBeAbsent: Bool = false
     ) {
         self.id = id
         self.type = type
         self.bounds = bounds
-        self.chainBytes = chainBytes
         self.canBeAbsent = canBeAbsent
     }
 

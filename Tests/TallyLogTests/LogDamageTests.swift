@@ -1,3 +1,4 @@
+import TallyHash
 import TallyIO
 import TallyLog
 import TallyModel
@@ -187,6 +188,30 @@ private struct Sample {
             sample.disk.flip(sample.file(1), byte: byte, bit: 1)
             #expect(sample.damage()?.cause == .segmentLink, "byte \(byte)")
             sample.disk.flip(sample.file(1), byte: byte, bit: 1)
+        }
+    }
+
+    @Test("A log of another format is refused by its number, older or newer, and nothing is changed")
+    func otherFormats() throws {
+        let sample = try Sample(segments: 1, records: 2)
+        for (version, refusal) in [(UInt8(3), LogError.newerVersion(3)), (1, .olderVersion(1))] {
+            setVersion(version, of: sample)
+            let before = sample.disk.snapshot()
+            #expect(throws: refusal) { try sample.open() }
+            #expect(throws: refusal) { try sample.read() }
+            #expect(sample.disk.snapshot() == before)
+        }
+        setVersion(2, of: sample)
+        #expect(try sample.open().ordinal == 2)
+    }
+
+    /// Writes another format into the header of the first segment, and the checksum that goes with it.
+    private func setVersion(_ version: UInt8, of sample: Sample) {
+        sample.disk.edit(sample.file(1)) { bytes in
+            bytes[8] = version
+            let salt = bytes.span.littleEndian(UInt64.self, at: 16)
+            let checksum = XXH3.hash64(bytes.span.extracting(0..<120), seed: salt)
+            for index in 0..<8 { bytes[120 + index] = UInt8(truncatingIfNeeded: checksum >> UInt64(8 * index)) }
         }
     }
 

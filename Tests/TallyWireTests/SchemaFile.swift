@@ -13,7 +13,7 @@ struct SchemaFile: Decodable {
         var id: UInt8
         var name: String
         var type: String
-        var chain_bytes: Int
+        var chain_factors: [String]
         var bits: Int?
         var min: UInt64?
         var max: UInt64?
@@ -39,6 +39,13 @@ struct SchemaFile: Decodable {
         var direction: String
         var flags: [Flag]
     }
+    struct Chain: Decodable {
+        var prefix: String
+        var factor_text: String
+        var step_text: String
+        var step: String
+        var rotation: Int
+    }
     struct ColumnHead: Decodable {
         var id_bits: Int
         var encoding_bits: Int
@@ -50,6 +57,7 @@ struct SchemaFile: Decodable {
     var schema: UInt16
     var limits: [String: UInt64]
     var label: [String: String]
+    var chain: Chain
     var column_head: ColumnHead
     var encodings: [String: UInt8]
     var types: [String: [String]]

@@ -1,3 +1,4 @@
+import TallyHash
 import TallyModel
 import Testing
 
@@ -17,7 +18,6 @@ struct SchemaTests {
         #expect(SchemaTable.columns.map(\.id) == ColumnID.allCases)
         for (own, line) in zip(SchemaTable.columns, file.columns) {
             #expect(own.type.name == line.type, "\(line.name)")
-            #expect(own.chainBytes == line.chain_bytes, "\(line.name)")
             #expect(own.canBeAbsent == (line.nullable ?? false), "\(line.name)")
             #expect(own == SchemaTable.column(own.id), "\(line.name)")
             switch own.type {
@@ -200,16 +200,22 @@ struct SchemaTests {
         #expect(expected.count == 1_133)
     }
 
-    @Test("A column enters the chain in its chain bytes: the widest event has 121 bytes")
-    func chainWidths() {
-        let widths = file.columns.map(\.chain_bytes)
-        #expect(widths.reduce(16, +) == 16 + SchemaTable.columns.map(\.chainBytes).reduce(0, +))
-        // No kind may hold every column; the widest is a usage or a correction.
-        let widest = EventKind.allCases.map { kind in
-            SchemaTable.columns.filter { !EventRules.forbidden(kind).contains($0.id) }.map(\.chainBytes).reduce(16, +)
+    @Test("The factors of the chain are those of schema.json, and each is the odd hash of its text")
+    func chainFactors() throws {
+        #expect(file.chain.factor_text == "tallygate/1 chain {id}.{word}" && file.chain.rotation == 32)
+        #expect(ChainTable.step == factor(file.chain.step_text))
+        #expect(try ChainTable.step == Vectors.word(file.chain.step))
+        #expect(ChainTable.first.count == file.columns.count + 1)
+        for line in file.columns {
+            var own = [ChainTable.first[Int(line.id)]]
+            if line.name == "session" { own.append(ChainTable.secondOfSession) }
+            if line.name == "project" { own.append(ChainTable.secondOfProject) }
+            #expect(own == own.indices.map { factor("tallygate/1 chain \(line.id).\($0)") }, "\(line.name)")
+            #expect(try own == line.chain_factors.map(Vectors.word), "\(line.name)")
         }
-        #expect((widest.max() ?? 0) <= 121)
     }
+
+    private func factor(_ text: String) -> UInt64 { XXH3.hash64(Array(text.utf8)) | 1 }
 
     private func snake(_ name: String) -> String { snakeCase(name).lowercased() }
 }

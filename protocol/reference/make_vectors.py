@@ -31,6 +31,14 @@ def ids(n: int) -> List[str]:
     return ["%032x" % (0x5E55 << 112 | i) for i in range(1, n + 1)]
 
 
+# The example of section 5.
+EXAMPLE_SESSION = "00112233445566778899aabbccddeeff"
+EXAMPLE: List[body.Row] = [
+    {"time_ms": TIME, "session": EXAMPLE_SESSION, "model": MODEL, "input_tokens": 7, "reported_cost_nano_usd": 0},
+    {"time_ms": TIME + 1, "session": EXAMPLE_SESSION, "model": MODEL, "output_tokens": 300},
+]
+
+
 def usage(**columns: Any) -> body.Row:
     row = {"time_ms": TIME, "session": SESSION, "model": "a"}
     row.update(columns)
@@ -297,10 +305,11 @@ def residuals_valid() -> List[Case]:
 
 def chain_valid() -> List[Case]:
     v = Valid()
+    v.add("TG-5-1", "the example of section 5", EXAMPLE)
     v.add("TG-5-1", "chain from an arbitrary value", [usage()], before=0x0123456789ABCDEF)
     v.add("TG-5-1", "chain from 0", [usage()], before=0)
     v.add("TG-5-1", "chain from the largest value", [usage()], before=MAX_U64)
-    # usage rows of growing hashed length: 16 + 8 + 16 + 8 and up, to the most that a kind allows
+    # usage rows that hold one column more each time
     row = usage()
     for column in COLUMNS[3:]:
         if column.id in KIND_RULES[0][1] or column.name == "model":

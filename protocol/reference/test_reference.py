@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Tests of the reference itself.  ``TALLYGATE_SEED=N`` repeats a run; each run prints its seed."""
 
+import itertools
 import json
 import os
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -105,11 +107,55 @@ class Bodies(unittest.TestCase):
             self.assertEqual(body.rows_of_columns(columns, len(rows)), plain)
 
 
+def least_pair(a, b):
+    """The least m so that x * a + y * b is a multiple of 2**64 for some x and y of at most m, not both 0."""
+    short, long = (1, -a * pow(b, -1, 2**64) % 2**64), (0, 2**64)
+    while True:  # Lagrange: the shortest two vectors of the lattice
+        norm = short[0] ** 2 + short[1] ** 2
+        times = (2 * (short[0] * long[0] + short[1] * long[1]) + norm) // (2 * norm)
+        rest = (long[0] - times * short[0], long[1] - times * short[1])
+        if rest[0] ** 2 + rest[1] ** 2 >= norm:
+            break
+        short, long = rest, short
+    return min(max(abs(i * s + j * l) for s, l in zip(short, rest))
+               for i in range(-3, 4) for j in range(-3, 4) if i or j)
+
+
 class Tables(unittest.TestCase):
-    def test_the_hashed_event_fits_the_short_forms(self):
-        for _, forbidden in KIND_RULES.values():
-            most = 16 + sum(c.chain_bytes for c in COLUMNS if c.id not in forbidden)
-            self.assertLessEqual(most, 121)
+    def test_factors_of_the_chain_are_what_their_texts_give(self):
+        text = SCHEMA["chain"]["factor_text"]
+        self.assertEqual(int(SCHEMA["chain"]["step"], 16), xxh3_64(SCHEMA["chain"]["step_text"].encode("ascii")) | 1)
+        for column in COLUMNS:
+            made = [xxh3_64(text.format(id=column.id, word=word).encode("ascii")) | 1
+                    for word in range(2 if column.type == "id16" else 1)]
+            self.assertEqual(column.chain_factors, made, column.name)
+
+    def test_two_numbers_of_an_event_cancel_only_where_one_is_far_off(self):
+        numbers = [c.chain_factors[0] for c in COLUMNS if c.type not in ("id16", "label")]
+        least = min(least_pair(a, b) for a, b in itertools.combinations(numbers, 2))
+        self.assertEqual(least, 403_487_404)  # the figure of RATIONALE.md
+
+    def test_the_example_of_section_5_is_true(self):
+        with open(os.path.join(HERE, "..", "SPEC.md"), encoding="utf-8") as file:
+            example = re.search(r"```\n(stream .*?)```", file.read(), re.S).group(1)
+        self.assertIn("stream %s\n" % make_vectors.STREAM.hex(), example)
+        columns = body.columns_of_rows(make_vectors.EXAMPLE)
+        words, value = [], make_vectors.ZERO
+        expected = ["chain(0) %016x" % value]
+        for row in range(2):
+            total = 0
+            for column in COLUMNS:
+                held = columns.get(column.id, [column.default] * 2)[row]
+                if held == column.default:
+                    continue
+                for word, factor in zip(chain.words(column, held), column.chain_factors):
+                    words.append((column.id, "%x" % word, "%016x" % factor, "%016x" % (word * factor % 2**64)))
+                    total += word * factor
+            value = chain.step(value, total % 2**64)
+            expected += ["sum(%d) %016x" % (row + 1, total % 2**64), "chain(%d) %016x" % (row + 1, value)]
+        self.assertEqual(re.findall(r"(?:chain|sum)\(\d\) [0-9a-f]{16}", re.sub(" +", " ", example)), expected)
+        self.assertEqual([(int(a), b, c, d) for a, b, c, d in re.findall(
+            r"^ +(\d+) +\w+ +([0-9a-f]+) +([0-9a-f]{16}) +([0-9a-f]{16})$", example, re.M)], words)
 
     def test_content_names_lie_in_their_range(self):
         for entry in SCHEMA["content_columns"]:

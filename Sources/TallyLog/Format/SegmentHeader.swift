@@ -18,7 +18,8 @@ package import TallyModel
 /// ordinals, so its links to its neighbours' checksums are not checked.
 package struct SegmentHeader: Hashable, Sendable {
     package static let byteCount = 128
-    package static let version: UInt16 = 1
+    /// 1 held chain values of another definition; nothing that was released wrote it.
+    package static let version: UInt16 = 2
     /// "TALLYLOG", as its bytes stand in the file.
     static let magic: UInt64 = 0x474f_4c59_4c4c_4154
 
@@ -33,7 +34,7 @@ package struct SegmentHeader: Hashable, Sendable {
 
     package var isHusked: Bool { flags & 1 != 0 }
 
-    enum Failure: Error, Hashable { case malformed, newer(UInt16) }
+    enum Failure: Error, Hashable { case malformed, newer(UInt16), older(UInt16) }
 
     func encode(into buffer: inout [UInt8]) {
         let start = buffer.count
@@ -59,7 +60,9 @@ package struct SegmentHeader: Hashable, Sendable {
         let checksum = XXH3.hash64(bytes.extracting(0..<120), seed: salt)
         guard checksum == bytes.littleEndian(UInt64.self, at: 120) else { throw .malformed }
         let version = bytes.littleEndian(UInt16.self, at: 8)
+        guard version > 0 else { throw .malformed }
         guard version <= SegmentHeader.version else { throw .newer(version) }
+        guard version == SegmentHeader.version else { throw .older(version) }
         flags = bytes.littleEndian(UInt16.self, at: 10)
         segment = bytes.littleEndian(UInt32.self, at: 12)
         lineage = Bytes16(
@@ -69,7 +72,7 @@ package struct SegmentHeader: Hashable, Sendable {
         firstOrdinal = bytes.littleEndian(UInt64.self, at: 48)
         previousChecksum = bytes.littleEndian(UInt64.self, at: 56)
         durableAtBirth = bytes.littleEndian(UInt64.self, at: 64)
-        guard flags <= 1, segment > 0, firstOrdinal > 0, version > 0 else { throw .malformed }
+        guard flags <= 1, segment > 0, firstOrdinal > 0 else { throw .malformed }
     }
 
     init(

@@ -55,6 +55,7 @@ struct SegmentScanner: Sendable {
         } catch {
             switch error {
             case .newer(let version): throw .newerVersion(version)
+            case .older(let version): throw .olderVersion(version)
             case .malformed: throw .damaged(LogDamage(.segmentHeader, segment: segment))
             }
         }

@@ -1,13 +1,17 @@
 """The chain of section 5."""
 
-from typing import Dict, List
+from typing import Any, Dict, List
 
 from .body import Columns
-from .schema import BY_ID, SCHEMA
+from .schema import BY_ID, SCHEMA, Column
 from .xxh3 import xxh3_64
 
-_PREFIX = SCHEMA["chain"]["prefix"].encode("ascii")
-_labels: Dict[bytes, bytes] = {}
+_CHAIN = SCHEMA["chain"]
+_PREFIX = _CHAIN["prefix"].encode("ascii")
+_STEP = int(_CHAIN["step"], 16)
+_ROTATION: int = _CHAIN["rotation"]
+_MASK = (1 << 64) - 1
+_labels: Dict[bytes, int] = {}
 
 
 def zero(stream: bytes) -> int:
@@ -15,11 +19,21 @@ def zero(stream: bytes) -> int:
     return xxh3_64(_PREFIX + stream)
 
 
-def _label(value: bytes) -> bytes:
-    known = _labels.get(value)
-    if known is None:
-        known = _labels[value] = xxh3_64(value).to_bytes(8, "little")
-    return known
+def words(column: Column, value: Any) -> List[int]:
+    """The words of an encoded value: two for an identifier, else one."""
+    if column.type == "id16":
+        return [int.from_bytes(value[:8], "big"), int.from_bytes(value[8:], "big")]
+    if column.type != "label":
+        return [value]
+    if value not in _labels:
+        _labels[value] = xxh3_64(value)
+    return [_labels[value]]
+
+
+def step(chain: int, event: int) -> int:
+    """The chain value after an event with the sum ``event``."""
+    product = ((chain ^ event) * _STEP) & _MASK
+    return (product << _ROTATION | product >> (64 - _ROTATION)) & _MASK
 
 
 def after(columns: Columns, count: int, chain: int) -> int:
@@ -29,22 +43,14 @@ def after(columns: Columns, count: int, chain: int) -> int:
 
 def each_after(columns: Columns, count: int, chain: int) -> List[int]:
     """The chain value after each of the events."""
-    presence = [0] * count
-    values = [b""] * count
-    for id in sorted(columns):
+    sums = [0] * count
+    for id, values in columns.items():
         column = BY_ID[id]
-        default, bit, width = column.default, 1 << id, column.chain_bytes
-        for i, value in enumerate(columns[id]):
-            if value != default:
-                presence[i] |= bit
-                if column.type == "id16":
-                    values[i] += value
-                elif column.type == "label":
-                    values[i] += _label(value)
-                else:
-                    values[i] += value.to_bytes(width, "little")
+        for i, value in enumerate(values):
+            if value != column.default:
+                sums[i] += sum(w * f for w, f in zip(words(column, value), column.chain_factors))
     out = []
-    for i in range(count):
-        chain = xxh3_64(chain.to_bytes(8, "little") + presence[i].to_bytes(8, "little") + values[i])
+    for event in sums:
+        chain = step(chain, event & _MASK)
         out.append(chain)
     return out

@@ -33,7 +33,7 @@ class Column:
         self.id: int = entry["id"]
         self.name: str = entry["name"]
         self.type: str = entry["type"]
-        self.chain_bytes: int = entry["chain_bytes"]
+        self.chain_factors: List[int] = [int(factor, 16) for factor in entry["chain_factors"]]
         self.bits: int = entry.get("bits", 0)
         self.nullable: bool = entry.get("nullable", False)
         self.default: Any = {"id16": NO_ID16, "label": NO_LABEL}.get(self.type, 0)

@@ -1,6 +1,6 @@
 """XXH3-64 with seed 0 for inputs of 0 to 240 bytes, after the public description of the algorithm.
 
-The chain hashes at most 121 bytes at a time and labels of at most 64, so the long form is not needed.
+The chain hashes stream ids, labels of at most 64 bytes and short texts, so the long form is not needed.
 """
 
 import struct
