@@ -1,7 +1,7 @@
 """The events that every peer is loaded with: those of ``bench/generator/EventLoad.swift``, draw for draw.
 
-The same seed gives the same events as there; ``test_peers.py`` and ``EventLoadTests`` pin the same figures. An event is a
-mapping of the schema's column names, as the vectors write it: what has its default is left out.
+The same seed gives the same events as there; ``test_peers.py`` and ``EventLoadTests`` pin the same figures. An event is
+a mapping of the schema's column names, as the vectors write it: what has its default is left out.
 """
 
 from typing import Dict, List, Tuple, Union

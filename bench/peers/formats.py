@@ -104,7 +104,9 @@ def prometheus_lines(events: List[Event]) -> bytes:
     lines = []
     for event in events:
         labels = ",".join('%s="%s"' % (tag, event[tag]) for tag in _TAGS)
-        lines += ["tally_%s{%s} %d %d\n" % (name, labels, event[name], event["time_ms"]) for name in COUNTS if name in event]
+        lines += [
+            "tally_%s{%s} %d %d\n" % (name, labels, event[name], event["time_ms"]) for name in COUNTS if name in event
+        ]
     return "".join(lines).encode("ascii")
 
 

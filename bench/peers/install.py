@@ -70,7 +70,15 @@ def _install_debian(names: List[str]) -> None:
                 file.write("#!/bin/sh\nexit 101\n")
             os.chmod(_POLICY, 0o755)
         subprocess.run(before + ["apt-get", "update", "-qq"])
-        command = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-qq", "--no-install-recommends"]
+        command = [
+            "env",
+            "DEBIAN_FRONTEND=noninteractive",
+            "apt-get",
+            "install",
+            "-y",
+            "-qq",
+            "--no-install-recommends",
+        ]
         # One by one: a name that this release does not have shall not keep the others out.
         for name in names:
             if subprocess.run(before + command + [name], stdout=subprocess.DEVNULL).returncode != 0:

@@ -1,4 +1,4 @@
-"""Processes, files and certificates: what a benchmark asks of the machine. Everything started here is ended by its id."""
+"""Processes, files and certificates: what a benchmark asks of the machine. What is started here is ended by its id."""
 
 import ctypes
 import os
@@ -44,7 +44,8 @@ def tree(root: int) -> List[int]:
 
 def cpu_ns(root: int) -> int:
     """User and system time of a process tree. What children had used that have ended and were waited for is in their
-    parent's cutime and cstime, so nothing is lost and nothing is counted twice: PostgreSQL's postmaster waits for all."""
+    parent's cutime and cstime, so nothing is lost and nothing is counted twice: PostgreSQL's postmaster waits for all.
+    """
     ticks = 0
     for pid in tree(root):
         fields = _fields(pid)
@@ -201,7 +202,9 @@ class Certificates:
         authority_key, request = os.path.join(folder, "ca-key.pem"), os.path.join(folder, "server.csr")
         extensions = os.path.join(folder, "server.ext")
         with open(extensions, "w") as file:
-            file.write("subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n")
+            file.write(
+                "subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n"
+            )
         new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-sha256"]
         self._openssl(
             ["req", "-x509", "-days", "2", "-subj", "/CN=peers", "-keyout", authority_key, "-out", self.authority] + new

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Loads four known systems with the gateway's events, one after the other, and prints one table.
+"""Loads the gateway and four known systems with the same events, one after the other, and prints one table.
 
-    python3 bench/peers/run.py --peers nats,redis,postgres,victoria --connections 16 --in-flight 4 --seconds 10 --memory
+    python3 bench/peers/run.py --peers tallygate,nats,redis,postgres,victoria --seconds 10 --memory
 
 Each is started on loopback with TLS 1.3 and an empty folder, loaded, asked what it holds, stopped by its process id and
 removed. Servers run on CPU 0, the client on CPU 1. README.md beside this file says what the figures mean.
@@ -77,13 +77,7 @@ class Bench:
                 row["connections"], row["in_flight"] = options.connections, options.in_flight
                 if variant.one_in_flight:
                     row["connections"], row["in_flight"] = options.connections * options.in_flight, 1
-                command = [self.client(kind), "run", "--port", str(peer.port), "--authority", self.certificates.authority]
-                command += ["--pool", self.pool(variant.form), "--seconds", str(options.seconds)]
-                command += ["--connections", str(row["connections"]), "--warmup", str(options.warmup)]
-                command += ["--in-flight", str(row["in_flight"]), "--bytes-max", str(BYTES_MAX)]
-                if variant.protocol:
-                    command += ["--protocol", variant.protocol]
-                row.update(self._load(command, peer))
+                row.update(peer.own_load(options, self.client_cpu) or self._load(kind, variant, row, peer))
                 row["held"] = peer.check_stored(variant, row["messages_all"], row["events_all"])
                 row["notes"] = peer.notes(row["events_all"])
                 peer.end()
@@ -92,8 +86,17 @@ class Bench:
             finally:
                 peer.end()
 
-    def _load(self, command: List[str], peer: Peer) -> Dict[str, Any]:
+    def _command(self, kind: Type[Peer], variant: Variant, row: Dict[str, Any], port: int) -> List[str]:
+        options = self.options
+        command = [self.client(kind), "run", "--port", str(port), "--authority", self.certificates.authority]
+        command += ["--pool", self.pool(variant.form), "--seconds", str(options.seconds)]
+        command += ["--connections", str(row["connections"]), "--warmup", str(options.warmup)]
+        command += ["--in-flight", str(row["in_flight"]), "--bytes-max", str(BYTES_MAX)]
+        return command + (["--protocol", variant.protocol] if variant.protocol else [])
+
+    def _load(self, kind: Type[Peer], variant: Variant, row: Dict[str, Any], peer: Peer) -> Dict[str, Any]:
         """Runs the client; the server's CPU is read when it says that its window begins and ends."""
+        command = self._command(kind, variant, row, peer.port)
         client = Process(command, self.client_cpu, pipes=True, environment=peer.environment())
         server = peer.running()
         try:
@@ -135,7 +138,11 @@ class Bench:
         with folder:
             try:
                 peer.start()
-                return self.idle(self.client(kind), kind.idle_protocol, peer.running(), peer.port, kind.idle_connections)
+                count = kind.idle_connections
+                own = peer.own_idle(count, self.client_cpu)
+                if own is not None:
+                    return own
+                return self.idle(self.client(kind), kind.idle_protocol, peer.running(), peer.port, count)
             finally:
                 peer.end()
 
@@ -200,7 +207,9 @@ def options_read(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument("--peers", default=",".join(PEERS), help="which, by comma (%(default)s)")
     parser.add_argument("--events-per-batch", type=int, default=100)
     parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--in-flight", type=int, default=4, help="batches of a connection that are not yet acknowledged")
+    parser.add_argument(
+        "--in-flight", type=int, default=4, help="batches of a connection that are not yet acknowledged"
+    )
     parser.add_argument("--seconds", type=float, default=10, help="of the measured window")
     parser.add_argument("--warmup", type=float, default=1, help="seconds before it")
     parser.add_argument("--batches", type=int, default=256, help="different batches, sent again and again")

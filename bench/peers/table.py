@@ -25,6 +25,7 @@ _COLUMNS = [
 
 def _row(row: Dict[str, Any], memory: Dict[str, float]) -> List[str]:
     held = memory.get(row["peer"])
+    back = row["back_per_event"]
     mark = " *" if row["client_busy"] > CLIENT_BUSY_MOST else ""
     return [
         row["peer"],
@@ -34,7 +35,7 @@ def _row(row: Dict[str, Any], memory: Dict[str, float]) -> List[str]:
         "{:.0f} %".format(row["server_busy"] * 100),
         "{:.2f}".format(row["p50_us"] / 1e3),
         "{:.2f}".format(row["p99_us"] / 1e3),
-        "{:.1f} + {:.1f}".format(row["wire_per_event"], row["back_per_event"]),
+        "{:.1f} + {}".format(row["wire_per_event"], "–" if back is None else "{:.1f}".format(back)),
         "{:.1f}".format(row["disk_per_event"]),
         "–" if held is None else "{:.1f}".format(held / 1024),
     ]
@@ -59,10 +60,10 @@ def render(result: Dict[str, Any]) -> str:
     options, about, rows = result["options"], result["about"], result["rows"]
     lines = _markdown([_row(row, result["memory"]) for row in rows]) + [""]
     lines += _wrapped(
-        "Batches of %d events of EventLoad (seed %d, %d different batches), %d connections with %d batches in flight each "
-        "(PostgreSQL, which cannot pipeline COPY: %d connections with one), %g s after %g s of warming up. TLS 1.3 (%s), P-256. "
-        "Server on CPU %d, client on CPU %d. Files on %s, where appending 4 KB and a barrier took %.0f µs; load average %.1f "
-        "before the first run."
+        "Batches of %d events of EventLoad (seed %d, %d different batches), %d connections with %d batches in flight "
+        "each (PostgreSQL, which cannot pipeline COPY: %d connections with one), %g s after %g s of warming up. TLS "
+        "1.3 (%s), P-256. Server on CPU %d, client on CPU %d. Files on %s, where appending 4 KB and a barrier took "
+        "%.0f µs; load average %.1f before the first run."
         % (
             options["events_per_batch"],
             options["seed"],
@@ -72,7 +73,7 @@ def render(result: Dict[str, Any]) -> str:
             options["connections"] * options["in_flight"],
             options["seconds"],
             options["warmup"],
-            ", ".join(sorted({row["cipher"] for row in rows})) or "nothing ran",
+            ", ".join(sorted({row["cipher"] for row in rows if row["cipher"]})) or "nothing ran",
             about["cpus"][0],
             about["cpus"][1],
             about["file_system"],
@@ -81,19 +82,25 @@ def render(result: Dict[str, Any]) -> str:
         )
     )
     lines += _wrapped(
-        "CPU: user and system time of all the server's processes in the window; what the kernel's own threads do for the disk is "
-        "nobody's. Wire: bytes of TCP payload, TLS included, to and + from the server. Disk: growth of the data folder over the "
+        "CPU: user and system time of all the server's processes in the window; what the kernel's own threads do for "
+        "the disk is nobody's. Wire: bytes of TCP payload, TLS included, to and + from the server. Disk: growth of "
+        "the data folder over the "
         "whole run once the server was stopped. Blobs are our frames, compressed by %s." % about["compressor"]
     )
     busiest = max((row["client_busy"] for row in rows), default=0.0)
     lines += _wrapped(
         "The client used at most %.0f %% of its CPU%s."
-        % (busiest * 100, "; rows with * may have been held back by it" if busiest > CLIENT_BUSY_MOST else ", so it held nobody back")
+        % (
+            busiest * 100,
+            "; rows with * may have been held back by it" if busiest > CLIENT_BUSY_MOST else ", so it held nobody back",
+        )
     )
     for name, why in result["left_out"].items():
         lines += _wrapped("LEFT OUT: %s: %s" % (name, why))
     if result["nginx_memory"] is not None:
-        lines += _wrapped("nginx, for comparison: %.1f KB of memory for an idle TLS connection." % (result["nginx_memory"] / 1024))
+        lines += _wrapped(
+            "nginx, for comparison: %.1f KB of memory for an idle TLS connection." % (result["nginx_memory"] / 1024)
+        )
     for kind in PEERS.values():
         own = [row for row in rows if row["peer"] == kind.name]
         if not own:
@@ -101,5 +108,7 @@ def render(result: Dict[str, Any]) -> str:
         lines += ["", "%s: %s." % (kind.name, "; ".join(own[0]["settings"]))]
         lines += _wrapped("An acknowledgement means: %s." % kind.promises)
         lines += _wrapped("What it does not do: %s" % kind.leaves_undone)
-        lines += [text for row in own for text in _wrapped("%s: %s." % (row["form"], "; ".join([row["held"]] + row["notes"])))]
+        lines += [
+            text for row in own for text in _wrapped("%s: %s." % (row["form"], "; ".join([row["held"]] + row["notes"])))
+        ]
     return "\n".join(lines)

@@ -111,8 +111,6 @@ class SameEvents(unittest.TestCase):
         self.assertEqual(sums, self.sums)
 
 
-
-
 def nats_message(slot: int, text: bytes) -> bytes:
     return b"MSG _INBOX.0001.%04d 1 %d\r\n%s\r\n" % (slot, len(text), text)
 
@@ -128,9 +126,13 @@ REPLIES = {
         + nats_message(2, b'{"stream":"USAGE", "seq":124}'),
         (3, 1, 1),
     ),
-    "redis": (b"+PONG\r\n$15\r\n1526919030474-5\r\n$3\r\n\r\n1\r\n-OOM command not allowed\r\n:7\r\n$-1\r\n$0\r\n\r\n", (5, 2, 0)),
+    "redis": (
+        b"+PONG\r\n$15\r\n1526919030474-5\r\n$3\r\n\r\n1\r\n-OOM command not allowed\r\n:7\r\n$-1\r\n$0\r\n\r\n",
+        (5, 2, 0),
+    ),
     "http": (
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nOKHTTP/1.1 204 No Content\r\nDate: now\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nOK"
+        b"HTTP/1.1 204 No Content\r\nDate: now\r\n\r\n"
         b"HTTP/1.1 400 Bad Request\r\ncontent-length: 4\r\n\r\n\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
         (3, 1, 0),
     ),
@@ -138,7 +140,11 @@ REPLIES = {
 NOT_REPLIES = {
     "nats": [b"HELLO\r\n", b"MSG a 1 x\r\n", b"MSG _INBOX.1.1 1 2\r\nabcd\r\n", b"MSG\r\n"],
     "redis": [b"hello\r\n", b"$x\r\n", b"$2\r\nabcd\r\n", b"*1\r\n"],
-    "http": [b"SSH-2.0\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"],
+    "http": [
+        b"SSH-2.0\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+    ],
 }
 
 
@@ -209,6 +215,9 @@ class ShortRuns(unittest.TestCase):
         self.assertEqual(self.left_behind(), [])
         self.assertEqual(os.listdir(self.folder.name), [])
 
+    def test_the_gateway_takes_a_load(self) -> None:
+        self.short_run("tallygate")
+
     def test_nats_takes_a_load(self) -> None:
         self.short_run("nats")
 
@@ -238,20 +247,28 @@ class ShortRuns(unittest.TestCase):
         command = [sys.executable, os.path.join(run.HERE, "nginx.py")]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.addCleanup(process.kill)
-        told = json.loads(process.stdout.readline())  # type: ignore
-        self.assertGreaterEqual(len(told["pids"]), 2)
-        load = [install.build_load(run.BUILD), "idle", "--protocol", "tls", "--port", str(told["port"])]
-        load += ["--authority", told["authority"], "--connections", "8"]
+        line = process.stdout.readline().decode()  # type: ignore
+        found = re.fullmatch(r"pids (\S+) address 127.0.0.1:(\d+) ca (\S+)\n", line)
+        pids, port, authority = found.groups()  # type: ignore
+        self.assertGreaterEqual(len(pids.split(",")), 2)
+        load = [install.build_load(run.BUILD), "idle", "--protocol", "tls", "--port", port]
+        load += ["--authority", authority, "--connections", "8"]
         done = subprocess.run(load, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
         self.assertEqual(done.stdout, b"ready\n", done.stderr)
         process.communicate(timeout=60)
-        self.assertFalse([pid for pid in told["pids"] if os.path.exists("/proc/%d" % pid)])
+        self.assertFalse([pid for pid in pids.split(",") if os.path.exists("/proc/" + pid)])
 
 
 class Figures(unittest.TestCase):
     def test_the_processor_time_of_children_that_have_ended_is_counted(self) -> None:
-        burn = "import os\nfor _ in range(3):\n p = os.fork()\n if p == 0:\n  s = sum(range(3000000)); os._exit(0)\n os.waitpid(p, 0)\n"
-        script = burn + "print('done', flush=True)\ninput()"
+        script = (
+            "import os\n"
+            "for _ in range(3):\n"
+            " child = os.fork()\n"
+            " if child == 0: sum(range(3000000)); os._exit(0)\n"
+            " os.waitpid(child, 0)\n"
+            "print('done', flush=True); input()"
+        )
         process = machine.Process([sys.executable, "-c", script], None, pipes=True)
         self.addCleanup(process.end)
         self.assertEqual(process.popen.stdout.readline(), "done\n")  # type: ignore

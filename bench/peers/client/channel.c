@@ -29,7 +29,8 @@ static int socket_connect(const char *host, const char *port) {
     if (getaddrinfo(host, port, &hints, &found) != 0) die("no address %s:%s", host, port);
     int fd = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
     if (fd < 0) die("no more sockets: %s", strerror(errno));
-    if (connect(fd, found->ai_addr, found->ai_addrlen) != 0) die("cannot connect to %s:%s: %s", host, port, strerror(errno));
+    if (connect(fd, found->ai_addr, found->ai_addrlen) != 0)
+        die("cannot connect to %s:%s: %s", host, port, strerror(errno));
     freeaddrinfo(found);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);

@@ -4,9 +4,9 @@
 ///     load idle  --protocol redis --port N --authority ca.pem --connections 1000
 ///     load parse nats < REPLIES
 ///
-/// `run` prints `begin` and `end` at the edges of its window, so that the starter can read the server's CPU time, then a
-/// line of JSON. `idle` opens connections, prints `ready` and keeps them until its standard input ends. `parse` cuts what
-/// it reads in two at every place and prints what its reader makes of each.
+/// `run` prints `begin` and `end` at the edges of its window, so that the starter can read the server's CPU time, then
+/// a line of JSON. `idle` opens connections, prints `ready` and keeps them until its standard input ends. `parse` cuts
+/// what it reads in two at every place and prints what its reader makes of each.
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>

@@ -135,14 +135,16 @@ static void open_all(struct client *client) {
     const struct options *o = &client->options;
     char how[512];
     snprintf(how, sizeof how,
-             "host=%s port=%s dbname=tally user=tally sslmode=verify-ca sslrootcert=%s ssl_min_protocol_version=TLSv1.3",
+             "host=%s port=%s dbname=postgres user=tally sslmode=verify-ca sslrootcert=%s "
+             "ssl_min_protocol_version=TLSv1.3",
              o->host, o->port, o->authority);
     client->connections = need(sizeof(struct connection) * (size_t)o->connections);
     for (int i = 0; i < o->connections; i++) {
         struct connection *c = &client->connections[i];
         c->pg = PQconnectdb(how);
         if (PQstatus(c->pg) != CONNECTION_OK) die("PostgreSQL: %s", PQerrorMessage(c->pg));
-        if (!PQsslInUse(c->pg) || strcmp(PQsslAttribute(c->pg, "protocol"), "TLSv1.3")) die("PostgreSQL without TLS 1.3");
+        const char *tls = PQsslAttribute(c->pg, "protocol");
+        if (!tls || strcmp(tls, "TLSv1.3")) die("PostgreSQL without TLS 1.3");
         PGresult *result = PQexec(c->pg, prepare);
         if (PQresultStatus(result) != PGRES_COMMAND_OK) die("PostgreSQL: %s", PQerrorMessage(c->pg));
         PQclear(result);

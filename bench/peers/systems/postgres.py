@@ -50,9 +50,10 @@ class Postgres(Peer):
     debian = ["postgresql-15", "libpq-dev"]
     promises = "rows, and sums where they are kept, in the write-ahead log and synced"
     leaves_undone = (
-        "Checks types, not what a batch claims of itself. A batch sent again is counted again: exactly-once needs a key over "
-        "stream and sequence, which was left out. Keeps sums only because the client works them out and sends them. Tenants "
-        "are rows, schemas or databases that somebody looks after, as are vacuum and partitions. A connection is a process."
+        "Checks types, not what a batch claims of itself. A batch sent again is counted again: exactly-once needs a "
+        "key over stream and sequence, which was left out. Keeps sums only because the client works them out and "
+        "sends them. Tenants are rows, schemas or databases that somebody looks after, as are vacuum and partitions. "
+        "A connection is a process."
     )
     idle_connections = 50
     client = "load_pg"
@@ -95,7 +96,17 @@ class Postgres(Peer):
                 shutil.chown(path, user, user)
         os.chmod(self.data, 0o700)
         # The files of a new cluster need no syncing: what counts is what the server writes.
-        command = [_binary("initdb") or "initdb", "-D", self.data, "-U", "tally", "--auth=trust", "--no-locale", "-E", "UTF8"]
+        command = [
+            _binary("initdb") or "initdb",
+            "-D",
+            self.data,
+            "-U",
+            "tally",
+            "--auth=trust",
+            "--no-locale",
+            "-E",
+            "UTF8",
+        ]
         command.append("--no-sync")
         done = Process(command, None, self.log, user)
         if done.popen.wait(120) != 0:
@@ -110,7 +121,6 @@ class Postgres(Peer):
             [_binary("postgres") or "postgres", "-D", self.data], self.cpu, self.log, user, stop=signal.SIGINT
         )
         machine.wait_for_port(self.port, self.process)
-        self._sql("CREATE DATABASE tally", "postgres")
         self._sql(formats.SQL_TABLES)
         self._wal_begin = self._sql("SELECT pg_current_wal_lsn()")
 
@@ -134,8 +144,8 @@ class Postgres(Peer):
         must(held >= events, "%d events were acknowledged, %d are held" % (events, held))
         if variant.form == "copy-upsert":
             apart = self._sql(
-                "SELECT (SELECT sum(events) FROM totals) - count(*), (SELECT sum(output_tokens) FROM totals) - sum(output_tokens)"
-                " FROM usage"
+                "SELECT (SELECT sum(events) FROM totals) - count(*), (SELECT sum(output_tokens) FROM totals) - "
+                "sum(output_tokens) FROM usage"
             )
             must(apart == "0|0", "the sums differ from the rows by %s" % apart)
             return "%d rows held, %s sums equal to them" % (held, self._sql("SELECT count(*) FROM totals"))
@@ -144,7 +154,9 @@ class Postgres(Peer):
     def notes(self, events: int) -> List[str]:
         log = int(self._sql("SELECT (pg_current_wal_lsn() - '%s'::pg_lsn)::bigint" % self._wal_begin))
         tables = int(self._sql("SELECT pg_total_relation_size('usage') + pg_total_relation_size('totals')"))
-        return ["%.0f bytes an event in tables, %.0f written to the log" % (tables / max(events, 1), log / max(events, 1))]
+        return [
+            "%.0f bytes an event in tables, %.0f written to the log" % (tables / max(events, 1), log / max(events, 1))
+        ]
 
     def environment(self) -> Dict[str, str]:
         # libpq 15 cannot choose a cipher of TLS 1.3; OpenSSL's own file can.
@@ -153,13 +165,13 @@ class Postgres(Peer):
             file.write(_OPENSSL)
         return {"OPENSSL_CONF": path}
 
-    def _sql(self, text: str, database: str = "tally") -> str:
+    def _sql(self, text: str) -> str:
         command = [_binary("psql") or "psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text]
         environment = {
             "PGHOST": "127.0.0.1",
             "PGPORT": str(self.port),
             "PGUSER": "tally",
-            "PGDATABASE": database,
+            "PGDATABASE": "postgres",
             "PGSSLMODE": "verify-ca",
             "PGSSLROOTCERT": self.certificates.authority,
         }

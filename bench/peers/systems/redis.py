@@ -37,9 +37,9 @@ class Redis(Peer):
     debian = ["redis-server"]
     promises = "in the append-only file and synced, and in memory"
     leaves_undone = (
-        "Keeps everything in memory: the data must fit, or be trimmed. Does not look into an entry, and knows nothing sent "
-        "twice. Adds nothing up. One password or access list for all; keys are the only border between tenants. The "
-        "append-only file grows until it is rewritten, which was switched off here."
+        "Keeps everything in memory: the data must fit, or be trimmed. Does not look into an entry, and knows nothing"
+        " sent twice. Adds nothing up. One password or access list for all; keys are the only border between tenants."
+        " The append-only file grows until it is rewritten, which was switched off here."
     )
     idle_protocol = "redis"
 
@@ -72,8 +72,9 @@ class Redis(Peer):
         for name, value in (("appendonly", "yes"), ("appendfsync", "always"), ("tls-protocols", "TLSv1.3")):
             answer = self._ask("CONFIG", "GET", name)
             must(answer == [name, value], "Redis says %s" % answer)
-        threads = self._ask("CONFIG", "GET", "io-threads")
-        return ["redis-server %s" % version, "CONFIG GET says appendonly yes, appendfsync always", "%s" % " ".join(threads)]  # type: ignore
+        threads: List[str] = self._ask("CONFIG", "GET", "io-threads")  # type: ignore
+        says = "CONFIG GET says appendonly yes, appendfsync always, %s" % " ".join(threads)
+        return ["redis-server %s" % version, says]
 
     def check_stored(self, variant: Variant, messages: int, events: int) -> str:
         keys = self._ask("KEYS", "usage:*")

@@ -24,11 +24,11 @@ class Victoria(Peer):
     debian = ["victoria-metrics"]
     promises = "taken into memory, NOT on disk: it has no setting that waits for the disk"
     leaves_undone = (
-        "An acknowledged event is lost if the power goes before the next flush, some seconds later. Stores samples of series, "
-        "not events: two calls of a session in one millisecond are one instant of its series, and nothing binds a call's "
-        "figures together. Counts again what is sent again. Sums are worked out when they are asked for. Each session is a "
-        "set of new series, which is what it likes least; the pool here repeats its sessions, so that cost is mostly not in "
-        "the figure. One tenant (the cluster version has more)."
+        "An acknowledged event is lost if the power goes before the next flush, some seconds later. Stores samples of"
+        " series, not events: two calls of a session in one millisecond are one instant of its series, and nothing "
+        "binds a call's figures together. Counts again what is sent again. Sums are worked out when they are asked "
+        "for. Each session is a set of new series, which is what it likes least; the pool here repeats its sessions, "
+        "so that cost is mostly not in the figure. One tenant (the cluster version has more)."
     )
     idle_protocol = "http"
 
@@ -66,7 +66,10 @@ class Victoria(Peer):
         for line in self._metrics():
             if line.startswith("vm_app_version"):
                 version = line.split('short_version="')[1].split('"')[0]
-                return ["VictoriaMetrics %s" % (version or "of Debian's package"), "retention 100 years, else its defaults"]
+                return [
+                    "VictoriaMetrics %s" % (version or "of Debian's package"),
+                    "retention 100 years, else its defaults",
+                ]
         return ["VictoriaMetrics, version not told"]
 
     def check_stored(self, variant: Variant, messages: int, events: int) -> str:
