@@ -8,7 +8,7 @@ SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean \
-	torture torture-selftest torture-shim torture-power torture-syncs simulate mutants
+	bench-peers torture torture-selftest torture-shim torture-power torture-syncs simulate mutants
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,7 @@ test: deps graph ## every test, the Python reference's and the oracle's included
 	$(MAKE) simulate SEED=3001 RUNS=10000
 	$(PYTHON) -m unittest discover -s Tests/oracle -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s protocol/reference -p 'test_*.py'
+	$(PYTHON) -m unittest discover -s bench/peers -p 'test_*.py'
 	$(PYTHON) Tests/torture/powerloss_test.py
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/syncorder_test.py
 	$(PYTHON) -m unittest discover -s Tests/torture -p 'test_*.py'
@@ -71,6 +72,9 @@ torture-syncs: release ## each sync of a first start fails in turn; nothing may 
 
 oracle: ## the oracle over transcripts: make oracle ARGS="--claude DIR --codex DIR"
 	$(PYTHON) Tests/oracle/oracle.py $(ARGS)
+
+bench-peers: release ## NATS, Redis, PostgreSQL, VictoriaMetrics and the gateway under the same load; SECONDS=10 ARGS="--install"
+	@$(PYTHON) bench/peers/run.py --memory --seconds $(or $(SECONDS),10) $(ARGS)
 
 conformance: ## the Python reference over the vectors
 	$(PYTHON) protocol/reference/conformance.py

@@ -32,4 +32,23 @@ struct EventLoadTests {
     func otherSeed() {
         #expect(Array(EventLoad(seed: 1).prefix(20)) != Array(EventLoad(seed: 2).prefix(20)))
     }
+
+    /// bench/peers/test_peers.py holds the same figures against the same load in Python.
+    @Test("Seed 1 is the load that the peers of bench/peers are given")
+    func samePeers() {
+        var load = EventLoad(seed: 1)
+        var last = load.nextEvent()
+        for _ in 1..<1_000 { last = load.nextEvent() }
+        #expect(load.totals.inputTokens == 925_655)
+        #expect(load.totals.cacheReadTokens == 22_996_752)
+        #expect(load.totals.cacheWrite5mTokens == 810_710)
+        #expect(load.totals.cacheWrite1hTokens == 865_921)
+        #expect(load.totals.outputTokens == 463_420)
+        #expect(load.totals.reasoningTokens == 85_233)
+        #expect(load.totals.webSearches == 14)
+        #expect(load.totals.toolCalls == 1_368)
+        #expect(load.totals.lastMs == 1_793_491_783_990)
+        #expect(last.session.value == Bytes16(high: 0xC86B_2A6E_ABCB_4DCE, low: 0xA259_2F4F_896D_5629))
+        #expect(last.durationMs == 3_416)
+    }
 }
