@@ -24,6 +24,7 @@ func proof(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -39,6 +40,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON"]),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", .upToNextMinor(from: "0.2.0")),
     ],
     targets: [
         // Ground: C libraries and the kernel, as they are.
@@ -106,7 +108,7 @@ let package = Package(
             dependencies: [
                 "TallyGenerator", "TallyGateway", "TallyWorkstation", "TallyStorage", "TallyLog", "TallyProtocol",
                 "TallyTransport", "TallyRollup", "TallyPricing", "TallyWire", "TallyTLS", "TallyIO", "TallyHash",
-                "TallyModel", arguments,
+                "TallyModel", arguments, histogram,
             ], path: "bench/tallybench", swiftSettings: strict),
 
         // A disk that lies, for whoever must survive one.

@@ -21,6 +21,11 @@ static inline int tally_syncfs(int descriptor) {
 static inline int tally_accept4(int listener, void *address, unsigned int *size, int flags) {
     return (int)syscall(SYS_accept4, listener, address, size, flags);
 }
+/// epoll_pwait2(2) without a signal mask, by its number for the reason above; `nanoseconds` is how long it may wait.
+static inline int tally_epoll_wait_ns(int epoll, struct epoll_event *events, int count, long long nanoseconds) {
+    struct { int64_t seconds, nanoseconds; } timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
+    return (int)syscall(SYS_epoll_pwait2, epoll, events, count, &timeout, (void *)0, (size_t)8);
+}
 /// The file system's magic number (statfs f_type), or -1.
 static inline long tally_filesystem_type(int descriptor) {
     struct statfs facts;

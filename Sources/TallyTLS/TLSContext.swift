@@ -3,6 +3,7 @@ import COpenSSL
 /// What is spoken inside TLS, agreed by ALPN (RFC 7301).
 package enum ApplicationProtocol: String, Sendable, CaseIterable {
     case tallygate1 = "tallygate/1"
+    case http11 = "http/1.1"
 }
 
 /// An `SSL_CTX` with the settings both sides share: TLS 1.3 alone, one application protocol, no tickets, no

@@ -4,12 +4,24 @@ import Glibc
 import Darwin
 #endif
 
-/// One plain TCP connection, read and written with a deadline on each wait: for the few small answers that are given on
-/// loopback (metrics, health), where a thread may wait.
+/// One plain TCP connection, read and written with a deadline on each wait: for the few small answers that are given and
+/// asked for on loopback (metrics, health), where a thread may wait.
 package struct BlockingConnection: ~Copyable, Sendable {
     private let socket: Descriptor
 
     private init(_ socket: consuming Descriptor) { self.socket = socket }
+
+    /// A connection to `address`, which must stand within `timeoutMs`.
+    package static func connect(
+        to address: SocketAddress, timeoutMs: CInt
+    ) throws(SystemError) -> BlockingConnection {
+        let socket = try Sockets.connect(to: address)
+        guard try ready(socket.raw, for: Int16(POLLOUT), timeoutMs: timeoutMs) else {
+            throw SystemError("connect to", address.description, number: ETIMEDOUT)
+        }
+        if let error = Sockets.connectOutcome(of: socket.raw, to: address) { throw error }
+        return BlockingConnection(socket)
+    }
 
     /// The next connection on a listening socket, or nil after `timeoutMs`.
     package static func accept(

@@ -1,0 +1,29 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// How much of a processor programs have used: user and system time of all their threads, ended ones too, in nanoseconds.
+package enum ProcessTime {
+    /// Of this process.
+    package static func ownNanoseconds() -> UInt64 { read(CLOCK_PROCESS_CPUTIME_ID) ?? 0 }
+
+    #if canImport(Glibc)
+    /// Of the process `id`; nil where there is none.
+    package static func nanoseconds(of id: Int32) -> UInt64? {
+        var clock = clockid_t()
+        // `clock` lives for the call, which only writes to it. The C library says by its result whether there is such a
+        // process.
+        guard unsafe clock_getcpuclockid(id, &clock) == 0 else { return nil }
+        return read(clock)
+    }
+    #endif
+
+    private static func read(_ clock: clockid_t) -> UInt64? {
+        var time = timespec()
+        // The kernel fills the structure that is passed.
+        guard unsafe clock_gettime(clock, &time) == 0 else { return nil }
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}
