@@ -23,7 +23,9 @@ package struct Aggregator: Sendable {
     var sessions: FlatTable<SessionCellKey, SessionDelta>
     var projects: FlatTable<ProjectCellKey, Void>
     var labels: LabelTable
-    var scratch = BatchScratch()
+    /// While sums are merged: their sessions' and models' places here.
+    var places: [UInt32] = []
+    var numbers: [UInt32] = []
 
     /// `hashKey` is random and the program's own; results do not depend on it.
     package init(book: PriceBook, hashKey: HashKey, cellsMax: Int = Limits.aggregatorCellsMax) {

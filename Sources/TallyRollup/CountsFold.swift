@@ -51,6 +51,26 @@ extension RollupCounts {
         lastMs = max(lastMs, effectiveMs)
     }
 
+    /// The sums of both; one that does not fit stays at the end of its type.
+    mutating func merge(_ other: RollupCounts) {
+        RollupCounts.add(other.events, to: &events)
+        RollupCounts.add(other.inputTokens, to: &inputTokens)
+        RollupCounts.add(other.cacheReadTokens, to: &cacheReadTokens)
+        RollupCounts.add(other.cacheWrite5mTokens, to: &cacheWrite5mTokens)
+        RollupCounts.add(other.cacheWrite1hTokens, to: &cacheWrite1hTokens)
+        RollupCounts.add(other.cacheWriteUnknownTokens, to: &cacheWriteUnknownTokens)
+        RollupCounts.add(other.outputTokens, to: &outputTokens)
+        RollupCounts.add(other.reasoningTokens, to: &reasoningTokens)
+        RollupCounts.add(other.webSearches, to: &webSearches)
+        RollupCounts.add(other.toolCalls, to: &toolCalls)
+        RollupCounts.add(other.reportedCostNanoUSD, to: &reportedCostNanoUSD)
+        RollupCounts.add(other.unpricedEvents, to: &unpricedEvents)
+        let (sum, isOver) = cost.femtoUSD.addingReportingOverflow(other.cost.femtoUSD)
+        cost = Money(femtoUSD: isOver ? .max : sum)
+        firstMs = min(firstMs, other.firstMs)
+        lastMs = max(lastMs, other.lastMs)
+    }
+
     @inline(__always)
     private static func add(_ value: Int64, to sum: inout Int64) {
         let (result, isOver) = sum.addingReportingOverflow(value)

@@ -13,8 +13,6 @@ struct LabelTable: Sendable {
 
     private var labels: [Label] = []
     private var models: [PriceBook.Model?] = []
-    /// What each was priced by last.
-    private var tariffs: [Tariff] = []
     private var numbers: [Label: UInt32] = [:]
     /// The numbers found last by hashing, written round and round.
     private var recent: [UInt32] = []
@@ -40,19 +38,8 @@ struct LabelTable: Sendable {
         let number = UInt32(labels.count)
         labels.append(label)
         models.append(pricer.model(label))
-        tariffs.append(.none)
         numbers[label] = number
         return number
-    }
-
-    /// What an event of label `number` is priced by at `effectiveMs`, served as `serving` says.
-    @inline(__always)
-    mutating func tariff(of number: Int, at effectiveMs: Int64, serving: Int, _ book: borrowing PriceBook) -> Tariff {
-        let last = tariffs[number]
-        if last.holds(at: effectiveMs, serving: serving) { return last }
-        let found = book.tariff(of: models[number], effectiveMs: effectiveMs, serving: serving)
-        tariffs[number] = found
-        return found
     }
 
     func label(_ number: UInt32) -> Label { labels[Int(number)] }
@@ -60,7 +47,6 @@ struct LabelTable: Sendable {
     mutating func removeAll() {
         labels.removeAll(keepingCapacity: true)
         models.removeAll(keepingCapacity: true)
-        tariffs.removeAll(keepingCapacity: true)
         numbers.removeAll(keepingCapacity: true)
         recent.removeAll(keepingCapacity: true)
         next = 0

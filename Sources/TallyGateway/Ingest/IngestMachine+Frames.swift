@@ -66,8 +66,8 @@ extension IngestMachine {
         return TokenHash(sha256: SHA256.hash(input))
     }
 
-    /// Where a frame becomes a batch: the session's checks first, then the body. A valid one costs one allocation, its
-    /// body as the ledger stores it.
+    /// Where a frame becomes a batch: the session's checks first, then the body. A valid one costs a few allocations: its
+    /// body as the ledger stores it, and what it comes to.
     private mutating func take(
         _ header: BatchHeader, _ body: Span<UInt8>, _ scratch: inout IngestScratch, _ now: GatewayInstant,
         _ actions: inout [IngestAction]
@@ -96,7 +96,8 @@ extension IngestMachine {
         session.accepted(header, bodyBytes: body.count)
         let append = BatchAppend(
             ticket: ticket, connection: id, header: header, chainBefore: chainBefore, rawBody: scratch.rawBody,
-            lowestTimeMs: times.lowest, highestTimeMs: times.highest, clockOffsetMs: age.clockOffsetMs)
+            sums: scratch.sums(), lowestTimeMs: times.lowest, highestTimeMs: times.highest,
+            clockOffsetMs: age.clockOffsetMs)
         actions.append(.submit(.append(append)))
     }
 

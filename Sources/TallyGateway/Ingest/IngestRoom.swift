@@ -1,4 +1,5 @@
 import TallyIO
+import TallyStorage
 import TallyTransport
 
 /// One shard's ingest connections and what they share. Confined to its shard; it knows every connection by its number, so
@@ -16,7 +17,7 @@ final class IngestRoom: ShardResident {
         self.shard = shard
         self.loop = loop
         self.context = context
-        lane = IngestLane(loop: loop, keeper: context.keeper)
+        lane = IngestLane(loop: loop, keeper: context.keeper, book: context.services.folder.books.current)
     }
 
     /// `shard` counts the gateway's shards from 0: the first half of its connections' names.

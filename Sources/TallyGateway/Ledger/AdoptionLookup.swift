@@ -40,7 +40,7 @@ package struct AdoptionLookup: Sendable {
         var answer = AdoptionAnswer(question)
         let sessions = Set(question.sessions.map(\.value))
         var replay = try LedgerReplay(disk: ledger, from: nil, through: durable)
-        while let record = try replay.next(decoding: { isOfInterest($0) }) {
+        while let record = try replay.next(decoding: { isOfInterest($0.draft) }) {
             guard record.draft.kind == .batch, replay.isDecoded else { continue }
             let wanted = replay.batch.sessions.map { sessions.contains($0) }
             guard wanted.contains(true) else { continue }

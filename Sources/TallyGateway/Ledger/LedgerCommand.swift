@@ -1,5 +1,6 @@
 package import TallyModel
 package import TallyProtocol
+package import TallyRollup
 package import TallyWire
 
 /// What connections ask of the appender, and what it answers. Values only: they cross from a shard's queue to the
@@ -70,6 +71,8 @@ package struct BatchAppend: Sendable {
     package var chainBefore: ChainValue
     /// The canonical body, as it is stored.
     package var rawBody: [UInt8]
+    /// What its rows come to at their own times; nil where nobody folded them.
+    package var sums: BatchSums?
     package var lowestTimeMs: Int64
     package var highestTimeMs: Int64
     /// The gateway's clock less the workstation's, at the HELLO.
@@ -77,13 +80,14 @@ package struct BatchAppend: Sendable {
 
     package init(
         ticket: StreamTicket, connection: ConnectionID, header: BatchHeader, chainBefore: ChainValue, rawBody: [UInt8],
-        lowestTimeMs: Int64, highestTimeMs: Int64, clockOffsetMs: Int32
+        sums: BatchSums? = nil, lowestTimeMs: Int64, highestTimeMs: Int64, clockOffsetMs: Int32
     ) {
         self.ticket = ticket
         self.connection = connection
         self.header = header
         self.chainBefore = chainBefore
         self.rawBody = rawBody
+        self.sums = sums
         self.lowestTimeMs = lowestTimeMs
         self.highestTimeMs = highestTimeMs
         self.clockOffsetMs = clockOffsetMs

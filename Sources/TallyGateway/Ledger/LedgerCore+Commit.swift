@@ -27,7 +27,10 @@ extension LedgerCore {
         updatePause()
         for box in boxes {
             if !box.desk.ledger.isDirty, settle(box, now: now) {
-                outcome.moved.append(MovedLedger(tenant: box.desk.tenant.id, bytes: box.desk.ledger.bytesAppended))
+                outcome.moved.append(
+                    MovedLedger(
+                        tenant: box.desk.tenant.id, bytes: box.desk.ledger.bytesAppended, folded: box.desk.folded))
+                box.desk.folded = []
             }
             if box.desk.isRetiring {
                 closeDesk(box.desk.tenant.id)

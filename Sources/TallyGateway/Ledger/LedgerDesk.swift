@@ -1,6 +1,7 @@
 import TallyLog
 import TallyModel
 import TallyProtocol
+import TallyRollup
 import TallyStorage
 import TallyWire
 
@@ -27,6 +28,8 @@ struct LedgerDesk: ~Copyable {
     /// Streams whose connection is to be told after the next barrier.
     var advanced = InsertionOrder<UInt32>()
     var gaps: [Gap] = []
+    /// What the batches came to that were appended since the last barrier, for the views.
+    var folded: [FoldedBatch] = []
     /// Connections that wait for the barrier before they are welcomed.
     var claims: [(number: UInt32, request: StreamRequest)] = []
     var closings: [ConnectionID] = []
@@ -182,6 +185,13 @@ struct LedgerDesk: ~Copyable {
         draft.chainAfter = header.chainAfter
         draft.generation = batch.ticket.generation
         try ledger.append(batch: draft, body: batch.rawBody, totals: totals)
+        if let sums = batch.sums, sums.book == ledger.book,
+            sums.holds(receivedMs: draft.receivedAtMs, offsetMs: Int64(draft.clockOffsetMs))
+        {
+            folded.append(
+                FoldedBatch(
+                    ordinal: ledger.appended.ordinal, workstation: stream.workstation, totals: totals, sums: sums))
+        }
         advanced.insert(batch.ticket.number)
         return nil
     }

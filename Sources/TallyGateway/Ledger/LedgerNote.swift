@@ -1,5 +1,6 @@
 package import TallyIO
 package import TallyModel
+package import TallyStorage
 package import TallyWire
 
 /// What the core tells its rim beside the news for connections: things to log, to count, to write elsewhere, to look up.
@@ -36,7 +37,7 @@ package protocol DiskBarrier: Sendable {
 extension FileSystemBarrier: DiskBarrier {}
 
 /// What became of a round's appends.
-package struct CommitOutcome: Hashable, Sendable {
+package struct CommitOutcome: Sendable {
     /// How they were made durable; nil where there was nothing to write.
     package var barrier: CommitPolicy.Barrier?
     /// Tenants whose ledgers were written.
@@ -48,13 +49,16 @@ package struct CommitOutcome: Hashable, Sendable {
 }
 
 /// A ledger that has more on stable storage than before.
-package struct MovedLedger: Hashable, Sendable {
+package struct MovedLedger: Sendable {
     package var tenant: TenantID
     /// Bytes of batches appended since it was opened; only grows.
     package var bytes: UInt64
+    /// What became durable with it, as far as it was folded on the way in.
+    package var folded: [FoldedBatch]
 
-    package init(tenant: TenantID, bytes: UInt64) {
+    package init(tenant: TenantID, bytes: UInt64, folded: [FoldedBatch] = []) {
         self.tenant = tenant
         self.bytes = bytes
+        self.folded = folded
     }
 }

@@ -51,6 +51,11 @@ package final class ViewsDesk {
     private var failures = 0
     /// Where the last fold ended, and what it knew.
     private var resume: LedgerFold.Resume?
+    /// Sums of what became durable since the views moved last; nil before they have once stood where the ledger did: only
+    /// from there on is every record that they lack one of this process.
+    private var tail: FoldedTail?
+    /// Up to there the views have moved, or tried to: what comes late of it is in them, or will be decoded.
+    private var triedThrough: UInt64 = 0
 
     /// The views in the tenant's folder, from here on nobody else's to write. Throws where the file must not be touched:
     /// another program's, or a newer version's; and where they cannot be opened for want of room or the like, for then
@@ -94,6 +99,15 @@ package final class ViewsDesk {
 
     // MARK: Moving
 
+    /// Takes the sums of batches that became durable, in the order of their ordinals. Those that it does not take are
+    /// decoded when the views move.
+    package func merge(_ batches: [FoldedBatch]) {
+        for batch in batches where batch.ordinal > triedThrough { tail?.merge(batch) }
+    }
+
+    /// So many sums are gathered that the views had better move.
+    package var isTailFull: Bool { tail?.isFull ?? false }
+
     /// Moves the views to `durable`, the last record of `ledger` on stable storage; throws them away first where they
     /// are not a beginning of it. Once: a second failure is for the next call.
     package func catchUp(through durable: LedgerPosition, on ledger: any LogDisk) -> Outcome {
@@ -114,6 +128,7 @@ package final class ViewsDesk {
             }
             condemned = nil
             failures = 0
+            if tail == nil { tail = newTail() }
         } catch {
             failed(error, &outcome)
         }
@@ -156,9 +171,16 @@ package final class ViewsDesk {
 
     private func startAnew(_ cause: Cause) throws(StorageError) {
         condemned = cause
+        tail = nil
         views = nil
         try Views.discard(folder: folder, on: disk)
         views = try Views(folder: folder, on: disk, logBytesMax: logBytesMax)
+    }
+
+    private func newTail() -> FoldedTail {
+        FoldedTail(
+            aggregator: Aggregator(
+                book: books.current, hashKey: HashKey(first: entropy.word(), second: entropy.word())))
     }
 
     private func mismatch(with durable: LedgerPosition) throws(StorageError) -> Cause? {
@@ -171,12 +193,17 @@ package final class ViewsDesk {
     private func fold(_ ledger: any LogDisk, through durable: LedgerPosition, _ outcome: inout Outcome) throws {
         guard let views else { return }
         var position = try views.position()
+        triedThrough = durable.ordinal
         guard position != durable else { return }
+        // Drained or not, it is not gone on with: what a failure leaves undone is decoded by the next try.
+        let folded = tail
+        tail = folded == nil ? nil : newTail()
         let known = resume.flatMap { $0.begins(at: position) ? $0 : nil }
         resume = nil
         var fold = try LedgerFold(
             disk: ledger, from: position, through: durable, books: books,
-            streams: known == nil ? try views.streams() : [], resume: known, entropy: entropy)
+            streams: known == nil ? try views.streams() : [], resume: known,
+            folded: folded.flatMap { $0.isEmpty || $0.lastOrdinal > durable.ordinal ? nil : $0 }, entropy: entropy)
         defer { resume = fold.resume }
         while let result = try fold.next() {
             guard let through = result.through else { break }

@@ -26,6 +26,11 @@ actor ViewsKeeper {
     /// Who has more that is durable, by how much their ledgers had grown when they first had.
     private struct Waiting {
         var tenants: [TenantID: UInt64] = [:]
+        /// What they were told to come to, and how much memory that takes.
+        var folded: [TenantID: [FoldedBatch]] = [:]
+        var foldedBytes = 0
+        /// A turn that gathers it comes at once.
+        var isGathering = false
         /// A round comes by the clock.
         var isTimed = false
         /// A round comes at once.
@@ -52,9 +57,14 @@ actor ViewsKeeper {
     /// These tenants have more that is durable.
     nonisolated func wake(_ moved: [MovedLedger]) {
         let delay = services.faults.viewsDelay
-        let (mustTime, mustHurry) = waiting.withLock { waiting in
+        let (mustTime, mustHurry, mustGather) = waiting.withLock { waiting in
             var isMuch = false
             for ledger in moved {
+                // What finds no room is decoded from the ledger when the views move.
+                if !ledger.folded.isEmpty, waiting.foldedBytes < Limits.foldedBytesMax {
+                    waiting.folded[ledger.tenant, default: []] += ledger.folded
+                    waiting.foldedBytes += ledger.folded.reduce(0) { $0 + $1.bytes }
+                }
                 let first = waiting.tenants[ledger.tenant] ?? ledger.bytes
                 waiting.tenants[ledger.tenant] = first
                 isMuch = isMuch || ledger.bytes &- first >= UInt64(Limits.viewsFoldBytesMax)
@@ -63,8 +73,11 @@ actor ViewsKeeper {
             if mustHurry { waiting.isUrgent = true }
             let mustTime = !waiting.isTimed && !waiting.tenants.isEmpty
             if mustTime { waiting.isTimed = true }
-            return (mustTime, mustHurry)
+            let mustGather = waiting.foldedBytes >= Limits.foldedBytesDue && !waiting.isGathering
+            if mustGather { waiting.isGathering = true }
+            return (mustTime, mustHurry, mustGather)
         }
+        if mustGather { executor.queue.async { [weak self] in self?.assumeIsolated { $0.gather() } } }
         if mustHurry { executor.queue.async { [weak self] in self?.assumeIsolated { $0.round() } } }
         guard mustTime else { return }
         // Views that are held back must not hold the folder's lock after a stop.
@@ -121,6 +134,22 @@ actor ViewsKeeper {
 
     // MARK: A round
 
+    /// Has the desks take the sums that wait, so that they need not be kept one by one.
+    private func gather() {
+        let folded = waiting.withLock { waiting in
+            defer {
+                waiting.folded = [:]
+                waiting.foldedBytes = 0
+                waiting.isGathering = false
+            }
+            return waiting.folded
+        }
+        for (tenant, batches) in folded {
+            slots[tenant]?.desk.merge(batches)
+            if slots[tenant]?.desk.isTailFull == true { catchUp(tenant) }
+        }
+    }
+
     private func round() {
         let tenants = waiting.withLock { waiting in
             defer {
@@ -129,6 +158,7 @@ actor ViewsKeeper {
             }
             return Array(waiting.tenants.keys)
         }
+        gather()
         for tenant in tenants.sorted(by: { $0.value < $1.value }) { catchUp(tenant) }
     }
 

@@ -61,12 +61,12 @@ package struct LedgerReplay: ~Copyable {
     package mutating func next(
         _ periods: [Range<Int64>]? = nil
     ) throws(LedgerError) -> (draft: RecordDraft, body: [UInt8])? {
-        try next { draft in periods.map { draft.mayTouch($0) } ?? true }
+        try next { header in periods.map { header.draft.mayTouch($0) } ?? true }
     }
 
     /// The same; a batch that `wants` has no use for is checked, but not decoded.
     package mutating func next(
-        decoding wants: (RecordDraft) -> Bool
+        decoding wants: (RecordHeader) -> Bool
     ) throws(LedgerError) -> (draft: RecordDraft, body: [UInt8])? {
         isDecoded = false
         let next: RecordHeader?
@@ -74,7 +74,7 @@ package struct LedgerReplay: ~Copyable {
         guard let header = next else { return nil }
         self.header = header
         guard header.kind == .batch else { return (header.draft, reader.content().body) }
-        guard wants(header.draft) else { return (header.draft, []) }
+        guard wants(header) else { return (header.draft, []) }
         isDecoded = false
         reader.withContent(of: &decoding) { body, _, decoding in
             decoding.decode(body, count: Int(header.draft.count))

@@ -13,7 +13,7 @@ package struct TenantLedger: ~Copyable, Sendable {
     private var log: SegmentLog
     private let disk: any LogDisk
     /// The content hash of the book that new records name.
-    private let book: UInt64
+    package let book: UInt64
     private let entropy: Entropy
 
     /// Bytes of the batches appended since it was opened.

@@ -61,6 +61,8 @@ final class SimGateway {
     let directory = TenantDirectory()
     var connections: [UInt64: IngestMachine] = [:]
     var mailbox: [LedgerCommand] = []
+    /// Sums of durable batches on their way to the views.
+    var folded: [TenantID: [FoldedBatch]] = [:]
     var isRoundPlanned = false
     var isRetryPlanned = false
     var areViewsPlanned = false

@@ -25,6 +25,7 @@ extension World {
         gateway.board = TenantBoard()
         gateway.connections = [:]
         gateway.mailbox = []
+        gateway.folded = [:]
         gateway.isRoundPlanned = false
         gateway.isRetryPlanned = false
         gateway.areViewsPlanned = false
@@ -274,6 +275,10 @@ extension World {
             return gatewayFailed(failure)
         }
         for tenant in gateway.tenants { noteAppended(tenant, core) }
+        // Sums that do not reach the views, or late, are decoded instead.
+        for ledger in outcome.moved where !ledger.folded.isEmpty && !checks.chance(10) {
+            gateway.folded[ledger.tenant, default: []] += ledger.folded.filter { _ in !checks.chance(5) }
+        }
         if !outcome.moved.isEmpty { planViews() }
         let news = refused + core.takeNews()
         if !news.isEmpty { plan(.news(news, life: gateway.life), after: 1 + random.next() % 100_000) }

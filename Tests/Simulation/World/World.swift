@@ -74,6 +74,7 @@ package final class World {
         offer = plan.offer
         credit = plan.credit
         if plan.hasViews {
+            scratch = IngestScratch(hashSeed: 11, book: environment.books.current)
             CrashDisk.fix(seed: plan.seed, unixMs: SimClock.beginsMs)
             gateway.viewsDisk = CrashDisk(name: "views-\(environment.nextDisk())", seed: plan.seed &+ 6)
         }
