@@ -164,8 +164,9 @@ let package = Package(
                 "TallyModel",
             ]),
         proof("TallyGeneratorTests", ["TallyGenerator", "TallyPricing", "TallyModel"]),
+        proof("TallybenchTests", ["tallybench", "TallyWire", "TallyModel"]),
         // The programs themselves, as a person runs them.
-        proof("EndToEndTests", ["tallygate", "tally", "tallygen"]),
+        proof("EndToEndTests", ["tallygate", "tally", "tallygen", "tallybench"]),
         proof("TidyTests", []),
     ]
 )

@@ -136,6 +136,15 @@ final class RunningGateway: Sendable {
         self.process = Mutex(ProcessBox(process: process))
     }
 
+    var processID: Int32 { process.withLock { $0.process.processIdentifier } }
+
+    /// Where its metrics are; they must have been asked for.
+    func metrics() throws -> String {
+        let text = try String(contentsOfFile: log, encoding: .utf8)
+        let line = text.split(separator: "\n").first { $0.hasPrefix("metrics on ") }
+        return String(try #require(line, "the gateway serves no metrics: \(text)").dropFirst("metrics on ".count))
+    }
+
     var port: String { String(address.split(separator: ":").last ?? "0") }
 
     deinit { kill() }

@@ -10,8 +10,13 @@ package enum ProcessTime {
     package static func ownNanoseconds() -> UInt64 { read(CLOCK_PROCESS_CPUTIME_ID) ?? 0 }
 
     #if canImport(Glibc)
+    /// The kernel numbers no process above it (PID_MAX_LIMIT). A clock's name holds 29 bits of the number: a larger one
+    /// would name another clock.
+    private static let processMax: Int32 = 1 << 22
+
     /// Of the process `id`; nil where there is none.
     package static func nanoseconds(of id: Int32) -> UInt64? {
+        guard (1...processMax).contains(id) else { return nil }
         var clock = clockid_t()
         // `clock` lives for the call, which only writes to it. The C library says by its result whether there is such a
         // process.

@@ -23,6 +23,9 @@ struct IngestCommand: ParsableCommand {
     @OptionGroup var watch: WatchOptions
     @OptionGroup var output: OutputOptions
 
+    @Option(help: ArgumentHelp("Write throughput and latency over time as a picture.", valueName: "file"))
+    var svg: String?
+
     @Option(help: ArgumentHelp("Write what was acknowledged, by token, as JSON.", valueName: "file"))
     var sent: String?
 
@@ -31,11 +34,10 @@ struct IngestCommand: ParsableCommand {
             target: try place.target(), tokens: try who.tokens(), options: what, watch: try watch.watch())
         let report = try run.measure()
         if let sent { try SmallFile.write(sent, report.sent) }
+        if let svg { try SmallFile.write(svg, IngestPicture.svg(report)) }
         output.show(report.results)
-        if !report.faults.areNone {
-            Terminal.writeError("something was refused or lost; first: \(report.faults.first ?? "unknown")\n")
-            throw ExitCode(1)
-        }
+        for words in report.warnings { Terminal.writeError("\(words)\n") }
+        guard report.isSound else { throw ExitCode(1) }
     }
 }
 
@@ -96,15 +98,5 @@ struct IngestOptions: ParsableArguments {
     var pace: Pace? {
         guard case .eventsPerSecond(let rate) = rate else { return nil }
         return Pace(eventsPerSecond: rate, eventsPerBatch: UInt64(eventsPerBatch))
-    }
-
-    /// Batches to have chain values for.
-    var preparedBatches: Int {
-        let nanoseconds = duration.nanoseconds + warmUp.nanoseconds
-        let pace =
-            pace
-            ?? Pace(
-                eventsPerSecond: LoadLimits.preparedEventsPerSecond, eventsPerBatch: UInt64(eventsPerBatch))
-        return min(LoadLimits.chainsAheadMax, pace.count(before: nanoseconds) + connections)
     }
 }

@@ -22,15 +22,18 @@ struct IngestRun {
         let room = try PeerRoom(target, tokens: tokens)
         let loop = LoadLoop(room, pool, pace: options.pace, inFlightMax: options.inFlightMax)
         var progress = Progress()
-        try room.open(options.connections, loop) { progress.show("\($0) connections open") }
-        progress.show("preparing")
-        loop.prepare(batches: options.preparedBatches)
-
+        let opened = room.open(options.connections, loop) { progress.show("\($0) connections open") }
+        guard opened == options.connections else {
+            throw LoadError.notOpened(
+                count: options.connections - opened, of: options.connections, reason: room.faults.first ?? "unknown")
+        }
+        loop.begin()
         if options.warmUp.nanoseconds > 0 {
             loop.run(for: options.warmUp.nanoseconds, isRecorded: false) { _ in progress.show("warming up") }
         }
         progress.show("waiting for the gateway's views")
         let wasSettled = watch.settle()
+        loop.prepare(for: options.duration.nanoseconds, warmUp: options.warmUp.nanoseconds)
         let before = Snapshot(watch, loop, room)
         loop.run(for: options.duration.nanoseconds, isRecorded: true) { now in
             progress.show(loop.record, eventsPerBatch: options.eventsPerBatch, now: now)
@@ -42,11 +45,12 @@ struct IngestRun {
         var after = Snapshot(watch, loop, room)
         after.own = ownAfter
         after.at = wallAfter
+        let unacknowledged = loop.inFlight
         room.close()
         progress.clear()
         return IngestReport(
-            options: options, pool: pool, loop: loop, faults: room.faults, before: before, after: after,
-            viewsSettled: wasSettled.map { $0 && isSettled == true }, tokens: tokens.count)
+            options: options, loop: loop, faults: room.faults, unacknowledged: unacknowledged, before: before,
+            after: after, viewsSettled: wasSettled.map { $0 && isSettled == true }, tokens: tokens.count)
     }
 
     /// What is read before and after the measured part.
@@ -65,20 +69,6 @@ struct IngestRun {
             server = watch.cpuNanoseconds()
             own = ProcessTime.ownNanoseconds()
             at = PeerRoom.now()
-        }
-    }
-}
-
-/// Whether a run may have its connections.
-enum OpenFiles {
-    /// Beside the connections: standard streams, the poller, files.
-    private static let others = 32
-
-    /// Raises the soft limit to the hard one on the way.
-    static func check(connections: Int) throws(LoadError) {
-        let allowed = ResourceLimits.openFiles
-        guard UInt64(connections + others) <= allowed else {
-            throw .descriptors(wanted: connections, allowed: allowed)
         }
     }
 }

@@ -18,8 +18,9 @@ enum LoadLimits {
     static let settleNanoseconds: Int64 = 120_000_000_000
     /// Chain values that are made ahead, 8 bytes each, for all streams together.
     static let chainsAheadMax = 8 << 20
-    /// What a closed loop is prepared for.
+    /// What a closed loop is prepared for where no warm-up told its rate, and at the least where one did.
     static let preparedEventsPerSecond: UInt64 = 8_000_000
+    static let leastEventsPerSecond: UInt64 = 1_000_000
     /// Batches that an open loop may find due at one look, before it looks at its sockets again.
     static let releasesAtOnce = 1_024
     /// Idle connections say PING after so long, well within the gateway's patience.

@@ -37,16 +37,35 @@ final class LoadLoop: PeerOwner {
 
     func welcomed(_ index: Int, _ welcome: Welcome) { credits[index] = welcome.credit }
 
-    /// All connections are open: gives each its stream, and makes the chain values of `batches` in all, shared evenly.
-    func prepare(batches: Int) {
-        precondition(streams.isEmpty, "a load is prepared once")
-        let each = batches / room.peers.count + 1
-        for (index, peer) in room.peers.enumerated() {
-            var stream = LoadStream(
+    /// All connections are open: gives each its stream.
+    func begin() {
+        precondition(streams.isEmpty, "a load begins once")
+        streams = room.peers.enumerated().map { index, peer in
+            LoadStream(
                 id: peer.stream, line: room.line(index), offset: 17 * index, eventsPerBatch: pool.eventsPerBatch,
                 inFlightMax: inFlightMax, credit: credits[index] ?? .paused)
-            stream.prepare(each, pool)
-            streams.append(stream)
+        }
+    }
+
+    /// Makes chain values ahead for a part of `nanoseconds`, after a warm-up of `warmUp`.
+    ///
+    /// An open loop knows what it will send. A closed one is prepared for four times what the warm-up has seen, stream
+    /// by stream, since some may be faster than others; without a warm-up for a fixed rate.
+    func prepare(for nanoseconds: Int64, warmUp: Int64) {
+        let most = LoadLimits.chainsAheadMax / streams.count
+        let events = UInt64(pool.eventsPerBatch)
+        if let pace {
+            let each = pace.count(before: nanoseconds) / streams.count + 1
+            for index in streams.indices { streams[index].prepare(min(most, each), pool) }
+            return
+        }
+        let rate = warmUp > 0 ? LoadLimits.leastEventsPerSecond : LoadLimits.preparedEventsPerSecond
+        let least = Pace(eventsPerSecond: rate, eventsPerBatch: events).count(before: nanoseconds)
+        let mean = streams.reduce(0) { $0 + $1.sent } / streams.count
+        for index in streams.indices {
+            let seen = Double(max(mean, streams[index].sent)) * Double(nanoseconds) / Double(max(1, warmUp))
+            let wanted = max(least / streams.count + 1, warmUp > 0 ? Int(min(4 * seen, 1e9)) : 0)
+            streams[index].prepare(min(most, wanted), pool)
         }
     }
 
@@ -73,15 +92,16 @@ final class LoadLoop: PeerOwner {
 
     private func send(until end: Int64, _ tick: (Int64) -> Void) {
         var tickAt = startedAt + LoadLoop.tickNanoseconds
+        // What fell due before the end is owed, however late we are; a turn owes `releasesAtOnce` at least.
         while true {
             let now = PeerRoom.now()
-            guard now < end, room.welcomed > 0 else { return }
+            let next = release(now, before: end)
+            guard room.welcomed > 0, now < end || next < end else { return }
             if now >= tickAt {
                 tick(now)
                 room.keepAlive(now: now)
                 tickAt = now + LoadLoop.tickNanoseconds
             }
-            let next = release(now, before: end)
             room.turn(until: min(end, tickAt, next), self)
         }
     }

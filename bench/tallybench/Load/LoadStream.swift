@@ -29,8 +29,9 @@ struct LoadStream {
     private let inFlightMax: Int
     private var credit: Credit
     private var bytesInFlight = 0
-    /// Chain values after each batch, as far as they were made ahead.
+    /// Chain values made ahead, from batch `aheadFrom` on.
     private var chainsAhead: [UInt64] = []
+    private var aheadFrom = 0
     private var chain: ChainValue
     /// Of batch n at n mod count: the instant that its latency counts from, and the chain value after it.
     private var instants: [Int64]
@@ -60,12 +61,13 @@ struct LoadStream {
 
     mutating func owe() { owed += 1 }
 
-    /// Makes the chain values of the first `count` batches.
+    /// Makes the chain values of the next `count` batches.
     mutating func prepare(_ count: Int, _ pool: borrowing BatchPool) {
-        precondition(sent == 0 && chainsAhead.isEmpty, "a stream is prepared before it begins")
+        chainsAhead.removeAll(keepingCapacity: true)
         chainsAhead.reserveCapacity(count)
+        aheadFrom = sent
         var value = chain
-        for batch in 0..<count {
+        for batch in sent..<sent + count {
             value = Chain.advance(value, over: pool.entries[pool.index(batch, offset: offset)].batch)
             chainsAhead.append(value.value)
         }
@@ -82,8 +84,8 @@ struct LoadStream {
     /// Appends the next batch's frame to `bytes`. Precondition: `maySend`. Its latency counts from `instant`.
     mutating func send(_ pool: borrowing BatchPool, instant: Int64, to bytes: inout [UInt8]) {
         let index = pool.index(sent, offset: offset)
-        if sent < chainsAhead.count {
-            chain = ChainValue(chainsAhead[sent])
+        if sent - aheadFrom < chainsAhead.count {
+            chain = ChainValue(chainsAhead[sent - aheadFrom])
         } else {
             chain = Chain.advance(chain, over: pool.entries[index].batch)
             chainsLate += 1

@@ -54,37 +54,44 @@ final class PeerRoom {
 
     // MARK: Opening
 
-    /// Opens `count` connections, `openingsAtOnce` under way at a time, until each is welcomed or lost.
-    func open(_ count: Int, _ owner: some PeerOwner, progress: (Int) -> Void) throws(LoadError) {
+    /// Opens `count` connections, `openingsAtOnce` under way at a time, until each is welcomed or lost. Says how many
+    /// are welcomed; why others are not stands in `faults`.
+    func open(_ count: Int, _ owner: some PeerOwner, progress: (Int) -> Void) -> Int {
         peers.reserveCapacity(count)
-        var lastSettled = 0
+        var settled = 0
         var stalledAt = PeerRoom.now() + LoadLimits.openingStallNanoseconds
         while welcomed + ended < count {
-            // Each pass begins one more connection.
-            while peers.count < count, peers.count - welcomed - ended < LoadLimits.openingsAtOnce {
-                do throws(SystemError) {
-                    let index = peers.count
-                    peers.append(
-                        try GatewayPeer(
-                            index, to: target, token: tokens[line(index)], stream: StreamID(Bytes16(Random.bytes(16))),
-                            poller))
-                } catch {
-                    throw .system(error)
-                }
-            }
+            guard beginOpening(count) else { break }
             let now = PeerRoom.now()
-            if welcomed + ended > lastSettled {
-                lastSettled = welcomed + ended
+            if welcomed + ended > settled {
+                settled = welcomed + ended
                 stalledAt = now + LoadLimits.openingStallNanoseconds
                 progress(welcomed)
             }
-            if now > stalledAt { faults.note("the gateway did not answer in time") }
-            guard now <= stalledAt else { break }
+            guard now <= stalledAt else {
+                faults.note("the gateway did not answer in time")
+                break
+            }
             turn(until: now + 100_000_000, owner)
         }
-        guard welcomed == count else {
-            throw .notOpened(count: count - welcomed, of: count, reason: faults.first ?? "the time was over")
+        return welcomed
+    }
+
+    /// Begins connections until enough are under way. False where the kernel gives no more.
+    private func beginOpening(_ count: Int) -> Bool {
+        while peers.count < count, peers.count - welcomed - ended < LoadLimits.openingsAtOnce {
+            let index = peers.count
+            do throws(SystemError) {
+                peers.append(
+                    try GatewayPeer(
+                        index, to: target, token: tokens[line(index)], stream: StreamID(Bytes16(Random.bytes(16))),
+                        poller))
+            } catch {
+                faults.note("connection \(index): \(error)")
+                return false
+            }
         }
+        return true
     }
 
     // MARK: Serving

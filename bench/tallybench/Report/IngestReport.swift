@@ -3,14 +3,18 @@ import TallyModel
 /// What a run of `ingest` found: its figures, and the account of what was acknowledged.
 struct IngestReport {
     let options: IngestOptions
-    let pool: BatchPool
     let loop: LoadLoop
     let faults: PeerRoom.Faults
+    /// Batches sent, on connections that stood, and not acknowledged after all that waiting.
+    let unacknowledged: Int
     let before: IngestRun.Snapshot
     let after: IngestRun.Snapshot
     /// Whether the gateway's views had caught up before and after; nil where nobody could tell.
     let viewsSettled: Bool?
     let tokens: Int
+
+    /// Nothing was refused, lost or left without an answer.
+    var isSound: Bool { faults.areNone && unacknowledged == 0 }
 
     private var events: Int { loop.record.batches * options.eventsPerBatch }
     private var seconds: Double { Double(loop.record.nanoseconds) / 1e9 }
@@ -27,6 +31,7 @@ struct IngestReport {
         latency(&results)
         server(&results)
         client(&results)
+        results.add("unacknowledged_batches", unacknowledged)
         results.add("rejected", faults.rejects)
         results.add("goaways", faults.goAways)
         results.add("connections_lost", faults.lost)
@@ -52,7 +57,10 @@ struct IngestReport {
         results.add("batches", loop.record.batches)
         results.add("seconds", seconds, digits: 3)
         results.add("events_per_second", Int(Double(events) / max(1e-9, seconds)))
-        if options.pace != nil { results.add("batches_held_back", loop.record.heldBack) }
+        if options.pace != nil {
+            results.add("batches_held_back", loop.record.heldBack)
+            results.add("fell_behind", loop.record.heldBack > 0)
+        }
         results.add("wire_bytes_per_event", perEvent(Double(loop.record.bytes)), digits: 2)
         let tls = Double(loop.record.bytes + (after.records - before.records) * IngestReport.tlsRecordBytes)
         results.add("tls_bytes_per_event", perEvent(tls), digits: 2)
@@ -94,12 +102,28 @@ struct IngestReport {
         results.add("client_cpu_ns_per_event", perEvent(Double(ownCPU)), digits: 1)
         results.add("client_core_share", clientShare, digits: 3)
         results.add("client_bound", isClientBound)
-        guard isClientBound else { return }
-        results.add(
-            "client_bound_reason",
-            chainsLate > 0
-                ? "\(chainsLate) batches were sent beyond those prepared: measure for a shorter time"
-                : "tallybench used more than 90 % of its core: it measured itself, not the gateway")
+    }
+
+    /// What a reader of the figures must know, in words.
+    var warnings: [String] {
+        var words: [String] = []
+        if chainsLate > 0 {
+            words.append(
+                "client bound: \(chainsLate) batches were sent beyond those prepared; measure for a shorter time")
+        }
+        if clientShare > 0.9 {
+            words.append("client bound: tallybench used more than 90 % of its core; it measured itself")
+        }
+        if loop.record.heldBack > 0 {
+            words.append(
+                "fell behind: \(loop.record.heldBack) batches were due and never sent; they count with their age")
+        }
+        if viewsSettled == false {
+            words.append("the gateway's views did not catch up in time: its processor time is not all of it")
+        }
+        if unacknowledged > 0 { words.append("\(unacknowledged) batches were never acknowledged") }
+        if let first = faults.first { words.append("refused or lost; first: \(first)") }
+        return words
     }
 
     private func perEvent(_ sum: Double) -> Double? { events > 0 ? sum / Double(events) : nil }

@@ -12,7 +12,7 @@ struct LoadRecord: Sendable {
         var highest: UInt64
     }
 
-    private var latencies = LoadRecord.histogram()
+    private var latencies = LoadRecord.histogram(.three)
     private(set) var points: [Point] = []
     private(set) var batches = 0
     /// Of frames, headers included, before TLS.
@@ -22,17 +22,18 @@ struct LoadRecord: Sendable {
     /// From the start to the last acknowledgement.
     private(set) var nanoseconds: Int64 = 0
 
-    private var recent = LoadRecord.histogram()
+    /// Of two digits: it is read and emptied while the load runs, and must not keep it waiting.
+    private var recent = LoadRecord.histogram(.two)
     private var recentBatches = 0
     private var startedAt: Int64 = 0
     private var interval: Int64 = 1
     private var intervalEnd: Int64 = 0
 
-    /// Nanoseconds to an hour, three digits.
-    private static func histogram() -> Histogram<UInt64> {
+    /// Nanoseconds to an hour.
+    private static func histogram(_ digits: SignificantDigits) -> Histogram<UInt64> {
         Histogram(
             lowestDiscernibleValue: 128, highestTrackableValue: 3_600_000_000_000,
-            numberOfSignificantValueDigits: .three)
+            numberOfSignificantValueDigits: digits)
     }
 
     /// Nanoseconds within which `percentile` percent of the batches were acknowledged.
