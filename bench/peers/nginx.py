@@ -4,8 +4,8 @@
     python3 bench/peers/nginx.py [--cpu 0]
 
 prints `pids 12,13 address 127.0.0.1:4321 ca FILE` and stays until it is told to stop, or its standard input ends if
-that is a pipe or a terminal. Every handshake is a full one: no tickets, no session cache, and a key on P-256, as the gateway
-does it.
+that is a pipe or a terminal. Every handshake is a full one: no tickets, no session cache, and a key on P-256, as the
+gateway does it.
 """
 
 import argparse

@@ -24,9 +24,9 @@ class Tallygate(Peer):
     debian = []
     promises = "checked, in the tenant's ledger and synced"
     leaves_undone = (
-        "Takes nothing but its own closed schema; other messages belong in one of the others. One process, no replicas. "
-        "Its figure holds what the others leave to somebody else: validation, exactly-once by sequence and chain, a "
-        "ledger for each tenant, and sums by quarter-hour with their price."
+        "Takes nothing but its own closed schema; other messages belong in one of the others. One process, no "
+        "replicas. Its figure holds what the others leave to somebody else: validation, exactly-once by sequence "
+        "and chain, a ledger for each tenant, and sums by quarter-hour with their price."
     )
 
     @classmethod

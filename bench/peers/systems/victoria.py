@@ -80,7 +80,7 @@ class Victoria(Peer):
             elif line.startswith(("vm_rows_ignored_total", "vm_rows_invalid_total")):
                 ignored += int(float(line.split()[-1]))
         must(ignored == 0, "VictoriaMetrics dropped %d samples" % ignored)
-        # An event has four to nine figures, each a sample.
+        # Each figure of an event that is not zero is a sample; there are between five and six on average.
         must(inserted >= 4 * events, "%d events were acknowledged, %d samples are held" % (events, inserted))
         return "%d samples held" % inserted
 
