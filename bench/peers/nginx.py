@@ -109,7 +109,9 @@ def main() -> int:
     if missing:
         machine.say("nginx.py: not installed: %s" % missing)
         return 1
-    signal.signal(signal.SIGTERM, interrupted)
+    # Ctrl-C too: a shell that starts this in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
     with tempfile.TemporaryDirectory(prefix="tally-nginx-") as folder:
         certificates = Certificates(folder)
         server = Nginx(folder, certificates, machine.free_port(), options.cpu)
@@ -134,8 +136,6 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
     except PeerError as problem:
         machine.say("nginx.py: %s" % problem)
         sys.exit(1)

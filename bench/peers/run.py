@@ -237,8 +237,9 @@ def interrupted(number: int, frame: object) -> None:
 
 def main() -> int:
     options = options_read()
-    signal.signal(signal.SIGTERM, interrupted)
-    signal.signal(signal.SIGHUP, interrupted)
+    # Ctrl-C too: a shell that starts this in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
     if options.install:
         install.install([PEERS[name] for name in options.names] + [Nginx], PACKAGES)
     with tempfile.TemporaryDirectory(prefix="tally-peers-", dir=options.folder) as folder:
@@ -261,8 +262,6 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
     except (PeerError, subprocess.SubprocessError) as problem:
         say("peers: %s" % problem)
         sys.exit(1)

@@ -232,15 +232,16 @@ class ShortRuns(unittest.TestCase):
 
     def test_an_interrupted_run_leaves_no_process_and_no_file(self) -> None:
         self.need(PEERS["redis"])
-        command = self.command("redis", "--seconds", "600")
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.addCleanup(process.kill)
-        while not any("redis-server" in line for line in self.left_behind()):
-            self.assertIsNone(process.poll())
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=120)
-        self.assertEqual(self.left_behind(), [])
-        self.assertEqual(os.listdir(self.folder.name), [])
+        for number in (signal.SIGTERM, signal.SIGINT):
+            command = self.command("redis", "--seconds", "600")
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.addCleanup(process.kill)
+            while not any("redis-server" in line for line in self.left_behind()):
+                self.assertIsNone(process.poll())
+            process.send_signal(number)
+            process.communicate(timeout=120)
+            self.assertEqual(self.left_behind(), [])
+            self.assertEqual(os.listdir(self.folder.name), [])
 
     def test_nginx_stays_until_its_input_ends(self) -> None:
         self.need(nginx.Nginx)
