@@ -7,11 +7,13 @@ package struct Tariff: Sendable {
     package let validFrom: Int64
     package let validTo: Int64
     package let serving: Int
-    let bands: Range<Int>
+    /// A run of the table's bands; none where there is no rate.
+    let firstBand: Int32
+    let lastBand: Int32
     let webSearch: Int64?
 
     /// Fits nothing.
-    package static let none = Tariff(validFrom: 0, validTo: 0, serving: -1, bands: 0..<0, webSearch: nil)
+    package static let none = Tariff(validFrom: 0, validTo: 0, serving: -1, firstBand: 0, lastBand: 0, webSearch: nil)
 
     @inline(__always)
     package func holds(at effectiveMs: Int64, serving: Int) -> Bool {
@@ -24,44 +26,26 @@ package struct Tariff: Sendable {
     }
 }
 
-/// What a call used, as far as a price depends on it.
-package struct TokenUse: Sendable {
-    /// Which band prices it; of a correction the whole request's.
-    package var prompt: UInt64
-    package var input: UInt32
-    package var cacheRead: UInt32
-    package var cacheWrite5m: UInt32
-    package var cacheWrite1h: UInt32
-    package var cacheWriteUnknown: UInt32
-    package var output: UInt32
-    package var webSearches: UInt32
-
-    package init(
-        prompt: UInt64, input: UInt32, cacheRead: UInt32, cacheWrite5m: UInt32, cacheWrite1h: UInt32,
-        cacheWriteUnknown: UInt32, output: UInt32, webSearches: UInt32
-    ) {
-        self.prompt = prompt
-        self.input = input
-        self.cacheRead = cacheRead
-        self.cacheWrite5m = cacheWrite5m
-        self.cacheWrite1h = cacheWrite1h
-        self.cacheWriteUnknown = cacheWriteUnknown
-        self.output = output
-        self.webSearches = webSearches
-    }
-}
+/// A price that is none.
+package let unpricedFemtoUSD = Int128.min
 
 extension PriceBook {
     /// The tariff of `model` at `effectiveMs`, for as long as it holds.
     package func tariff(of model: Model?, effectiveMs: Int64, serving: Int) -> Tariff {
         guard let model else {
-            return Tariff(validFrom: .min, validTo: .max, serving: serving, bands: 0..<0, webSearch: nil)
+            return Tariff(validFrom: .min, validTo: .max, serving: serving, firstBand: 0, lastBand: 0, webSearch: nil)
         }
         return table.tariff(of: model, effectiveMs: effectiveMs, serving: serving)
     }
 
-    /// The price in femto-USD; nil where there is none.
-    package func femtoUSD(_ use: TokenUse, by tariff: Tariff) -> Int128? { table.femtoUSD(use, by: tariff) }
+    /// The prices of `rows` rows in femto-USD, `unpricedFemtoUSD` where there is none. `kinds` are the rows' raw kinds,
+    /// `which` their tariffs' places in `tariffs`; what a row that is no usage and no correction gets means nothing.
+    package func price(
+        _ words: Span<UInt32>, capacity: Int, rows: Int, kinds: Span<UInt8>, which: Span<UInt16>,
+        _ tariffs: Span<Tariff>, into prices: inout [Int128]
+    ) {
+        table.price(words, capacity, rows, kinds, which, tariffs, &prices)
+    }
 }
 
 extension PriceTable {
@@ -71,34 +55,66 @@ extension PriceTable {
             let slot = slots[period.firstSlot + serving]
             return Tariff(
                 validFrom: period.validFrom, validTo: period.validTo, serving: serving,
-                bands: slot.firstBand..<slot.firstBand + slot.bandCount, webSearch: period.webSearch)
+                firstBand: Int32(slot.firstBand), lastBand: Int32(slot.firstBand + slot.bandCount),
+                webSearch: period.webSearch)
         }
         // No row is valid now; one may be at the next instant.
         return Tariff(
-            validFrom: effectiveMs, validTo: effectiveMs + 1, serving: serving, bands: 0..<0, webSearch: nil)
+            validFrom: effectiveMs, validTo: effectiveMs + 1, serving: serving, firstBand: 0, lastBand: 0, webSearch: nil)
     }
 
-    /// The same sum as `price(_:of:effectiveMs:)`, without a reason where there is none.
-    func femtoUSD(_ use: TokenUse, by tariff: Tariff) -> Int128? {
-        guard !tariff.bands.isEmpty else { return nil }
-        var place = tariff.bands.lowerBound
-        while place + 1 < tariff.bands.upperBound, flat[place + 1].fromTokens <= use.prompt { place += 1 }
-        let band = flat[place]
-        let write5m = UInt64(use.cacheWrite5m) &+ UInt64(use.cacheWriteUnknown)
-        let tokens = UInt64(use.input | use.cacheRead | use.cacheWrite1h | use.output) | write5m
-        let unpriced =
-            (use.cacheRead & band.noCacheRead) | (use.cacheWrite1h & band.noCacheWrite1h)
-            | ((use.cacheWrite5m | use.cacheWriteUnknown) & band.noCacheWrite5m)
-        guard unpriced == 0 else { return nil }
-        guard use.webSearches == 0, tokens < PriceTable.smallTokens, band.isSmall else {
-            return band.wide(use, write5m: write5m, webSearch: tariff.webSearch)
+    /// The same sums as `price(_:of:effectiveMs:)`, without a reason where there is none.
+    func price(
+        _ words: Span<UInt32>, _ capacity: Int, _ rows: Int, _ kinds: Span<UInt8>, _ which: Span<UInt16>,
+        _ tariffs: Span<Tariff>, _ prices: inout [Int128]
+    ) {
+        let input = words.extracting(0..<rows)
+        let read = words.extracting(capacity..<capacity + rows)
+        let write5m = words.extracting(2 * capacity..<2 * capacity + rows)
+        let write1h = words.extracting(3 * capacity..<3 * capacity + rows)
+        let unknown = words.extracting(4 * capacity..<4 * capacity + rows)
+        let output = words.extracting(5 * capacity..<5 * capacity + rows)
+        let searches = words.extracting(7 * capacity..<7 * capacity + rows)
+        let context = words.extracting(10 * capacity..<10 * capacity + rows)
+        let flat = flat.span
+        var out = prices.mutableSpan
+        for row in 0..<rows {
+            let tariff = tariffs[Int(which[row])]
+            guard tariff.firstBand < tariff.lastBand else {
+                out[row] = unpricedFemtoUSD
+                continue
+            }
+            let write = UInt64(write5m[row]) &+ UInt64(unknown[row])
+            var place = tariff.firstBand
+            if place &+ 1 < tariff.lastBand {
+                let own =
+                    UInt64(input[row]) &+ UInt64(read[row]) &+ write &+ UInt64(write1h[row])
+                // Of a correction the whole request's; encoded as value + 1.
+                let prompt = kinds[row] == EventKind.correction.rawValue ? UInt64(max(context[row], 1) &- 1) : own
+                while place &+ 1 < tariff.lastBand, flat[Int(place) + 1].fromTokens <= prompt { place &+= 1 }
+            }
+            let band = flat[Int(place)]
+            let unpriced =
+                (read[row] & band.noCacheRead) | (write1h[row] & band.noCacheWrite1h)
+                | ((write5m[row] | unknown[row]) & band.noCacheWrite5m)
+            guard unpriced == 0 else {
+                out[row] = unpricedFemtoUSD
+                continue
+            }
+            let tokens = UInt64(input[row] | read[row] | write1h[row] | output[row]) | write
+            if searches[row] == 0, tokens < PriceTable.smallTokens, band.isSmall {
+                // Five products below 2⁶¹: the sum stays within 64 bits.
+                let femto =
+                    band.input &* UInt64(input[row]) &+ band.output &* UInt64(output[row])
+                    &+ band.cacheRead &* UInt64(read[row]) &+ band.cacheWrite5m &* write
+                    &+ band.cacheWrite1h &* UInt64(write1h[row])
+                out[row] = Int128(femto)
+            } else {
+                out[row] = band.wide(
+                    input[row], read[row], write, write1h[row], output[row], searches: searches[row],
+                    tariff.webSearch)
+            }
         }
-        // Five products below 2⁶¹: the sum stays within 64 bits.
-        let femto =
-            band.input &* UInt64(use.input) &+ band.output &* UInt64(use.output)
-            &+ band.cacheRead &* UInt64(use.cacheRead) &+ band.cacheWrite5m &* write5m
-            &+ band.cacheWrite1h &* UInt64(use.cacheWrite1h)
-        return Int128(femto)
     }
 
     /// Tokens and rates below these bounds make products below 2⁶¹, five of which fit 64 bits.
@@ -135,12 +151,15 @@ struct FlatBand: Sendable {
     }
 
     /// Any numbers, and web searches.
-    func wide(_ use: TokenUse, write5m: UInt64, webSearch: Int64?) -> Int128? {
-        var femto = Int128(input) * Int128(use.input) + Int128(output) * Int128(use.output)
-        femto += Int128(cacheRead) * Int128(use.cacheRead) + Int128(cacheWrite5m) * Int128(write5m)
-        femto += Int128(cacheWrite1h) * Int128(use.cacheWrite1h)
-        guard use.webSearches > 0 else { return femto }
-        guard let webSearch else { return nil }
-        return femto + Int128(webSearch) * Int128(use.webSearches)
+    func wide(
+        _ input: UInt32, _ read: UInt32, _ write5m: UInt64, _ write1h: UInt32, _ output: UInt32, searches: UInt32,
+        _ webSearch: Int64?
+    ) -> Int128 {
+        var femto = Int128(self.input) * Int128(input) + Int128(self.output) * Int128(output)
+        femto += Int128(cacheRead) * Int128(read) + Int128(cacheWrite5m) * Int128(write5m)
+        femto += Int128(cacheWrite1h) * Int128(write1h)
+        guard searches > 0 else { return femto }
+        guard let webSearch else { return unpricedFemtoUSD }
+        return femto + Int128(webSearch) * Int128(searches)
     }
 }

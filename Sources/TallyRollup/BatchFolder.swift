@@ -12,6 +12,8 @@ package struct BatchFolder: Sendable {
     package let book: PriceBook
     private var models = ModelCache()
     private var scratch = Scratch()
+    /// By row: the price in femto-USD.
+    private var prices: [Int128] = []
 
     package init(book: PriceBook) { self.book = book }
 
@@ -33,6 +35,11 @@ package struct BatchFolder: Sendable {
         /// By row: its cell, and the effective time.
         var cells: [UInt16] = []
         var times: [Int64] = []
+        /// By row: which of `tariffs` prices it.
+        var which: [UInt16] = []
+        var tariffs: [Tariff] = []
+        /// By the model's place: the tariff found last.
+        var latest: [UInt16] = []
         /// By cell: its key, and the session's cell before it.
         var keys: [UInt64] = []
         var links: [UInt16] = []
@@ -55,7 +62,8 @@ package struct BatchFolder: Sendable {
         sums.book = book.id.value
         reset(batch)
         place(batch, receivedMs, offsetMs, within, &sums)
-        BatchFolder.sum(batch, scratch, &models, &sums, book)
+        price(batch)
+        BatchFolder.sum(batch, scratch, prices.span, &sums.cells, &sums.sessions)
         return sums
     }
 
@@ -72,6 +80,8 @@ package struct BatchFolder: Sendable {
         if scratch.cells.count < batch.count {
             scratch.cells = [UInt16](repeating: Self.unset, count: batch.count)
             scratch.times = [Int64](repeating: 0, count: batch.count)
+            scratch.which = [UInt16](repeating: 0, count: batch.count)
+            prices = [Int128](repeating: 0, count: batch.count)
         }
     }
 
@@ -158,10 +168,51 @@ package struct BatchFolder: Sendable {
         return UInt16(sums.cells.count - 1)
     }
 
+    /// Finds what each row is priced by, and the prices. Most batches are of a few models, each served one way at one time:
+    /// the tariff found last for a model mostly holds for its next row.
+    private mutating func price(_ batch: borrowing Batch) {
+        let rows = batch.count
+        let capacity = batch.capacity
+        let indices = batch.shorts.span
+        let servedAlike = !(batch.varies(.speed) || batch.varies(.tier) || batch.varies(.region))
+        var serving = Tariff.serving(batch.speed(0), batch.tier(0), batch.region(0))
+        scratch.tariffs.removeAll(keepingCapacity: true)
+        scratch.tariffs.append(.none)
+        // By the model's place in the dictionary: the tariff of its last row.
+        scratch.latest.removeAll(keepingCapacity: true)
+        scratch.latest.append(contentsOf: repeatElement(0, count: batch.models.count))
+        for row in 0..<rows {
+            guard scratch.cells[row] != Self.unset else {
+                scratch.which[row] = 0
+                continue
+            }
+            if !servedAlike { serving = Tariff.serving(batch.speed(row), batch.tier(row), batch.region(row)) }
+            let model = Int(indices[2 * capacity + row])
+            let time = scratch.times[row]
+            let last = Int(scratch.latest[model])
+            let tariff = scratch.tariffs[last]
+            if tariff.serving == serving, tariff.validFrom <= time, time < tariff.validTo, last != 0 {
+                scratch.which[row] = UInt16(last)
+                continue
+            }
+            let found = models.tariff(of: scratch.entries[model], at: time, serving: serving, book)
+            scratch.latest[model] = UInt16(scratch.tariffs.count)
+            scratch.which[row] = UInt16(scratch.tariffs.count)
+            scratch.tariffs.append(found)
+        }
+        // Apart from the rest while it is written to.
+        var found: [Int128] = []
+        swap(&found, &prices)
+        book.price(
+            batch.words.span, capacity: capacity, rows: rows, kinds: batch.bytes.span, which: scratch.which.span,
+            scratch.tariffs.span, into: &found)
+        swap(&found, &prices)
+    }
+
     /// Adds each row to its cell and its session.
     private static func sum(
-        _ batch: borrowing Batch, _ scratch: borrowing Scratch, _ models: inout ModelCache, _ sums: inout BatchSums,
-        _ book: borrowing PriceBook
+        _ batch: borrowing Batch, _ scratch: borrowing Scratch, _ prices: Span<Int128>,
+        _ cells: inout [BatchSums.Cell], _ sessions: inout [BatchSums.Session]
     ) {
         let rows = batch.count
         let capacity = batch.capacity
@@ -172,28 +223,22 @@ package struct BatchFolder: Sendable {
         let times = scratch.times.span
         let places = scratch.cells.span
         let seen = scratch.seen.span
-        let entries = scratch.entries.span
-        let servedAlike = !(batch.varies(.speed) || batch.varies(.tier) || batch.varies(.region))
-        var serving = Tariff.serving(batch.speed(0), batch.tier(0), batch.region(0))
+        var sums = cells.mutableSpan
+        var spans = sessions.mutableSpan
         for row in 0..<rows {
             let time = times[row]
             guard time != .min else { continue }
             let session = Int(seen[Int(indices[row])].session)
-            sums.sessions[session].span.see(time, agent: bytes[capacity + row])
+            spans[session].span.see(time, agent: bytes[capacity + row])
             guard places[row] != unset else {
                 if let event = batch.event(at: row) {
-                    sums.sessions[session].span.merge(SessionDelta(event, effectiveMs: time))
+                    spans[session].span.merge(SessionDelta(event, effectiveMs: time))
                 }
                 continue
             }
-            if !servedAlike { serving = Tariff.serving(batch.speed(row), batch.tier(row), batch.region(row)) }
             let numbers = RowNumbers(
-                words, row, capacity, reported: costs[row], isUsage: bytes[row] == EventKind.usage.rawValue,
-                context: words[10 * capacity + row])
-            let tariff = models.tariff(
-                of: entries[Int(indices[2 * capacity + row])], at: time, serving: serving, book)
-            let price = book.femtoUSD(numbers.use, by: tariff)
-            sums.cells[Int(places[row])].counts.fold(numbers, femtoUSD: price, effectiveMs: time)
+                words, row, capacity, reported: costs[row], isUsage: bytes[row] == EventKind.usage.rawValue)
+            sums[Int(places[row])].counts.fold(numbers, femtoUSD: prices[row], effectiveMs: time)
         }
     }
 }

@@ -27,21 +27,21 @@ extension RollupCounts {
         lastMs = max(lastMs, effectiveMs)
     }
 
-    /// The same of a row's numbers; `femtoUSD` is nil where there is no price.
+    /// The same of a row's numbers and its price.
     @inline(__always)
-    mutating func fold(_ row: RowNumbers, femtoUSD: Int128?, effectiveMs: Int64) {
+    mutating func fold(_ row: RowNumbers, femtoUSD: Int128, effectiveMs: Int64) {
         if row.isUsage { RollupCounts.add(1, to: &events) }
-        RollupCounts.add(Int64(row.use.input), to: &inputTokens)
-        RollupCounts.add(Int64(row.use.cacheRead), to: &cacheReadTokens)
-        RollupCounts.add(Int64(row.use.cacheWrite5m), to: &cacheWrite5mTokens)
-        RollupCounts.add(Int64(row.use.cacheWrite1h), to: &cacheWrite1hTokens)
-        RollupCounts.add(Int64(row.use.cacheWriteUnknown), to: &cacheWriteUnknownTokens)
-        RollupCounts.add(Int64(row.use.output), to: &outputTokens)
+        RollupCounts.add(Int64(row.input), to: &inputTokens)
+        RollupCounts.add(Int64(row.cacheRead), to: &cacheReadTokens)
+        RollupCounts.add(Int64(row.cacheWrite5m), to: &cacheWrite5mTokens)
+        RollupCounts.add(Int64(row.cacheWrite1h), to: &cacheWrite1hTokens)
+        RollupCounts.add(Int64(row.cacheWriteUnknown), to: &cacheWriteUnknownTokens)
+        RollupCounts.add(Int64(row.output), to: &outputTokens)
         RollupCounts.add(Int64(row.reasoning), to: &reasoningTokens)
-        RollupCounts.add(Int64(row.use.webSearches), to: &webSearches)
+        RollupCounts.add(Int64(row.webSearches), to: &webSearches)
         RollupCounts.add(Int64(row.toolCalls), to: &toolCalls)
         RollupCounts.add(Int64(clamping: row.reportedNanoUSD), to: &reportedCostNanoUSD)
-        if let femtoUSD {
+        if femtoUSD != unpricedFemtoUSD {
             let (sum, isOver) = cost.femtoUSD.addingReportingOverflow(femtoUSD)
             cost = Money(femtoUSD: isOver ? .max : sum)
         } else if row.isUsage {
