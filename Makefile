@@ -34,6 +34,7 @@ test: deps graph ## every test, the Python reference's and the oracle's included
 	$(PYTHON) -m unittest discover -s bench/peers -p 'test_*.py'
 	$(PYTHON) Tests/torture/powerloss_test.py
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/syncorder_test.py
+	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/endings_test.py
 	$(PYTHON) -m unittest discover -s Tests/torture -p 'test_*.py'
 
 simulate: deps ## simulated worlds: make simulate [SEED=n] [RUNS=n, 0 until stopped] [JOBS=n]; RUNS=1 shows the trace

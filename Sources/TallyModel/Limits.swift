@@ -62,11 +62,14 @@ package enum Limits {
     package static let adoptionWindowEventsMax = 65_536
     /// Counted events that one window keeps to compare with.
     package static let adoptionToldMax = 4 * adoptionWindowEventsMax
-    /// Stretches of events that one cut takes out.
+    /// Stretches of events that one cut takes out, and events that it changes.
     package static let adoptionDropsMax = 65_536
-    /// How much later than its request a correction is looked for, and how many of them one request may have.
+    /// How much later than its request a correction is looked for, and how far apart copies of one call may begin.
     package static let adoptionGrowthMs: Int64 = 600_000
+    /// Corrections of one request that are added up to find which are its own.
     package static let adoptionGrowthsMax = 16
+    /// Counted calls with one prompt among which that of another time is looked for.
+    package static let adoptionNearMax = 16
     /// SKIPs that are not yet committed; they spend no credit, so they have a bound of their own.
     package static let skipsInFlightMax = 64
     /// BATCHes that a workstation sends ahead of their ACK.
@@ -133,7 +136,7 @@ package enum Limits {
     // MARK: Views
 
     /// Bodies that one transaction of the views takes in; when so much waits they are moved at once, …
-    package static let viewsFoldBytesMax = 16 << 20
+    package static let viewsFoldBytesMax = 64 << 20
     /// … and otherwise so long after the first of it.
     package static let viewsGather: Duration = .seconds(2)
     /// The views' write-ahead log is emptied when it is larger.

@@ -9,7 +9,7 @@ package import TallyWire
 /// The uplink reads the spool and sends frames for it; it knows neither. Everything is decided again on the next
 /// connection, with the same outcome: an answer never tells of the asking stream itself.
 ///
-/// Invariants: cleared ≤ decided; nothing behind `cleared` has been sent; drops lie in cleared + 1 … decided.
+/// Invariants: cleared ≤ decided; nothing behind `cleared` has been sent; drops and changes lie in cleared + 1 … decided.
 package struct Adoption: Sendable {
     package enum Step: Hashable, Sendable {
         /// Nothing to do until an answer comes or the spool grows.
@@ -17,7 +17,7 @@ package struct Adoption: Sendable {
         /// Call `note` with every event of the range, then `noted`.
         case read(ClosedRange<Sequence64>)
         case ask(Adopt)
-        /// Take these out of the spool durably, then call `wasCut`.
+        /// Take these out of the spool, or change them, durably; then call `wasCut`.
         case cut(AdoptionCut)
         /// The connection has answered as often as it may: make a new one.
         case reconnect
@@ -44,6 +44,7 @@ package struct Adoption: Sendable {
     /// Sessions of which nothing was told from some time on: they need not be asked again.
     private var silent: [SessionID: Int64] = [:]
     private var drops: [ClosedRange<Sequence64>] = []
+    private var changes: [AdoptionChange] = []
     private var report = AdoptionReport()
     private var decoder: BatchDecoder
     private var batch = Batch()
@@ -81,13 +82,13 @@ package struct Adoption: Sendable {
             let ahead = end.value - decided.value
             let isDue = isQuiet || ahead >= windowEventsMax
             guard isDue else { return .none }
-            guard drops.count < Limits.adoptionDropsMax else { return cut() }
+            guard drops.count + changes.count < Limits.adoptionDropsMax else { return cut() }
             let range = decided.advanced(by: 1)...decided.advanced(by: min(ahead, windowEventsMax))
             phase = .reading(range)
             match = AdoptionMatch(related: Set(related))
             return .read(range)
         }
-        guard drops.isEmpty else { return cut() }
+        guard drops.isEmpty, changes.isEmpty else { return cut() }
         decided = max(decided, durable)
         cleared = decided
         return .none
@@ -95,7 +96,8 @@ package struct Adoption: Sendable {
 
     package mutating func note(_ sequence: Sequence64, _ event: Event) {
         guard case .reading(let range) = phase, range.contains(sequence), terms.asks(event) else { return }
-        if let from = silent[event.session], event.timeMs >= from { return }
+        // A call of a session of which nothing was told may be a copy of another's.
+        if !match.isRelated(event.session), let from = silent[event.session], event.timeMs >= from { return }
         match.own(sequence, event)
     }
 
@@ -106,11 +108,10 @@ package struct Adoption: Sendable {
         guard !match.sessions.isEmpty else { return decide() }
         // A call that is in question here may have been counted in another session that has nothing in question.
         let own = Set(match.sessions)
-        let lowestMs = match.lowestMs
-        let others = related.filter { session in
-            !own.contains(session) && silent[session].map { lowestMs < $0 } ?? true
-        }
-        waiting = (match.sessions + others)[...]
+        let fromMs = match.fromMs
+        let all = match.sessions + related.filter { !own.contains($0) }
+        waiting = all.filter { silent[$0].map { fromMs < $0 } ?? true }[...]
+        guard !waiting.isEmpty else { return decide() }
         phase = .asking
     }
 
@@ -152,6 +153,7 @@ package struct Adoption: Sendable {
         decided = Sequence64(decided.value - gone)
         cleared = decided
         drops = []
+        changes = []
         report = AdoptionReport()
     }
 
@@ -159,6 +161,9 @@ package struct Adoption: Sendable {
         precondition(cleared <= decided, "what may be sent was asked about")
         if let first = drops.first, let last = drops.last {
             precondition(cleared < first.lowerBound && last.upperBound <= decided, "drops are not sent")
+        }
+        if let first = changes.first, let last = changes.last {
+            precondition(cleared < first.sequence && last.sequence <= decided, "what changes is not sent")
         }
         precondition(zip(drops, drops.dropFirst()).allSatisfy { $0.upperBound < $1.lowerBound }, "drops ascend")
     }
@@ -171,7 +176,7 @@ package struct Adoption: Sendable {
         if asked.isEmpty {
             asked = Array(waiting.prefix(FrameCodec.adoptSessionsMax))
             waiting = waiting.dropFirst(asked.count)
-            askedFrom = match.lowestMs
+            askedFrom = match.fromMs
         }
         phase = .awaiting
         return .ask(
@@ -181,7 +186,7 @@ package struct Adoption: Sendable {
     private mutating func noteSilence() {
         for session in asked where !match.isTold(session) {
             guard silent.count < Limits.adoptionWindowEventsMax || silent[session] != nil else { return }
-            silent[session] = min(silent[session] ?? .max, match.lowestMs)
+            silent[session] = min(silent[session] ?? .max, match.fromMs)
         }
     }
 
@@ -195,11 +200,15 @@ package struct Adoption: Sendable {
                 drops.append(sequence...sequence)
             }
         }
+        changes += outcome.changes
         report.add(outcome.report)
         decided = windowEnd
-        cleared = drops.first.map { Sequence64($0.lowerBound.value - 1) } ?? decided
+        let first = [drops.first?.lowerBound, changes.first?.sequence].compactMap { $0 }.min()
+        cleared = first.map { Sequence64($0.value - 1) } ?? decided
         phase = .idle
     }
 
-    private func cut() -> Step { .cut(AdoptionCut(drops: drops, report: report, through: decided)) }
+    private func cut() -> Step {
+        .cut(AdoptionCut(drops: drops, changes: changes, report: report, through: decided))
+    }
 }

@@ -69,7 +69,7 @@ package struct AdoptionAnswer: Sendable {
     /// events than an answer holds is told in part: the next answer goes on behind it.
     private static func end(_ first: Int64, beyond: Int64) -> Int64 { beyond > first ? beyond : first + 1 }
 
-    /// The event without the columns that matching has no use for.
+    /// The event without the columns that neither matching nor a difference has a use for.
     private static func told(_ event: Event) -> Event {
         var told = Event(
             kind: event.kind, timeMs: event.timeMs, session: event.session, agent: .other, model: event.model)
@@ -79,6 +79,8 @@ package struct AdoptionAnswer: Sendable {
         told.cacheWrite1hTokens = event.cacheWrite1hTokens
         told.cacheWriteUnknownTokens = event.cacheWriteUnknownTokens
         told.outputTokens = event.outputTokens
+        told.reasoningTokens = event.reasoningTokens
+        told.webSearches = event.webSearches
         told.reportedCostNanoUSD = event.reportedCostNanoUSD
         told.contextTokens = event.contextTokens
         told.state = event.state

@@ -34,7 +34,7 @@ struct Connect: ParsableCommand {
     }
 
     func run() throws {
-        try perform { workstation throws(WorkstationError) in
+        perform { workstation throws(WorkstationError) in
             guard let address = HostPort(gateway) else { throw .badAddress }
             var authorities: [UInt8]?
             if let ca { authorities = try Files.read(ca) }
@@ -55,7 +55,7 @@ struct Disconnect: ParsableCommand {
         abstract: "Forget the gateway and its token; what is spooled is kept.")
 
     func run() throws {
-        try perform { workstation throws(WorkstationError) in try workstation.disconnect() }
+        perform { workstation throws(WorkstationError) in try workstation.disconnect() }
     }
 }
 

@@ -19,7 +19,7 @@ struct ListLetters: ParsableCommand {
     var json = false
 
     func run() throws {
-        try perform { workstation throws(WorkstationError) in try workstation.listDeadLetters(isJSON: json) }
+        perform { workstation throws(WorkstationError) in try workstation.listDeadLetters(isJSON: json) }
     }
 }
 
@@ -42,7 +42,7 @@ struct ResendLetters: ParsableCommand {
     private var choice: LetterChoice? { LetterChoice(all ? "all" : ids.joined(separator: " ")) }
 
     func run() throws {
-        try perform { workstation throws(WorkstationError) in
+        perform { workstation throws(WorkstationError) in
             try workstation.resendDeadLetters(choice ?? .these([]))
         }
     }

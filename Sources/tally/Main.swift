@@ -27,8 +27,9 @@ struct Tally: ParsableCommand {
 }
 
 extension ParsableCommand {
-    /// Runs `body` with this machine's workstation and ends with its exit code; errors go to standard error.
-    func perform(_ body: (Workstation) throws(WorkstationError) -> Int32) throws {
+    /// Runs `body` with this machine's workstation and ends with its exit code; errors go to standard error. Ends at
+    /// once: a shard may still be at work, and everything was written without buffers.
+    func perform(_ body: (Workstation) throws(WorkstationError) -> Int32) -> Never {
         let code: Int32
         do throws(WorkstationError) {
             let workstation = try Workstation(
@@ -40,6 +41,6 @@ extension ParsableCommand {
             Terminal.writeError("tally: \(error)\n")
             code = ExitStatus.failure
         }
-        if code != ExitStatus.success { throw ExitCode(code) }
+        Abort.now(exitCode: code)
     }
 }

@@ -26,7 +26,7 @@ struct Sync: ParsableCommand {
     @OptionGroup var options: WaitOptions
 
     func run() throws {
-        try perform { workstation throws(WorkstationError) in try workstation.sync(wait: options.duration) }
+        perform { workstation throws(WorkstationError) in try workstation.sync(wait: options.duration) }
     }
 }
 
@@ -42,7 +42,7 @@ struct Send: ParsableCommand {
     @OptionGroup var options: WaitOptions
 
     func run() throws {
-        try perform { workstation throws(WorkstationError) in try workstation.send(wait: options.duration) }
+        perform { workstation throws(WorkstationError) in try workstation.send(wait: options.duration) }
     }
 }
 
@@ -54,6 +54,6 @@ struct Run: ParsableCommand {
             """)
 
     func run() throws {
-        try perform { workstation throws(WorkstationError) in try workstation.run() }
+        perform { workstation throws(WorkstationError) in try workstation.run() }
     }
 }

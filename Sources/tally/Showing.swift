@@ -9,7 +9,7 @@ struct Status: ParsableCommand {
     var json = false
 
     func run() throws {
-        try perform { workstation throws(WorkstationError) in try workstation.status(isJSON: json) }
+        perform { workstation throws(WorkstationError) in try workstation.status(isJSON: json) }
     }
 }
 
@@ -29,6 +29,6 @@ struct Inspect: ParsableCommand {
     }
 
     func run() throws {
-        try perform { workstation throws(WorkstationError) in try workstation.inspect(last: last, isJSON: json) }
+        perform { workstation throws(WorkstationError) in try workstation.inspect(last: last, isJSON: json) }
     }
 }

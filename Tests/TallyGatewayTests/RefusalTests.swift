@@ -98,7 +98,7 @@ struct RefusalTests {
         #expect(try rig.enroll() != spool.token)
     }
 
-    @Test("A token revoked mid-batch ends its connection: acknowledged stays, the rest is sent after a new enrolment")
+    @Test("A token revoked mid-batch ends its connection; enrolled again, the workstation goes on with its stream")
     func revokedMidBatch() throws {
         let rig = try Rig()
         var spool = Spool(token: try rig.enroll())
@@ -117,15 +117,18 @@ struct RefusalTests {
         #expect(goaway.reason == .revoked && goaway.committed.value == 10)
         #expect(peer.waitForClose())
         #expect(try rig.usage().totals.events == 10)
-        // The stream belongs to the workstation that was revoked: the new one sends what was not acknowledged on its own.
-        var next = Spool(token: try rig.enroll())
-        let owned = try rig.peer()
-        owned.send(.hello(Spool(token: next.token, stream: spool.stream).hello()))
-        #expect(try owned.goaway().reason == .streamOwned)
+        // Another name is another workstation, whatever stream it knows.
+        let other = try rig.peer()
+        other.send(.hello(Spool(token: try rig.enroll("acme", "desk"), stream: spool.stream).hello()))
+        #expect(try other.goaway().reason == .streamOwned)
+        let token = try rig.enroll()
         let again = try rig.peer()
-        try again.open(next.hello())
-        again.send(.batch(try next.batch(rest)))
-        try again.ack(through: 7)
+        var hello = spool.hello()
+        hello.credential = Spool(token: token, stream: spool.stream).hello().credential
+        let welcome = try again.open(hello)
+        #expect(welcome.committed.sequence.value == 10)
+        again.send(bytes: bytes)
+        try again.ack(through: 17)
         #expect(try rig.usage().totals.events == 17)
         #expect(rig.metrics.value(.streams) == 1)
         #expect(try rig.done(.verify(tenant: nil)).contains("clean"))

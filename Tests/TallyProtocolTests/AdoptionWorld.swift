@@ -14,7 +14,6 @@ struct AdoptionWorld {
         var whole: Event {
             growth.reduce(into: first) { whole, event in
                 whole.outputTokens += event.outputTokens
-                whole.cacheReadTokens += event.cacheReadTokens
                 whole.reportedCostNanoUSD = (whole.reportedCostNanoUSD ?? 0) + (event.reportedCostNanoUSD ?? 0)
             }
         }
@@ -55,7 +54,7 @@ struct AdoptionWorld {
             more.cacheReadTokens = 0
             more.outputTokens = UInt32(1 + random.below(300))
             more.reportedCostNanoUSD = event.reportedCostNanoUSD.map { _ in UInt64(1 + random.below(9)) }
-            more.contextTokens = 100
+            more.contextTokens = UInt32(clamping: max(1, event.promptTokens))
             return more
         }
     }
@@ -111,6 +110,11 @@ struct AdoptionSpool {
                 for frame in ledger.answer(question, of: stream) where !adoption.take(frame) { return false }
             case .cut(let cut):
                 report.add(cut.report)
+                for change in cut.changes {
+                    let place = Int(change.sequence.value) - 1
+                    events[place] = change.applied(to: events[place])
+                    precondition(EventRules.violation(events[place]) == nil, "what is sent is valid")
+                }
                 for range in cut.drops.reversed() {
                     events.removeSubrange(Int(range.lowerBound.value) - 1..<Int(range.upperBound.value))
                 }

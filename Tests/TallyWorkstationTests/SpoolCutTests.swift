@@ -1,6 +1,7 @@
 import TallyIO
 import TallyLog
 import TallyModel
+import TallyProtocol
 import TallyWire
 import TestDisk
 import Testing
@@ -49,10 +50,10 @@ struct SpoolCutTests {
         try spool.sync()
     }
 
-    private static func report(_ events: UInt64) -> AdoptionReport {
+    private static func cut(_ drops: [ClosedRange<Sequence64>], _ events: UInt64) -> AdoptionCut {
         var report = AdoptionReport()
         report.events = events
-        return report
+        return AdoptionCut(drops: drops, report: report, through: drops.last?.upperBound ?? .zero)
     }
 
     @Test("A cut is whole or not at all, whenever the power goes, and what is left follows without a hole")
@@ -75,7 +76,7 @@ struct SpoolCutTests {
             let gone = UInt64(before.count - after.count)
             if random.chance(60) { disk.losePower(afterCalls: 1 + random.below(25)) }
             do throws(WorkstationError) {
-                try spool.cut(drops, Self.report(gone), nowMs: 3)
+                try spool.cut(Self.cut(drops, gone), nowMs: 3)
             } catch {
                 cuts += 1
             }
@@ -110,7 +111,7 @@ struct SpoolCutTests {
         var random = SeededRandom(4)
         let spool = try Spool(on: disk, nowMs: 1)
         try Self.fill(spool, 0..<500, &random)
-        try spool.cut([Sequence64(1)...Sequence64(500)], Self.report(500), nowMs: 2)
+        try spool.cut(Self.cut([Sequence64(1)...Sequence64(500)], 500), nowMs: 2)
         #expect(spool.state.tip.sequence == .zero && spool.durable == .zero)
         disk.losePower()
         let again = try Spool(on: disk, nowMs: 3)

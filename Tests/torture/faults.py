@@ -183,7 +183,7 @@ def put_gateway_back(world):
     copy = os.path.join(world.root, "old-gateway")
     while world.is_torturing:
         yield from pause(world, rng.uniform(10, 40))
-        world.are_identities_frozen = True
+        world.are_identities_frozen = world.are_tokens_frozen = True
         while world.changing and world.is_torturing:
             yield 0.05
         if world.is_torturing and not world.is_disk_full:
@@ -196,10 +196,11 @@ def put_gateway_back(world):
             world.timeline.note("gateway put back")
             world.watch.forget()
             world.unsettled = {w.name for w in world.workstations if w.is_enrolled and w.tenant not in world.deleted}
-            # Whoever is enrolled anew before it has met the restored gateway offers nothing of its old stream.
+            world.are_tokens_frozen = False
+            # A home that is lost before it has met the restored gateway takes with it what that gateway lacks.
             while world.unsettled and world.is_torturing:
                 yield 0.2
-        world.are_identities_frozen = False
+        world.are_identities_frozen = world.are_tokens_frozen = False
 
 
 def replace_gateway(world, rng, change):

@@ -1,6 +1,7 @@
 """Who a workstation is, meddled with: tokens revoked, tenants deleted, homes set back, copied and lost.
 
-`world.changing` counts the stories that are at it; while `world.are_identities_frozen` no further one begins.
+`world.changing` counts the stories that are at it; while `world.are_identities_frozen`, or for tokens
+`world.are_tokens_frozen`, no further one begins.
 """
 
 import os
@@ -16,23 +17,20 @@ def revoke_tokens(world):
     while world.is_torturing:
         yield from pause(world, rng.uniform(1, 5))
         w = rng.choice(world.workstations)
-        if w.is_taken or w.is_pinned or not w.is_enrolled or world.are_identities_frozen:
+        if w.is_taken or w.is_pinned or not w.is_enrolled or world.are_tokens_frozen:
             continue
         w.is_taken = True
         world.changing += 1
-        status = yield from w.status()
-        if status is not None:
-            world.timeline.note("revoke token", "while it %s" % ("runs" if w.is_running else "rests"), w.name)
-            world.watch.renewed(w.name, status["stream"])
-            command = world.gateway.command("workstation", "revoke", "--tenant", w.tenant, "--workstation", w.label)
-            yield command.ended()
-            command.finish()
-            yield rng.uniform(0, 1.5)
-            if rng.random() < 0.5:
-                w.kill()
-            if not (yield from w.enrol(within=30)):
-                world.timeline.note("enrol later", "", w.name)
-                w.is_enrolled = False
+        world.timeline.note("revoke token", "while it %s" % ("runs" if w.is_running else "rests"), w.name)
+        command = world.gateway.command("workstation", "revoke", "--tenant", w.tenant, "--workstation", w.label)
+        yield command.ended()
+        command.finish()
+        yield rng.uniform(0, 1.5)
+        if rng.random() < 0.5:
+            w.kill()
+        if not (yield from w.enrol(within=30)):
+            world.timeline.note("enrol later", "", w.name)
+            w.is_enrolled = False
         world.changing -= 1
         w.is_taken = False
 
@@ -134,6 +132,9 @@ def clone(world, w, rng):
     yield rng.uniform(0, 2)
     command.finish()
     shutil.rmtree(copy)
+    # No slot knows of a program that was started here.
+    if w.program is program:
+        yield from end_workstation(w, rng)
 
 
 def lose(world, w, rng):

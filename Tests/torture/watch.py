@@ -15,10 +15,6 @@ class Watch:
         self._floors = {}
         self._fresh = {}
         self._streams = {}
-        # Workstations that were enrolled anew, and the stream that they had: they go on with another one, from 0, but
-        # only once they have spoken to the gateway. The gateway's log does not name streams, so until a status shows
-        # the new one nothing is known of them.
-        self._renewed = {}
         # Workstations whose home was lost, set back or copied: they may go on with any stream from anywhere.
         self.exempted = set()
 
@@ -29,10 +25,6 @@ class Watch:
         if name in self.world.unsettled or name in self.exempted:
             self._streams[name] = stream
             return
-        if name in self._renewed:
-            if self._renewed[name] == stream:
-                return
-            del self._renewed[name]
         known = self._streams.get(name)
         if known not in (None, stream):
             self.world.timeline.note("new stream", "%s after %s" % (stream[:8], known[:8]), name)
@@ -52,7 +44,7 @@ class Watch:
         """The gateway logged that it opened this workstation's stream."""
         name = "%s/%s" % (tenant, label)
         self.welcomes += 1
-        if name in self._renewed or name in self.exempted:
+        if name in self.exempted:
             return
         floor = self._floors.get(name)
         if floor is not None:
@@ -61,11 +53,6 @@ class Watch:
                 self.world.complain("I3/I4/I5 %s: committed %d, but %d was acknowledged or welcomed before" % (
                     name, committed, floor))
         self._floors[name] = max(floor or 0, committed)
-
-    def renewed(self, name, stream):
-        """This workstation, whose stream was `stream`, goes on with another one from now on."""
-        self.forget(name)
-        self._renewed[name] = stream
 
     def exempt(self, name):
         self.forget(name)

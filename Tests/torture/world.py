@@ -32,6 +32,9 @@ class World:
         # Enrolments that are being changed, and whether no further one may be.
         self.changing = 0
         self.are_identities_frozen = False
+        # The same of tokens alone: a revoked workstation that is enrolled again keeps its streams, so those may change
+        # as soon as the gateway's folder has been put back.
+        self.are_tokens_frozen = False
         self.is_torturing = False
         # Workstations that have not delivered everything since the gateway's folder was put back: what they say of
         # acknowledgements is of the time before.

@@ -18,25 +18,26 @@ final class AdminSocket: Sendable {
     private let isStopping = Atomic<Bool>(false)
     private let queue = DispatchQueue(label: "tallygate.admin", qos: .utility)
     private let callers = DispatchQueue(label: "tallygate.admin.callers", qos: .utility, attributes: .concurrent)
-    private let free = DispatchSemaphore(value: callersMax)
+    private let free = Bell()
     private let answering = DispatchGroup()
 
     init(folder: DataFolder, service: AdminService) throws(SystemError) {
         socket = Guarded(try UnixSocket.listen(folder: folder.path, name: DataFolder.socketName))
         self.service = service
+        for _ in 0..<Self.callersMax { free.ring() }
     }
 
     func start() {
         queue.async { [self] in
             while !isStopping.load(ordering: .relaxed) {
-                guard free.wait(timeout: .now() + .milliseconds(200)) == .success else { continue }
+                guard free.wait(timeoutMs: 200) else { continue }
                 guard let caller = accept() else {
-                    free.signal()
+                    free.ring()
                     continue
                 }
                 callers.async(group: answering) { [self] in
                     serve(caller)
-                    free.signal()
+                    free.ring()
                 }
             }
         }

@@ -51,8 +51,8 @@ extension IngestMachine {
             let (offset, isOver) = now.wallMs.subtractingReportingOverflow(hello.clockMs)
             age.clockOffsetMs = isOver ? 0 : Int32(clamping: offset)
             let request = StreamRequest(
-                tenant: holder.tenant, workstation: holder.workstation, stream: hello.stream, connection: id,
-                wantsAdoption: hello.wantsAdoption, clockOffsetMs: age.clockOffsetMs)
+                tenant: holder.tenant, workstation: holder.workstation, replaced: holder.replaced, stream: hello.stream,
+                connection: id, wantsAdoption: hello.wantsAdoption, clockOffsetMs: age.clockOffsetMs)
             self.request = request
             actions.append(.note(.signedIn(holder)))
             actions.append(.submit(.claim(request)))

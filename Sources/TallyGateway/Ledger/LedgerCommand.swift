@@ -45,6 +45,8 @@ package struct StreamTicket: Hashable, Sendable {
 package struct StreamRequest: Hashable, Sendable {
     package var tenant: TenantID
     package var workstation: WorkstationID
+    /// What the workstation was before it was enrolled again.
+    package var replaced: Set<WorkstationID>
     package var stream: StreamID
     package var connection: ConnectionID
     package var wantsAdoption: Bool
@@ -52,11 +54,12 @@ package struct StreamRequest: Hashable, Sendable {
     package var clockOffsetMs: Int32
 
     package init(
-        tenant: TenantID, workstation: WorkstationID, stream: StreamID, connection: ConnectionID,
-        wantsAdoption: Bool = false, clockOffsetMs: Int32
+        tenant: TenantID, workstation: WorkstationID, replaced: Set<WorkstationID> = [], stream: StreamID,
+        connection: ConnectionID, wantsAdoption: Bool = false, clockOffsetMs: Int32
     ) {
         self.tenant = tenant
         self.workstation = workstation
+        self.replaced = replaced
         self.stream = stream
         self.connection = connection
         self.wantsAdoption = wantsAdoption

@@ -68,8 +68,14 @@ struct LedgerDesk: ~Copyable {
         clock.heard(offsetMs: request.clockOffsetMs, at: now)
         let stream: LedgerState.Stream
         if let known = ledger.state.stream(request.stream) {
-            guard known.workstation == request.workstation else { return .refused(.streamOwned) }
+            let isItsOwn = known.workstation == request.workstation
+            guard isItsOwn || request.replaced.contains(known.workstation) else { return .refused(.streamOwned) }
             guard !known.isClosed else { return .refused(.streamFork) }
+            if !isItsOwn {
+                try ledger.changeStream(
+                    known.number, .workstationChanged, workstation: request.workstation,
+                    nowMs: clock.receiveMs(at: now))
+            }
             stream = known
         } else {
             stream = try ledger.openStream(

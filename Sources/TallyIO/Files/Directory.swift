@@ -22,9 +22,7 @@ package final class Directory: Sendable {
     package enum Access: Sendable { case read, write }
 
     package static func open(_ path: String) throws(SystemError) -> Directory {
-        let raw = unsafe openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard raw >= 0 else { throw SystemError("open", path) }
-        return Directory(taking: Descriptor(taking: raw), path: path)
+        Directory(taking: try descriptor(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, subject: path), path: path)
     }
 
     /// Opens `path`, and makes it and the missing folders above it first. What was made is durable.
@@ -45,9 +43,9 @@ package final class Directory: Sendable {
     }
 
     package func openDirectory(_ name: String) throws(SystemError) -> Directory {
-        let raw = unsafe openat(descriptor.raw, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
-        guard raw >= 0 else { throw SystemError("open", subject(name)) }
-        return Directory(taking: Descriptor(taking: raw), path: subject(name))
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
+        let opened = try Directory.descriptor(descriptor.raw, name, flags, subject: subject(name))
+        return Directory(taking: opened, path: subject(name))
     }
 
     /// The folder `name`, durably there when this returns: also where it was made before, since whoever made it may have
@@ -83,10 +81,24 @@ package final class Directory: Sendable {
     }
 
     private func openFile(_ name: String, _ flags: CInt) throws(SystemError) -> OpenFile {
+        let opened = try Directory.descriptor(descriptor.raw, name, flags, subject: subject(name))
+        return OpenFile(taking: opened, name: subject(name))
+    }
+
+    /// Opens for writing, and makes the file where it is missing; a symbolic link is refused.
+    func openUnfollowed(_ name: String) throws(SystemError) -> Descriptor {
+        try Directory.descriptor(descriptor.raw, name, O_RDWR | O_CREAT | O_NOFOLLOW, subject: subject(name))
+    }
+
+    /// An interrupted call is tried again: an open can wait for a lease or for a server, and a signal ends that.
+    private static func descriptor(
+        _ folder: CInt, _ name: String, _ flags: CInt, subject: String
+    ) throws(SystemError) -> Descriptor {
         while true {
-            let raw = unsafe openat(descriptor.raw, name, flags | O_CLOEXEC, 0o600)
-            if raw >= 0 { return OpenFile(taking: Descriptor(taking: raw), name: subject(name)) }
-            guard errno == EINTR else { throw SystemError("open", subject(name)) }
+            // Why this holds: the name is a zero-ended copy that lives for the length of the call.
+            let raw = unsafe openat(folder, name, flags | O_CLOEXEC, 0o600)
+            if raw >= 0 { return Descriptor(taking: raw) }
+            guard errno == EINTR else { throw SystemError("open", subject) }
         }
     }
 
@@ -123,8 +135,7 @@ package final class Directory: Sendable {
     /// The names in the folder, sorted, without `.` and `..`; more than `limit` are an error.
     package func list(limit: Int = 1 << 20) throws(SystemError) -> [String] {
         // A second open description: the position of a listing belongs to the description.
-        let raw = unsafe openat(descriptor.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard raw >= 0 else { throw SystemError("open", path) }
+        let raw = try Directory.descriptor(descriptor.raw, ".", O_RDONLY | O_DIRECTORY, subject: path).release()
         // Why this holds: the stream owns the descriptor from here on and is closed on every way out.
         guard let stream = unsafe fdopendir(raw) else {
             let error = SystemError("list", path)

@@ -27,12 +27,9 @@ package struct FileLock: ~Copyable, Sendable {
 
     /// Takes the lock or says at once who holds it.
     package static func take(in directory: Directory, name: String = "lock") throws(Refusal) -> FileLock {
-        // Why this holds: the name is a zero-ended copy that lives for the length of the call.
-        let raw = directory.withDescriptor {
-            unsafe openat($0, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        }
-        guard raw >= 0 else { throw .system(SystemError("open", directory.path + "/" + name)) }
-        let descriptor = Descriptor(taking: raw)
+        let descriptor: Descriptor
+        do throws(SystemError) { descriptor = try directory.openUnfollowed(name) } catch { throw .system(error) }
+        let raw = descriptor.raw
         while flock(raw, LOCK_EX | LOCK_NB) != 0 {
             let error = SystemError("lock", directory.path + "/" + name)
             if error.number == EINTR { continue }

@@ -12,8 +12,11 @@ package struct TailFile: ~Copyable, Sendable {
 
     /// Opens without waiting, so a pipe that somebody laid among the transcripts holds nothing up.
     package init(_ path: String) throws(SystemError) {
-        // Safe: the path lives through the call.
-        let raw = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        var raw: CInt
+        repeat {
+            // Safe: the path lives through the call.
+            raw = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        } while raw < 0 && errno == EINTR
         guard raw >= 0 else { throw SystemError("open", path) }
         descriptor = Descriptor(taking: raw)
         self.path = path

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
-
-/// Waiting on a thread that has nothing else to do.
+/// Waits on the calling thread.
 package enum Pause {
-    package static func milliseconds(_ count: UInt32) { _ = usleep(min(count, 1_000_000) * 1_000) }
+    package static func milliseconds(_ count: Int) { _ = Bell().wait(timeoutMs: count) }
 }

@@ -20,7 +20,8 @@ package enum AbsolutePath {
     }
 }
 
-/// Ends the process at once, without running anything that could write: for when a promise can no longer be kept.
+/// Ends the process at once, without running anything of what libraries have left for the end: for when a promise can no
+/// longer be kept, and where other threads may be at work. What takes itself down then would do so under their hands.
 package enum Abort {
     package static func now(exitCode: Int32) -> Never { _exit(exitCode) }
 }

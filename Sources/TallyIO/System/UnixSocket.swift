@@ -134,7 +134,10 @@ package struct UnixSocket: ~Copyable, Sendable {
         folder: String, name: String,
         _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Void
     ) throws(SystemError) {
-        let raw = unsafe Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        var raw: CInt
+        repeat {
+            raw = unsafe Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        } while raw < 0 && errno == EINTR
         guard raw >= 0 else { throw SystemError("open", folder) }
         let directory = Descriptor(taking: raw)
         let path = Array("/proc/self/fd/\(directory.raw)/\(name)".utf8)

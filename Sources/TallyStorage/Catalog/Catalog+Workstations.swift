@@ -75,19 +75,27 @@ extension Catalog {
             let rows = try Row.fetchCursor(
                 database,
                 sql: """
-                    SELECT w.token_hash, w.tenant, w.id, w.revoked_ms IS NOT NULL
+                    SELECT w.token_hash, w.tenant, w.id, w.revoked_ms IS NOT NULL, w.label
                     FROM workstations w JOIN tenants t ON t.id = w.tenant WHERE t.state = ?
+                    ORDER BY w.tenant, w.label, w.revoked_ms IS NULL
                     """,
                 arguments: [TenantState.active.rawValue])
             var byHash: [TokenHash: TokenHolder] = [:]
             var revoked: Set<TokenHash> = []
+            // A label's revoked workstations come before its live one.
+            var label: (tenant: TenantID, text: String)?
+            var replaced: Set<WorkstationID> = []
             while let row = try rows.next() {
                 let hash = TokenHash(sha256: try row.bytes(0, count: 32))
+                let (tenant, id) = (TenantID(try row.word(1)), WorkstationID(try row.word(2)))
+                let text = try row.text(4)
+                if label?.tenant != tenant || label?.text != text { replaced = [] }
+                label = (tenant, text)
                 if try row.int(3) != 0 {
                     revoked.insert(hash)
+                    replaced.insert(id)
                 } else {
-                    byHash[hash] = TokenHolder(
-                        tenant: TenantID(try row.word(1)), workstation: WorkstationID(try row.word(2)))
+                    byHash[hash] = TokenHolder(tenant: tenant, workstation: id, replaced: replaced)
                 }
             }
             return CredentialIndex(byHash, revoked: revoked)

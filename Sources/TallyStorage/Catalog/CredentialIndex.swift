@@ -26,9 +26,12 @@ package struct CredentialIndex: Sendable {
 package struct TokenHolder: Hashable, Sendable {
     package let tenant: TenantID
     package let workstation: WorkstationID
+    /// The numbers that it had before: those of the tenant's revoked workstations of its label.
+    package let replaced: Set<WorkstationID>
 
-    package init(tenant: TenantID, workstation: WorkstationID) {
+    package init(tenant: TenantID, workstation: WorkstationID, replaced: Set<WorkstationID> = []) {
         self.tenant = tenant
         self.workstation = workstation
+        self.replaced = replaced
     }
 }

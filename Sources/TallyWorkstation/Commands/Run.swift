@@ -1,4 +1,3 @@
-import Dispatch
 import Synchronization
 import TallyIO
 import TallyLog
@@ -14,7 +13,7 @@ final class RunHost: Sendable {
 
     private let slot = Guarded<EngineHost?>(nil)
     private let events = Guarded<[Event]>([])
-    private let ready = DispatchSemaphore(value: 0)
+    private let ready = Bell()
 
     var current: EngineHost? { slot.withLock { $0 } }
 
@@ -25,15 +24,11 @@ final class RunHost: Sendable {
 
     func tell(_ event: Event) {
         events.withLock { $0.append(event) }
-        ready.signal()
+        ready.ring()
     }
 
     func next(timeoutMs: Int?) -> Event? {
-        if let timeoutMs {
-            guard ready.wait(timeout: .now() + .milliseconds(timeoutMs)) == .success else { return nil }
-        } else {
-            ready.wait()
-        }
+        guard ready.wait(timeoutMs: timeoutMs) else { return nil }
         return events.withLock { $0.isEmpty ? nil : $0.removeFirst() }
     }
 

@@ -75,8 +75,7 @@ package struct Workstation {
         _ gateway: HostPort, _ tls: TLSClientContext, _ token: [UInt8], _ state: SpoolState, _ shard: Shard
     ) throws(WorkstationError) -> Welcome {
         let answer = Guarded<Result<Welcome, WorkstationError>?>(nil)
-        let ready = DispatchSemaphore(value: 0)
-        let box = GreetingBox(answer, ready)
+        let box = GreetingBox(answer)
         Greeter.greet(gateway, tls: tls, token: token, state: state, on: shard) { box.put($0) }
         guard let result = box.wait() else { throw .noAnswer }
         return try result.get()
@@ -176,29 +175,19 @@ package struct Workstation {
 /// One answer on its way from the shard to the waiting command.
 private final class GreetingBox: Sendable {
     private let answer: Guarded<Result<Welcome, WorkstationError>?>
-    private let ready: DispatchSemaphore
+    private let ready = Bell()
 
-    init(_ answer: consuming Guarded<Result<Welcome, WorkstationError>?>, _ ready: DispatchSemaphore) {
-        self.answer = answer
-        self.ready = ready
-    }
+    init(_ answer: consuming Guarded<Result<Welcome, WorkstationError>?>) { self.answer = answer }
 
     func put(_ result: Result<Welcome, WorkstationError>) {
         answer.withLock { $0 = result }
-        ready.signal()
+        ready.ring()
     }
 
     /// Nil after twice the longest dial: connection, then answer.
     func wait() -> Result<Welcome, WorkstationError>? {
         let limit = 2 * Int(Limits.dialTimeout.wholeMilliseconds) + 1_000
-        guard ready.wait(timeout: .now() + .milliseconds(limit)) == .success else { return nil }
+        guard ready.wait(timeoutMs: limit) else { return nil }
         return answer.withLock { $0 }
-    }
-}
-
-/// Waits on the calling thread.
-enum Pause {
-    static func milliseconds(_ count: Int) {
-        _ = DispatchSemaphore(value: 0).wait(timeout: .now() + .milliseconds(count))
     }
 }

@@ -1,4 +1,3 @@
-import Dispatch
 import Synchronization
 import TallyIO
 
@@ -17,7 +16,7 @@ package final class Reply: Sendable {
 
     private static let messagesMax = 10_000
     private let state = Guarded(State())
-    private let ready = DispatchSemaphore(value: 0)
+    private let ready = Bell()
 
     package init() {}
 
@@ -31,7 +30,7 @@ package final class Reply: Sendable {
     package var isDone: Bool { state.withLock { $0.isDone } }
 
     package func put(_ message: Message) {
-        if add(message) { ready.signal() }
+        if add(message) { ready.ring() }
     }
 
     private func add(_ message: Message) -> Bool {
@@ -46,7 +45,7 @@ package final class Reply: Sendable {
                 if state.omitted > 0 {
                     state.messages.append(.error("tally: \(state.omitted) further messages are not shown\n"))
                     state.omitted = 0
-                    ready.signal()
+                    ready.ring()
                 }
             } else if state.messages.count >= Reply.messagesMax {
                 state.omitted += 1
@@ -59,11 +58,7 @@ package final class Reply: Sendable {
 
     /// Waits for the next message; nil if none comes in time.
     package func next(timeoutMs: Int? = nil) -> Message? {
-        if let timeoutMs {
-            guard ready.wait(timeout: .now() + .milliseconds(timeoutMs)) == .success else { return nil }
-        } else {
-            ready.wait()
-        }
+        guard ready.wait(timeoutMs: timeoutMs) else { return nil }
         return state.withLock { $0.messages.isEmpty ? nil : $0.messages.removeFirst() }
     }
 }

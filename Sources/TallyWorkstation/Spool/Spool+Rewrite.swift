@@ -1,6 +1,7 @@
 import TallyHash
 import TallyLog
 package import TallyModel
+package import TallyProtocol
 import TallyWire
 
 /// Changes of what was already written. All copy the events behind some place and take effect in one step, with the
@@ -29,22 +30,26 @@ extension Spool {
         try roll(nowMs: nowMs)
     }
 
-    /// Takes the events of `cut` out; what stands behind them moves up. `report` is added to what was left out before.
-    package func cut(
-        _ drops: [ClosedRange<Sequence64>], _ report: AdoptionReport, nowMs: Int64
-    ) throws(WorkstationError) {
+    /// Takes the drops of `cut` out, so that what stands behind them moves up, and changes its changes. Its report is
+    /// added to what was left out before.
+    package func cut(_ cut: AdoptionCut, nowMs: Int64) throws(WorkstationError) {
         try sync()
-        guard let first = drops.first, let before = try rewriteStart(first.lowerBound) else { return }
+        let firsts = [cut.drops.first?.lowerBound, cut.changes.first?.sequence].compactMap { $0 }
+        guard let first = firsts.min(), let before = try rewriteStart(first) else { return }
         let target = Target(number: state.number, stream: state.stream, generation: nextGeneration)
         var sum = state.adopted
-        sum.add(report)
+        sum.add(cut.report)
         let birth = AdoptionRecord(
             stream: state.stream, generation: Generation(target.generation), terms: state.adoption, report: sum,
             behind: AdoptionRecord.Place(sequence: before.sequence, chain: before.chain, totals: before.totals))
-        var rest = drops[...]
+        var rest = cut.drops[...]
+        var changes = cut.changes[...]
         try copy(from: before.sequence.advanced(by: 1), behind: before, as: target, nowMs) { sequence, event in
             while let drop = rest.first, drop.upperBound < sequence { rest.removeFirst() }
-            return rest.first?.contains(sequence) == true ? nil : event
+            if rest.first?.contains(sequence) == true { return nil }
+            guard let change = changes.first, change.sequence == sequence else { return event }
+            changes.removeFirst()
+            return change.applied(to: event)
         }
         try end(target, birth, nowMs)
         // A segment that begins behind the cut, so that those before it can be trimmed again.

@@ -35,7 +35,7 @@ extension UplinkCore {
                 try walk.forEach(range, spool.state) { sequence, event in adoption?.note(sequence, event) }
                 adoption?.noted()
             case .cut(let cut)?:
-                try spool.cut(cut.drops, cut.report, nowMs: now.wallMs)
+                try spool.cut(cut, nowMs: now.wallMs)
                 adoption?.wasCut()
                 source.forget()
                 emit(.news(.adopted(cut.report)))

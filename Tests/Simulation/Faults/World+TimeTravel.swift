@@ -85,7 +85,6 @@ extension World {
         // An older copy of the home would send later what it had not sent, as its own: nobody could tell.
         machine.snapshot = nil
         note(63, UInt64(machine.index), "workstation \(machine.index) loses its home")
-        machine.missingTold = machine.shownMissing
         // It takes a person minutes to connect anew: what the old home had on its way has come by then, or never will.
         for wire in wires where wire.workstation == machine.index {
             wire.toGateway.bytesLeft = 0
@@ -119,23 +118,14 @@ extension World {
         plan(.repair(.enrol(machine.index)), after: 1_000_000_000 + fault.draw % 40_000_000_000)
     }
 
-    /// A new token. The workstation keeps its number, as where an operator puts a token in the place of another.
+    /// A new token under the same name: another number, which the gateway knows for the same workstation.
     func enrolAgain(_ machine: Machine) {
         let old = hash(machine.token)
         guard gateway.revoked.contains(old) else { return }
         let others = machines.filter { $0.token == machine.token }
-        let number = gateway.lastWorkstation
-        enrol(machine)
-        if !World.hasAdoption, let known = workstationNumbers[old] {
-            gateway.lastWorkstation = number
-            gateway.holders[hash(machine.token)] = known
-            gateway.refreshDirectory()
-        }
-        workstationNumbers[hash(machine.token)] = gateway.holders[hash(machine.token)]
+        let known = workstationNumbers[old]
+        enrol(machine, replacing: known.map { $0.replaced.union([$0.workstation]) } ?? [])
         for other in others {
-            // Its streams stay with the workstation that it was: what the store has lost of them is offered by nobody.
-            if gateway.tenants[other.tenant].wasPutBack { doubt(other) }
-            other.wasEnrolledAgain = true
             other.token = machine.token
             stop(other)
         }
@@ -162,7 +152,7 @@ extension World {
         }
         // Two losses at once: what a stream left out as counted, and the store has lost, is nowhere.
         for machine in machines
-        where gateway.tenants[machine.tenant] === tenant && (machine.wasTurnedBack || machine.wasEnrolledAgain) {
+        where gateway.tenants[machine.tenant] === tenant && machine.wasTurnedBack {
             doubt(machine)
         }
         note(64, tenant.row.id.value, "the folder of tenant \(tenant.row.id.value) is put back")

@@ -59,12 +59,8 @@ final class Machine {
     var hasCopies = false
     /// What adoption had left out when the world looked last.
     var adopted = AdoptionReport()
-    /// Tokens that adoption said are counted nowhere, of spools that are gone.
-    var missingTold: UInt128 = 0
     /// Its home or the whole of it went back in time, was copied or lost: what was counted may be offered again.
     var wasTurnedBack = false
-    /// It has another number at the gateway than its first streams have.
-    var wasEnrolledAgain = false
 
     init(index: Int, tenant: Int, disk: LyingDisk, ownKey: [UInt8], token: [UInt8]) {
         self.index = index
@@ -79,9 +75,6 @@ final class Machine {
     func instant(_ now: UInt64) -> WorkstationInstant {
         WorkstationInstant(wallMs: clock.wallMs(now), monotonic: clock.monotonic(now))
     }
-
-    /// Tokens that adoption left out although they are counted nowhere, as a person is shown them.
-    var shownMissing: UInt128 { missingTold + (core?.spool.state.adopted.missing.tokens ?? 0) }
 
     /// Everything that the agents wrote has been read and counted, and everything that was counted is acknowledged.
     var isDrained: Bool {

@@ -41,13 +41,13 @@ extension World {
     }
 
     /// A token of its own for the machine, which the gateway knows.
-    func enrol(_ machine: Machine) {
+    func enrol(_ machine: Machine, replacing replaced: Set<WorkstationID> = []) {
         let token = Token(random: bytes(32))
         machine.token = Array(token.text.utf8)
         gateway.lastWorkstation += 1
         let id = WorkstationID(gateway.lastWorkstation)
         gateway.holders[hash(machine.token)] = TokenHolder(
-            tenant: gateway.tenants[machine.tenant].row.id, workstation: id)
+            tenant: gateway.tenants[machine.tenant].row.id, workstation: id, replaced: replaced)
         workstationNumbers[hash(machine.token)] = gateway.holders[hash(machine.token)]
         gateway.workstationLabels[id] = WorkstationLabel("workstation \(id.value)")
         gateway.refreshDirectory()
