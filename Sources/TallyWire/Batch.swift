@@ -6,13 +6,12 @@ package import TallyModel
 /// bytes   kind agent origin speed tier region outcome state billing      one UInt8 a row
 /// shorts  session project model                                          one index a row, 0 = absent
 /// words   columns 12 to 21 and 24                                        one encoded value a row
-/// longs   presence time_ms reported_cost_nano_usd                        one encoded value a row
+/// longs   time_ms reported_cost_nano_usd                                 one encoded value a row
 /// ```
 /// Each column takes `capacity` places, one column after another. Index i of `sessions`, `projects` and `models`
 /// is entry i of the batch's dictionary; entry 0 is the absent value. Nullable counts hold value + 1.
 ///
-/// Invariants: `count <= capacity <= Limits.batchEventsMax`; every index is below its dictionary's count;
-/// bit n of a row's presence is set exactly if column n of the row is not the default.
+/// Invariants: `count <= capacity <= Limits.batchEventsMax`; every index is below its dictionary's count.
 package struct Batch: Sendable {
     package internal(set) var count = 0
     package internal(set) var capacity = 0
@@ -80,11 +79,10 @@ package enum Slot {
     static let byteColumns = 9
     static let shortColumns = 3
     static let wordColumns = 11
-    static let longColumns = 3
+    static let longColumns = 2
 
-    package static let presence = 0
-    package static let time = 1
-    package static let cost = 2
+    package static let time = 0
+    package static let cost = 1
 
     package enum Kind: Hashable, Sendable { case byte, short, word, long }
 

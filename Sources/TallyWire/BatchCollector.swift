@@ -7,7 +7,7 @@ struct BatchCollector: Sendable {
     private var sessionKeys = KeyTable(seed: 0)
     private var modelPlaces: [Label: Int] = [:]
     private let columns = SchemaTable.columns
-    private let rules = KindRules()
+    private var rules = KindRules()
 
     /// Puts the first `count` events into `batch`, or says which of them breaks which rule.
     mutating func collect(
@@ -21,7 +21,6 @@ struct BatchCollector: Sendable {
         for row in 0..<count { put(events[row], row, into: &batch) }
         do throws(BatchRefusal) {
             for column in columns { try settle(column, count, &batch) }
-            batch.finishPresence(rows: count)
             try rules.check(batch, rows: count)
         } catch {
             batch.reset(rows: 0)
@@ -32,8 +31,8 @@ struct BatchCollector: Sendable {
 
     private mutating func put(_ event: Event, _ row: Int, into batch: inout Batch) {
         let capacity = batch.capacity
-        batch.longs[capacity + row] = UInt64(bitPattern: event.timeMs)
-        batch.longs[2 * capacity + row] = event.reportedCostNanoUSD.map { $0 &+ 1 } ?? 0
+        batch.longs[row] = UInt64(bitPattern: event.timeMs)
+        batch.longs[capacity + row] = event.reportedCostNanoUSD.map { $0 &+ 1 } ?? 0
         putIdentifiers(event, row, into: &batch)
         let small: [9 of UInt8] = [
             event.kind.rawValue, event.agent.rawValue, event.origin.rawValue, event.speed.rawValue,
@@ -57,12 +56,12 @@ struct BatchCollector: Sendable {
 
     private mutating func putIdentifiers(_ event: Event, _ row: Int, into batch: inout Batch) {
         let capacity = batch.capacity
-        let session = sessionKeys.find(event.session.value, in: batch.sessions, orInsert: batch.sessions.count)
+        let session = sessionKeys.find(event.session.value, in: batch.sessions.span, orInsert: batch.sessions.count)
         if session == batch.sessions.count { batch.sessions.append(event.session.value) }
         batch.shorts[row] = UInt16(truncatingIfNeeded: session)
         var project = 0
         if let value = event.project?.value {
-            project = keys.find(value, in: batch.projects, orInsert: batch.projects.count)
+            project = keys.find(value, in: batch.projects.span, orInsert: batch.projects.count)
             if project == batch.projects.count { batch.projects.append(value) }
         }
         batch.shorts[capacity + row] = UInt16(truncatingIfNeeded: project)

@@ -12,7 +12,7 @@ package struct BatchDecoder: Sendable {
     /// The prompt of each session's latest usage row, by the session's index.
     var prompts: [UInt64] = []
     private let columns = SchemaTable.columns
-    private let rules = KindRules()
+    private var rules = KindRules()
 
     /// `hashSeed` is random and not told to peers.
     package init(hashSeed: UInt64) { keys = KeyTable(seed: hashSeed) }
@@ -28,7 +28,6 @@ package struct BatchDecoder: Sendable {
         batch.reset(rows: count)
         do throws(BatchRefusal) {
             try decodeColumns(raw, count, into: &batch)
-            batch.finishPresence(rows: count)
             try rules.check(batch, rows: count)
         } catch {
             batch.reset(rows: 0)

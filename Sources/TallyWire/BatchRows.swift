@@ -36,8 +36,6 @@ extension Batch {
     @inline(__always)
     package func modelIndex(_ row: Int) -> Int { Int(shorts[2 * capacity + row]) }
 
-    package func presence(_ row: Int) -> ColumnSet { ColumnSet(rawValue: longs[row]) }
-
     @inline(__always)
     private func byte(_ column: ColumnID, _ row: Int) -> UInt8 { bytes[Slot.of(column).index * capacity + row] }
 

@@ -36,25 +36,29 @@ extension BatchDecoder {
         var tally = ColumnTally(0...column.encodedMax)
         let (kind, index) = Slot.of(column.id)
         let start = index * batch.capacity
-        var at = position
         if kind == .word {
             var out = batch.words.mutableSpan
-            for row in 0..<rows {
-                let value = try Varint.read(raw, &at)
-                try tally.note(value, row)
-                out[start + row] = UInt32(truncatingIfNeeded: value)
-            }
+            try counts(raw, &position, &tally, start..<start + rows, &out)
         } else {
             var out = batch.longs.mutableSpan
-            for row in 0..<rows {
-                let value = try Varint.read(raw, &at)
-                try tally.note(value, row)
-                out[start + row] = value
-            }
+            try counts(raw, &position, &tally, start..<start + rows, &out)
         }
-        position = at
         try tally.finish()
         batch.finishVarying(column.id, hasDefaults: tally.hasDefaults, rows: rows)
+    }
+
+    @inline(__always)
+    private func counts<Value: FixedWidthInteger & UnsignedInteger>(
+        _ raw: Span<UInt8>, _ position: inout Int, _ tally: inout ColumnTally, _ places: Range<Int>,
+        _ out: inout MutableSpan<Value>
+    ) throws(ColumnFault) {
+        var at = position
+        for place in places {
+            let value = try Varint.read(raw, &at)
+            try tally.note(value, place - places.lowerBound)
+            out[place] = Value(truncatingIfNeeded: value)
+        }
+        position = at
     }
 
     /// The first row, then zigzag differences. A difference is below 2⁶³ in size, so a sum that leaves the range
@@ -84,30 +88,35 @@ extension BatchDecoder {
         _ column: Column, _ raw: Span<UInt8>, _ position: inout Int, _ rows: Int, _ batch: inout Batch
     ) throws(ColumnFault) {
         guard case .enumeration(let bits) = column.type else { throw .malformed }
-        var tally = ColumnTally(0...column.encodedMax)
         let start = Slot.of(column.id).index * batch.capacity
-        var run = try PackedRun(raw, &position, bits: bits, rows: rows)
+        let run = try PackedRun(raw, &position, bits: bits, rows: rows)
         var out = batch.bytes.mutableSpan
-        for row in 0..<rows {
-            let value = run.next(raw)
-            try tally.note(value, row)
-            out[start + row] = UInt8(truncatingIfNeeded: value)
-        }
-        try run.finish()
-        try tally.finish()
-        batch.finishVarying(column.id, hasDefaults: tally.hasDefaults, rows: rows)
+        run.unpack(raw, adding: 0, to: start..<start + rows, of: &out)
+        let hasDefaults = try check(batch.bytes.span.extracting(start..<start + rows), column.encodedMax)
+        try run.finish(raw, rows: rows)
+        batch.finishVarying(column.id, hasDefaults: hasDefaults, rows: rows)
     }
 
+    /// Holds all values to the range, and to not being all equal; says whether a default is among them.
+    private func check(_ values: Span<UInt8>, _ most: UInt64) throws(ColumnFault) -> Bool {
+        var lowest = UInt8.max
+        var highest: UInt8 = 0
+        for row in values.indices {
+            lowest = min(lowest, values[row])
+            highest = max(highest, values[row])
+        }
+        if highest > most {
+            for row in values.indices where values[row] > most { throw .outOfRange(row: row, run: 1) }
+        }
+        if lowest == highest { throw .nonCanonical }
+        return lowest == 0
+    }
+
+    @inline(__always)
     func identifier(_ raw: Span<UInt8>, _ position: inout Int) throws(ColumnFault) -> Bytes16 {
         guard raw.count - position >= 16 else { throw .malformed }
-        var high: UInt64 = 0
-        var low: UInt64 = 0
-        for index in 0..<8 {
-            high = high << 8 | UInt64(raw[position + index])
-            low = low << 8 | UInt64(raw[position + 8 + index])
-        }
-        position += 16
-        return Bytes16(high: high, low: low)
+        defer { position += 16 }
+        return Bytes16(high: raw.word(at: position).byteSwapped, low: raw.word(at: position + 8).byteSwapped)
     }
 
     /// Where the bytes of a label stand, behind their length. One that is too long is out of range whether or not its
@@ -152,38 +161,55 @@ struct ColumnTally {
 
 /// A run of packed values: each fills bytes from the lowest bit, and the last byte's spare bits are zero.
 struct PackedRun {
-    private let bits: UInt64
+    private let bits: Int
     private let mask: UInt64
-    private var position: Int
-    private var held: UInt64 = 0
-    private var heldBits: UInt64 = 0
+    private let start: Int
+    private let length: Int
 
-    /// Checks the run's length and moves `position` behind it.
+    /// Checks the run's length and moves `position` behind it. Precondition: a value has 1 to 16 bits.
     init(_ raw: Span<UInt8>, _ position: inout Int, bits: Int, rows: Int) throws(ColumnFault) {
-        let length = (bits * rows + 7) / 8
+        length = (bits * rows + 7) / 8
         guard raw.count - position >= length else { throw .malformed }
-        self.bits = UInt64(bits)
+        self.bits = bits
         mask = 1 << UInt64(bits) - 1
-        self.position = position
+        start = position
         position += length
     }
 
-    /// Behind the last row: what is left of the last byte is zero.
-    func finish() throws(ColumnFault) {
-        if held != 0 { throw .nonCanonical }
+    /// Puts each value, with `offset` added, into its place. Eight values of up to 8 bits lie in one word.
+    @inline(__always)
+    func unpack<Value: FixedWidthInteger & UnsignedInteger>(
+        _ raw: Span<UInt8>, adding offset: Value, to places: Range<Int>, of out: inout MutableSpan<Value>
+    ) {
+        let first = places.lowerBound
+        let rows = places.count
+        let step = UInt64(truncatingIfNeeded: bits)
+        var row = 0
+        var position = start
+        while bits <= 8, row + 8 <= rows {
+            var word = raw.word(at: position)
+            for index in 0..<8 {
+                out[first + row + index] = Value(truncatingIfNeeded: word & mask) &+ offset
+                word &>>= step
+            }
+            row += 8
+            position += bits
+        }
+        while row < rows {
+            out[first + row] = Value(truncatingIfNeeded: value(raw, row)) &+ offset
+            row += 1
+        }
     }
 
-    /// Called at most once a row. At most 16 bits a value, so `held` never runs over.
     @inline(__always)
-    mutating func next(_ raw: Span<UInt8>) -> UInt64 {
-        while heldBits < bits {
-            held |= UInt64(raw[position]) << heldBits
-            position += 1
-            heldBits += 8
-        }
-        let value = held & mask
-        held >>= bits
-        heldBits -= bits
-        return value
+    private func value(_ raw: Span<UInt8>, _ row: Int) -> UInt64 {
+        let bit = row &* bits
+        return raw.word(at: start &+ bit >> 3) >> UInt64(truncatingIfNeeded: bit & 7) & mask
+    }
+
+    /// What is left of the last byte is zero.
+    func finish(_ raw: Span<UInt8>, rows: Int) throws(ColumnFault) {
+        let used = bits * rows - 8 * (length - 1)
+        if UInt64(raw[start + length - 1]) >> UInt64(used) != 0 { throw .nonCanonical }
     }
 }

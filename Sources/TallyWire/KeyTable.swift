@@ -9,13 +9,17 @@ struct KeyTable: Sendable {
     private static let places = 2 * Limits.batchEventsMax
 
     private let seed: UInt64
+    /// Of the places in use, a power of two: a small dictionary's stay near each other.
+    private var mask = places - 1
     private var round: UInt32 = 0
     /// Round above, entry below: a place of another round is free.
     private var table = [UInt64](repeating: 0, count: places)
 
     init(seed: UInt64) { self.seed = seed }
 
-    mutating func removeAll() {
+    /// Makes room for at most `entries`, which are at most `Limits.batchEventsMax`.
+    mutating func removeAll(for entries: Int = Limits.batchEventsMax) {
+        mask = 1 << (Int.bitWidth - (2 * entries - 1).leadingZeroBitCount) - 1
         if round == .max {
             for index in table.indices { table[index] = 0 }
             round = 0
@@ -24,25 +28,25 @@ struct KeyTable: Sendable {
     }
 
     /// The index of `id` in `entries`, or `entry` after putting it into the table.
-    mutating func find(_ id: Bytes16, in entries: [Bytes16], orInsert entry: Int) -> Int {
+    mutating func find(_ id: Bytes16, in entries: Span<Bytes16>, orInsert entry: Int) -> Int {
         var place = place(of: id.high, id.low)
-        // A table twice as large as any dictionary always has a free place.
-        for _ in 0..<Self.places {
+        // A table twice as large as its dictionary always has a free place.
+        for _ in 0...mask {
             guard let found = entryAt(place) else { break }
-            if entries[found] == id { return found }
-            place = (place + 1) & (Self.places - 1)
+            if entries[found].high == id.high, entries[found].low == id.low { return found }
+            place = (place + 1) & mask
         }
         table[place] = UInt64(round) << 32 | UInt64(entry)
         return entry
     }
 
     /// The same for a label, by the hash of its bytes.
-    mutating func find(_ hash: UInt64, in hashes: [UInt64], orInsert entry: Int) -> Int {
+    mutating func find(_ hash: UInt64, in hashes: Span<UInt64>, orInsert entry: Int) -> Int {
         var place = place(of: hash, hash)
-        for _ in 0..<Self.places {
+        for _ in 0...mask {
             guard let found = entryAt(place) else { break }
             if hashes[found] == hash { return found }
-            place = (place + 1) & (Self.places - 1)
+            place = (place + 1) & mask
         }
         table[place] = UInt64(round) << 32 | UInt64(entry)
         return entry
@@ -55,6 +59,6 @@ struct KeyTable: Sendable {
 
     private func place(of high: UInt64, _ low: UInt64) -> Int {
         let product = (high ^ seed).multipliedFullWidth(by: low ^ seed.byteSwapped ^ 0x9e37_79b9_7f4a_7c15)
-        return Int(truncatingIfNeeded: (product.high ^ product.low) & UInt64(Self.places - 1))
+        return Int(truncatingIfNeeded: (product.high ^ product.low) & UInt64(truncatingIfNeeded: mask))
     }
 }
