@@ -8,7 +8,7 @@ SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean \
-	torture torture-selftest torture-shim torture-power torture-syncs simulate mutants
+	torture torture-selftest torture-shim torture-power torture-syncs simulate mutants ceiling ceiling-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,7 @@ test: deps graph ## every test, the Python reference's and the oracle's included
 	$(PYTHON) Tests/torture/powerloss_test.py
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/syncorder_test.py
 	$(PYTHON) -m unittest discover -s Tests/torture -p 'test_*.py'
+	@$(MAKE) --no-print-directory ceiling-test
 
 simulate: deps ## simulated worlds: make simulate [SEED=n] [RUNS=n, 0 until stopped] [JOBS=n]; RUNS=1 shows the trace
 	$(SWIFT) build -c release --product tallysim
@@ -68,6 +69,12 @@ torture-power: release ## the power cut under real programs; RUNS=5 lives, SEED=
 
 torture-syncs: release ## each sync of a first start fails in turn; nothing may be promised that rests on it
 	@$(PYTHON) Tests/torture/syncorder_sweep.py
+
+ceiling: ## the C program that no gateway on this protocol can outrun: .build/ceiling/ceiling (bench/ceiling/README.md)
+	@$(MAKE) --no-print-directory -C bench/ceiling
+
+ceiling-test: ## its self-test, where there is a C compiler
+	@$(MAKE) --no-print-directory -C bench/ceiling test
 
 oracle: ## the oracle over transcripts: make oracle ARGS="--claude DIR --codex DIR"
 	$(PYTHON) Tests/oracle/oracle.py $(ARGS)
