@@ -8,7 +8,8 @@ SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean \
-	bench-peers torture torture-selftest torture-shim torture-power torture-syncs simulate mutants
+	bench bench-peers torture torture-selftest torture-shim torture-power torture-syncs simulate mutants ceiling \
+	ceiling-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +29,7 @@ run: release ## a gateway, a demo tenant, this machine's (or generated) transcri
 test: deps graph ## every test, the Python reference's and the oracle's included
 	$(SWIFT) build --build-tests $(FLAGS)
 	.ci/swift-test --skip-build
-	$(MAKE) simulate SEED=3001 RUNS=10000
+	$(MAKE) simulate SEED=1 RUNS=10000
 	$(PYTHON) -m unittest discover -s Tests/oracle -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s protocol/reference -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s bench/peers -p 'test_*.py'
@@ -36,6 +37,8 @@ test: deps graph ## every test, the Python reference's and the oracle's included
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/syncorder_test.py
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/endings_test.py
 	$(PYTHON) -m unittest discover -s Tests/torture -p 'test_*.py'
+	@$(MAKE) --no-print-directory ceiling-test
+	$(PYTHON) bench/run.py --small --quiet --seconds 1 --binaries $$($(SWIFT) build --show-bin-path)
 
 simulate: deps ## simulated worlds: make simulate [SEED=n] [RUNS=n, 0 until stopped] [JOBS=n]; RUNS=1 shows the trace
 	$(SWIFT) build -c release --product tallysim
@@ -71,8 +74,17 @@ torture-power: release ## the power cut under real programs; RUNS=5 lives, SEED=
 torture-syncs: release ## each sync of a first start fails in turn; nothing may be promised that rests on it
 	@$(PYTHON) Tests/torture/syncorder_sweep.py
 
+ceiling: ## the C program that no gateway on this protocol can outrun: .build/ceiling/ceiling (bench/ceiling/README.md)
+	@$(MAKE) --no-print-directory -C bench/ceiling
+
+ceiling-test: ## its self-test, where there is a C compiler
+	@$(MAKE) --no-print-directory -C bench/ceiling test
+
 oracle: ## the oracle over transcripts: make oracle ARGS="--claude DIR --codex DIR"
 	$(PYTHON) Tests/oracle/oracle.py $(ARGS)
+
+bench: release ceiling ## the standard workloads: make bench [WORKLOAD=name] [SECONDS=n] [JSON=1]
+	@$(PYTHON) bench/run.py $(WORKLOAD) --seconds $(or $(SECONDS),10) $(if $(JSON),--json)
 
 bench-peers: release ## NATS, Redis, PostgreSQL, VictoriaMetrics and the gateway under the same load; SECONDS=10 ARGS="--install"
 	@$(PYTHON) bench/peers/run.py --memory --seconds $(or $(SECONDS),10) $(ARGS)

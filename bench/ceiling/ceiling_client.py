@@ -63,6 +63,7 @@ class Workstation:
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.set_alpn_protocols([alpn])
         plain = socket.create_connection(("127.0.0.1", ceiling.port), timeout=60)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = context.wrap_socket(plain, server_hostname="127.0.0.1")
         self.buffer = b""
         if greet:
@@ -87,6 +88,8 @@ class Workstation:
                     return frames.decode(data, to="workstation")
             try:
                 more = self.socket.recv(65536)
+            except TimeoutError:
+                raise RuntimeError("the ceiling neither answered nor hung up") from None
             except OSError:
                 return None
             if not more:

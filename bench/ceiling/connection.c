@@ -115,7 +115,7 @@ static bool take(connection *it, gate *to, const uint8_t *frame, uint32_t bytes)
 // The bytes of whole frames at `input`, or -1 where one cannot be taken.
 static ptrdiff_t take_frames(connection *it, gate *to, const uint8_t *input, size_t bytes) {
     size_t at = 0;
-    while (bytes - at >= FRAME_HEADER) {
+    while (bytes - at >= 4) {
         uint32_t length = load32(input + at);
         if (length < FRAME_LENGTH_MIN || length > (it->isGreeted ? FRAME_BYTES_MAX : HELLO_FRAME_BYTES_MAX)) return -1;
         if (bytes - at < 4 + (size_t)length) break;

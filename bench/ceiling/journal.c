@@ -1,5 +1,6 @@
 #include "journal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,15 +9,17 @@
 
 #include "bits.h"
 
-// "TCEI", as its bytes stand in the file.
-#define RECORD_MAGIC 0x49454354u
-
 static void fail(const char *what) {
     perror(what);
     exit(1);
 }
 
+// Whole blocks, the last one padded with zeros, which are no record: straight from memory to the disk, where the file
+// system lets us.
 static void write_out(journal *it) {
+    size_t padded = (it->staged + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+    memset(it->staging + it->staged, 0, padded - it->staged);
+    it->staged = padded;
     if (it->offset + it->staged > it->size) it->offset = 0;
     for (size_t done = 0; done < it->staged;) {
         ssize_t count = pwrite(it->file, it->staging + done, it->staged - done, (off_t)(it->offset + done));
@@ -32,9 +35,11 @@ void journal_open(journal *it, const char *path, uint64_t size, bool isSynced) {
     memset(it, 0, sizeof *it);
     it->isSynced = isSynced;
     it->size = size;
-    it->file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int flags = O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC;
+    it->file = open(path, flags | O_DIRECT, 0600);
+    if (it->file < 0 && errno == EINVAL) it->file = open(path, flags, 0600);
     if (it->file < 0) fail("ceiling: journal");
-    it->staging = aligned_alloc(4096, STAGING_BYTES);
+    it->staging = aligned_alloc(BLOCK_BYTES, STAGING_BYTES);
     if (!it->staging) fail("ceiling: memory");
     memset(it->staging, 0, STAGING_BYTES);
     for (uint64_t written = 0; written < size; written += STAGING_BYTES) {

@@ -8,7 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { JOURNAL_BYTES = 256 << 20, STAGING_BYTES = 4 << 20, RECORD_HEADER = 40 };
+enum { JOURNAL_BYTES = 256 << 20, STAGING_BYTES = 4 << 20, BLOCK_BYTES = 4096, RECORD_HEADER = 40 };
+
+// "TCEI", as its bytes stand in the file.
+#define RECORD_MAGIC 0x49454354u
 
 typedef struct {
     int file;

@@ -6,8 +6,6 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
-#include "fold.h"
-
 static void *pages(size_t bytes) {
     size_t huge = (size_t)2 << 20;
     bytes = (bytes + huge - 1) / huge * huge;
@@ -24,6 +22,7 @@ static void *pages(size_t bytes) {
 cell_table *table_make(void) {
     cell_table *table = pages(sizeof *table);
     table->slots = pages(CELL_SLOTS * sizeof table->slots[0]);
+    table->labels = pages(sizeof *table->labels);
     table->cells = pages(CELLS_MAX * sizeof table->cells[0]);
     // Of a random key, as in the gateway: no peer can choose cells that collide.
     uint64_t key[2];
@@ -36,20 +35,9 @@ cell_table *table_make(void) {
     return table;
 }
 
-static uint64_t hash(const cell_table *table, const cell_key *key) {
-    const uint64_t *word = key->words;
-    uint64_t first = table->key_first, second = table->key_second;
-    // Three products that do not wait for one another, and one of them all.
-    uint64_t session = fold(word[0] ^ first, word[1] ^ second);
-    uint64_t project = fold(word[2] ^ second, word[3] ^ first);
-    uint64_t rest = fold(word[4] ^ first, word[5] ^ second);
-    return fold(session ^ (project << 1 | project >> 63), rest ^ word[6] ^ (second | 1));
-}
-
-cell *table_cell(cell_table *table, const cell_key *key) {
-    uint64_t found = hash(table, key);
-    uint32_t slot = (uint32_t)found % CELL_SLOTS;
-    uint64_t tag = found & ~(uint64_t)UINT32_MAX;
+cell *table_cell(cell_table *table, const cell_key *key, uint64_t hash) {
+    uint32_t slot = hash % CELL_SLOTS;
+    uint64_t tag = hash & ~(uint64_t)UINT32_MAX;
     for (; table->slots[slot] != 0; slot = (slot + 1) % CELL_SLOTS) {
         if ((table->slots[slot] ^ tag) >> 32 != 0) continue;
         cell *candidate = &table->cells[(uint32_t)table->slots[slot] - 1];
@@ -59,12 +47,11 @@ cell *table_cell(cell_table *table, const cell_key *key) {
     table->slots[slot] = tag | table->count;
     memset(fresh, 0, sizeof *fresh);
     fresh->key = *key;
-    fresh->first_ms = UINT64_MAX;
     return fresh;
 }
 
 void table_drain(cell_table *table, int isLast) {
-    if (table->count < CELLS_FULL && table->labels.count < LABELS_FULL && !isLast) return;
+    if (table->count < CELLS_FULL && table->labels->count < LABELS_FULL && !isLast) return;
     grand_total *total = &table->total;
     for (uint32_t index = 0; index < table->count; index++) {
         const cell *from = &table->cells[index];
@@ -79,5 +66,5 @@ void table_drain(cell_table *table, int isLast) {
     total->drains++;
     table->count = 0;
     memset(table->slots, 0, CELL_SLOTS * sizeof table->slots[0]);
-    labels_forget(&table->labels);
+    labels_forget(table->labels);
 }

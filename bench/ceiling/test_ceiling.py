@@ -84,6 +84,8 @@ class CeilingTest(unittest.TestCase):
     binary = "ceiling"
 
     def setUp(self) -> None:
+        if not (BUILDS / self.binary).exists():
+            self.skipTest("%s was not built" % self.binary)
         self.random = random.Random(SEED)
         self.folder = tempfile.TemporaryDirectory()
         # A sync of a busy disk takes its time: one test has them.
