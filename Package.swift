@@ -163,7 +163,7 @@ let package = Package(
             ]),
         proof("TallyGeneratorTests", ["TallyGenerator", "TallyPricing", "TallyModel"]),
         // The programs themselves, as a person runs them.
-        proof("EndToEndTests", ["tallygate", "tally", "tallygen"]),
+        proof("EndToEndTests", ["tallygate", "tally", "tallygen", "tallybench"]),
         proof("TidyTests", []),
     ]
 )
