@@ -73,6 +73,14 @@ extension Parts {
             return try JSONDecoder().decode(File.self, from: Data(contentsOf: URL(fileURLWithPath: path))).totals
         }
 
+        /// Whether a count is what `truth` says. Of reasoning tokens some may be missing, as DURABILITY.md says: where a
+        /// request grows after it was sent, those of the correction are capped at its output.
+        func isRight(by truth: HomeTruth) -> Bool {
+            var whole = self
+            whole.reasoning = truth.reasoning
+            return whole == truth && reasoning <= truth.reasoning
+        }
+
         mutating func add(_ event: Event) {
             if event.kind == .usage { events += 1 }
             input += Int(event.inputTokens)
