@@ -212,19 +212,14 @@ struct RestartTests {
         rig.stop()
         #expect(rig.call(.verify(tenant: "acme")).exitCode == 0)
         let folder = try #require(try rig.tenantFolders().first)
-        // The views: one count of one cell, in both tables, so that they agree with each other.
+        // The views: a count in every row of the rollups, which then agree with each other here.
         let views = folder + "/views.sqlite"
-        try SQLiteShell.run(
-            views,
-            "UPDATE rollup SET input_tokens = input_tokens + 1; UPDATE session_rollup SET input_tokens = input_tokens + 1"
-        )
+        let tables = ["rollup", "session_rollup", "hour_rollup"]
+        try SQLiteShell.run(views, tables.map { "UPDATE \($0) SET input_tokens = input_tokens + 1;" }.joined())
         let changed = rig.call(.verify(tenant: "acme"))
         #expect(changed.exitCode == 1)
         #expect(changed.output.contains("cells of the views differ"))
-        try SQLiteShell.run(
-            views,
-            "UPDATE rollup SET input_tokens = input_tokens - 1; UPDATE session_rollup SET input_tokens = input_tokens - 1"
-        )
+        try SQLiteShell.run(views, tables.map { "UPDATE \($0) SET input_tokens = input_tokens - 1;" }.joined())
         #expect(rig.call(.verify(tenant: "acme")).exitCode == 0)
         try rig.start()
         let ledger = folder + "/ledger"

@@ -1,7 +1,8 @@
 package import TallyModel
 
-/// An endless stream of realistic usage events: 64 sessions of both agents and six models, interleaved, prompts
-/// growing within each. For load benchmarks and for measuring codecs; keeps the true totals of what it has given.
+/// An endless stream of realistic usage events: 64 sessions, or as many as asked, of both agents and six models,
+/// interleaved, prompts growing within each. For load benchmarks and for measuring codecs; keeps the true totals of
+/// what it has given.
 ///
 /// Time runs forward at the pace of one busy workstation; a session that ends makes room for a new one.
 package struct EventLoad: Sequence, IteratorProtocol, Sendable {
@@ -9,6 +10,8 @@ package struct EventLoad: Sequence, IteratorProtocol, Sendable {
     package private(set) var totals = RollupCounts()
     private var random: SeededRandom
     private var timeMs: Int64
+    /// The median of the time between two events; 30 s are the longest where it is 350 ms, and so on.
+    private let paceMs: Int
     private var sessions: [LiveSession] = []
     private let models: [Model]
     private let prices = PriceList()
@@ -31,17 +34,23 @@ package struct EventLoad: Sequence, IteratorProtocol, Sendable {
         var callsLeft: Int
     }
 
-    /// `startMs`: the time of the first event, at the latest; 2026-11-01T00:00:00Z unless given.
-    package init(seed: UInt64, startMs: Int64 = 1_793_491_200_000) {
+    /// `startMs`: the time of the first event, at the latest; 2026-11-01T00:00:00Z unless given. `paceMs`: the median
+    /// of the time between two events. Precondition: there is one session at least.
+    package init(
+        seed: UInt64, startMs: Int64 = 1_793_491_200_000, sessions liveSessions: Int = EventLoad.liveSessions,
+        paceMs: Int = 350
+    ) {
+        precondition(liveSessions >= 1 && paceMs >= 1, "a load has a session and a pace")
         random = SeededRandom(seed: seed)
         timeMs = startMs
+        self.paceMs = paceMs
         let names: [(String, Agent)] = [
             ("claude-opus-4-8", .claudeCode), ("claude-sonnet-4-5-20250929", .claudeCode),
             ("claude-haiku-4-5-20251001", .claudeCode), ("claude-opus-5-5", .claudeCode), ("gpt-5.3-codex", .codex),
             ("gpt-6.1-sol", .codex),
         ]
         models = names.map { Model(label: GeneratedNames.label($0.0), agent: $0.1) }
-        for _ in 0..<EventLoad.liveSessions { sessions.append(newSession()) }
+        for _ in 0..<liveSessions { sessions.append(newSession()) }
     }
 
     /// The next event; there always is one.
@@ -49,7 +58,7 @@ package struct EventLoad: Sequence, IteratorProtocol, Sendable {
 
     /// The same without the optional that a sequence asks for.
     package mutating func nextEvent() -> Event {
-        timeMs += Int64(random.logNormal(median: 350, sixteenths: 24, in: 1...30_000))
+        timeMs += Int64(random.logNormal(median: paceMs, sixteenths: 24, in: 1...30_000 * paceMs / 350))
         let index = random.number(in: 0...(sessions.count - 1))
         let event = call(of: index)
         sessions[index].callsLeft -= 1

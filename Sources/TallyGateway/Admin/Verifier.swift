@@ -58,7 +58,7 @@ struct Verifier: Sendable {
             if try snapshot.gapTotals() != gaps {
                 finding.problems.append("the gaps of the views differ from the ledger")
             }
-            if try !snapshot.tablesAgree() { finding.problems.append("the views' two tables do not agree") }
+            if try !snapshot.tablesAgree() { finding.problems.append("the views' tables do not agree") }
         }
     }
 

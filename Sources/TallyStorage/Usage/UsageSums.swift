@@ -23,7 +23,7 @@ package struct UsageSums: Hashable, Sendable {
 
     package init() {}
 
-    init(_ counts: RollupCounts) {
+    package init(_ counts: RollupCounts) {
         events = Int128(counts.events)
         inputTokens = Int128(counts.inputTokens)
         cacheReadTokens = Int128(counts.cacheReadTokens)
@@ -42,7 +42,7 @@ package struct UsageSums: Hashable, Sendable {
     }
 
     /// Adds `other`. Only money could overflow, and only from a damaged file.
-    mutating func add(_ other: UsageSums) throws {
+    package mutating func add(_ other: UsageSums) throws {
         let (femto, isOver) = cost.femtoUSD.addingReportingOverflow(other.cost.femtoUSD)
         guard !isOver else { throw UnreadableValue.overflow }
         cost = Money(femtoUSD: femto)

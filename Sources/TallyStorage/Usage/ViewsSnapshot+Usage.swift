@@ -3,7 +3,7 @@ import GRDB
 package import TallyModel
 
 /// A report out of the views: grouped and added up by SQLite on the dictionaries' small numbers, so that
-/// Swift sees one row a group.
+/// Swift sees one row a group; out of the hours where they have what is asked for (`UsagePiece`).
 extension ViewsSnapshot {
     /// The report of `query` over the views and the caller's cells: those behind `position`, and those of the
     /// plan's edges up to it. `extraGaps` are the gaps behind `position`.
@@ -25,21 +25,19 @@ extension ViewsSnapshot {
         let whole = fold.query.plan().whole
         guard !whole.isEmpty else { return }
         try guarded {
-            let select = try UsageSelect(fold.query, database)
-            guard let select else { return }
-            guard let held = try select.quartersHeld(whole, database) else { return }
+            guard let select = try UsageSelect(fold.query, database),
+                let held = try select.quartersHeld(whole, database)
+            else { return }
             let isByTime = fold.query.by.contains(.day) || fold.query.by.contains(.hour)
             let runs =
                 isByTime
                 ? ZoneRuns(fold.query.timeZone, quarters: held).runs : [ZoneRuns.Run(quarters: held, offset: 0)]
-            let statement = try database.makeStatement(sql: select.sql)
             var names = ViewsNames()
-            for run in runs.flatMap(UsageSelect.pieces) {
-                let rows = try Row.fetchCursor(
-                    statement, arguments: [run.quarters.lowerBound, run.quarters.upperBound, run.offset])
+            for piece in runs.flatMap({ UsagePiece.pieces($0, of: fold.query) }) {
+                let rows = try select.rows(piece, database)
                 while let row = try rows.next() {
                     let keys = try fold.query.by.indices.map { index in
-                        try names.text(row, index, fold.query.by[index], run.offset, fold, database)
+                        try names.text(row, index, fold.query.by[index], piece.offset, fold, database)
                     }
                     try fold.add(try RollupColumns.sums(row, from: fold.query.by.count), keys: keys)
                 }
@@ -48,27 +46,17 @@ extension ViewsSnapshot {
     }
 }
 
-/// The statement of a report. Arguments: first quarter-hour, the one behind the last, the zone's offset.
+/// The statements of a report, one for each table that may answer a piece of it.
 private struct UsageSelect {
-    let sql: String
+    /// The table of the quarter-hours.
     private let table: String
-
-    /// SQLite sorts a piece in order to group it: a few days are sorted in memory, a year would go through a
-    /// temporary file.
-    private static let pieceQuarters: Int64 = 4 * 96
-
-    static func pieces(_ run: ZoneRuns.Run) -> [ZoneRuns.Run] {
-        stride(from: run.quarters.lowerBound, to: run.quarters.upperBound, by: Int(pieceQuarters)).map { start in
-            ZoneRuns.Run(
-                quarters: start..<min(start + pieceQuarters, run.quarters.upperBound), offset: run.offset)
-        }
-    }
+    private let quarters: String
+    private let hours: String
 
     /// Nil if the filters let nothing through.
     init?(_ query: UsageQuery, _ database: Database) throws {
         table = query.by.contains(.session) ? "session_rollup" : "rollup"
-        // The offset is named in every statement, so that all take the same arguments.
-        var conditions = ["quarter >= ?1", "quarter < ?2", "?3 IS NOT NULL"]
+        var conditions: [String] = []
         if let model = query.model {
             let row = try Row.fetchOne(database, sql: "SELECT id FROM models WHERE value = ?", arguments: [model.text])
             guard let row else { return nil }
@@ -79,19 +67,42 @@ private struct UsageSelect {
             let numbers = workstations.map { String($0.value.pattern) }.sorted().joined(separator: ", ")
             conditions.append("workstation IN (\(numbers))")
         }
+        quarters = UsageSelect.sql(query, conditions, table, step: "quarter", seconds: Quarter.seconds)
+        hours = UsageSelect.sql(
+            query, conditions, "hour_rollup", step: "hour", seconds: Quarter.seconds * HourSums.quarters)
+    }
+
+    /// Arguments: the first step, the one behind the last, the zone's offset.
+    private static func sql(
+        _ query: UsageQuery, _ filters: [String], _ table: String, step: String, seconds: Int64
+    ) -> String {
         let keys = query.by.map { dimension in
             switch dimension {
             // As `LocalTime` says it.
-            case .day: "(quarter * \(Quarter.seconds) + ?3 + 86400) / 86400 - 1"
-            case .hour: "(quarter * \(Quarter.seconds) + ?3 + 86400) / 3600 - 24"
+            case .day: "(\(step) * \(seconds) + ?3 + 86400) / 86400 - 1"
+            case .hour: "(\(step) * \(seconds) + ?3 + 86400) / 3600 - 24"
             case .model, .agent, .workstation, .project, .session, .origin: dimension.rawValue
             }
         }
+        // The offset is named in every statement, so that all take the same arguments.
+        let conditions = ["\(step) >= ?1", "\(step) < ?2", "?3 IS NOT NULL"] + filters
         let groups = query.by.indices.map { String($0 + 1) }.joined(separator: ", ")
-        sql = """
+        return """
             SELECT \((keys + RollupColumns.sumExpressions).joined(separator: ", ")) FROM \(table)
             WHERE \(conditions.joined(separator: " AND ")) GROUP BY \(groups)
             """
+    }
+
+    /// The groups of one piece.
+    func rows(_ piece: UsagePiece, _ database: Database) throws -> RowCursor {
+        let (sql, scale): (String, Int64) =
+            switch piece.table {
+            case .quarters: (quarters, 1)
+            case .hours: (hours, HourSums.quarters)
+            }
+        return try Row.fetchCursor(
+            database.cachedStatement(sql: sql),
+            arguments: [piece.quarters.lowerBound / scale, piece.quarters.upperBound / scale, piece.offset])
     }
 
     /// The stretch of `quarters` that holds rows at all; nil if none does. Two steps in the key.

@@ -17,8 +17,8 @@ enum RollupColumns {
         all.map { "\($0) INTEGER NOT NULL" }.joined(separator: ",\n    ")
     }
 
-    /// Adds one cell to `table`, whose key has the columns `key`.
-    static func upsert(_ table: String, key: [String]) -> String {
+    /// Adds one cell to `table`. Its arguments are the columns `key`, the sums, and the columns `more` of the key.
+    static func upsert(_ table: String, key: [String], more: [String] = []) -> String {
         let additions = added.map { "\($0) = \($0) + excluded.\($0)" }
         // Two remainders below 10¹⁵ carry at most one dollar.
         let others = [
@@ -27,7 +27,7 @@ enum RollupColumns {
             "first_ms = min(first_ms, excluded.first_ms)",
             "last_ms = max(last_ms, excluded.last_ms)",
         ]
-        let columns = key + all
+        let columns = key + all + more
         let marks = columns.map { _ in "?" }.joined(separator: ", ")
         return """
             INSERT INTO \(table) (\(columns.joined(separator: ", "))) VALUES (\(marks))
@@ -35,15 +35,33 @@ enum RollupColumns {
             """
     }
 
-    /// A cell's values in the order of the columns.
-    static func values(_ counts: RollupCounts) throws -> [Int64] {
+    /// A cell's place and values in the order of the columns.
+    ///
+    /// Written out, since the library makes arguments of a literal in one call, and asks an array's elements one by one
+    /// through tables of witnesses: half of what a cell cost went there.
+    static func arguments(
+        _ key: RollupKey, model: Int64, project: Int64, _ counts: RollupCounts
+    ) throws -> StatementArguments {
         let (usd, femto) = try split(counts.cost)
         return [
+            key.quarter, key.workstation.value.pattern, Int64(key.agent.rawValue), model, Int64(key.origin.rawValue),
+            project,
             counts.events, counts.inputTokens, counts.cacheReadTokens, counts.cacheWrite5mTokens,
-            counts.cacheWrite1hTokens, counts.cacheWriteUnknownTokens, counts.outputTokens,
-            counts.reasoningTokens, counts.webSearches, counts.toolCalls, counts.unpricedEvents,
-            counts.reportedCostNanoUSD, usd, femto, counts.firstMs, counts.lastMs,
+            counts.cacheWrite1hTokens, counts.cacheWriteUnknownTokens, counts.outputTokens, counts.reasoningTokens,
+            counts.webSearches, counts.toolCalls, counts.unpricedEvents, counts.reportedCostNanoUSD,
+            usd, femto, counts.firstMs, counts.lastMs,
         ]
+    }
+
+    /// The values of sums in 128 bits, in the order of the columns; throws where one does not fit its column.
+    static func values(_ sums: UsageSums) throws -> [Int64] {
+        let (usd, femto) = try split(sums.cost)
+        let counted = try [
+            sums.events, sums.inputTokens, sums.cacheReadTokens, sums.cacheWrite5mTokens, sums.cacheWrite1hTokens,
+            sums.cacheWriteUnknownTokens, sums.outputTokens, sums.reasoningTokens, sums.webSearches, sums.toolCalls,
+            sums.unpricedEvents, sums.reportedNanoUSD,
+        ].map { try checked($0) }
+        return counted + [usd, femto, sums.firstMs, sums.lastMs]
     }
 
     private static func split(_ money: Money) throws -> (usd: Int64, femto: Int64) {

@@ -1,12 +1,12 @@
 import GRDB
-import TallyModel
+package import TallyModel
 
 /// How a delta becomes rows. Every statement is compiled once per connection.
 extension Views {
     private static let upsertRollup = RollupColumns.upsert(
         "rollup", key: ["quarter", "workstation", "agent", "model", "origin", "project"])
     private static let upsertSessionRollup = RollupColumns.upsert(
-        "session_rollup", key: ["quarter", "workstation", "agent", "model", "origin", "project", "session"])
+        "session_rollup", key: ["quarter", "workstation", "agent", "model", "origin", "project"], more: ["session"])
 
     static func write(_ delta: ViewsDelta, _ interner: inout Interner, _ database: Database) throws {
         try write(cells: delta.cells, &interner, database)
@@ -27,23 +27,18 @@ extension Views {
     ) throws {
         let rollup = try database.cachedStatement(sql: upsertRollup)
         let sessionRollup = try database.cachedStatement(sql: upsertSessionRollup)
+        var hours = HourSums()
         for (key, counts) in cells where !counts.isEmpty {
-            let place: [Int64] = [
-                key.quarter, key.workstation.value.pattern, Int64(key.agent.rawValue),
-                try interner.model(key.model, database), Int64(key.origin.rawValue),
-                try interner.project(key.project, database),
-            ]
-            let values = try RollupColumns.values(counts)
-            try rollup.execute(arguments: Views.arguments(place + values))
-            let session = try interner.session(key.session, database)
-            try sessionRollup.execute(arguments: Views.arguments(place + [session] + values))
+            let model = try interner.model(key.model, database)
+            var arguments = try RollupColumns.arguments(
+                key, model: model, project: try interner.project(key.project, database), counts)
+            try rollup.execute(arguments: arguments)
+            // The same, with one more at the end.
+            arguments += [try interner.session(key.session, database)]
+            try sessionRollup.execute(arguments: arguments)
+            try hours.add(key, model: model, counts)
         }
-    }
-
-    /// The library turns a sequence of one type into arguments through a key path, which took a tenth of the
-    /// whole time; of mixed values it does not.
-    private static func arguments(_ values: [Int64]) -> StatementArguments {
-        StatementArguments(values.map { $0 as (any DatabaseValueConvertible)? })
+        try hours.write(database)
     }
 
     private static func write(_ span: SessionSpan, _ interner: inout Interner, _ database: Database) throws {
@@ -103,7 +98,7 @@ extension Views {
 
 extension RollupCounts {
     /// Whether the cell counts nothing; its times mean nothing then.
-    var isEmpty: Bool {
+    package var isEmpty: Bool {
         events == 0 && inputTokens == 0 && cacheReadTokens == 0 && cacheWrite5mTokens == 0
             && cacheWrite1hTokens == 0 && cacheWriteUnknownTokens == 0 && outputTokens == 0 && reasoningTokens == 0
             && webSearches == 0 && toolCalls == 0 && cost == .zero && reportedCostNanoUSD == 0 && unpricedEvents == 0

@@ -93,6 +93,7 @@ package final class Views: Sendable {
             let quarter = cutoffMs / Quarter.ms
             try database.run("DELETE FROM rollup WHERE quarter < ?", [quarter])
             try database.run("DELETE FROM session_rollup WHERE quarter < ?", [quarter])
+            try HourSums.expire(before: quarter, database)
             try database.run("DELETE FROM sessions WHERE last_ms <= ?", [cutoffMs])
         }
     }

@@ -5,12 +5,13 @@
 /// 9 × 10¹⁸ dollars; and a sum that no longer fits 63 bits is refused by the STRICT column, never bent.
 ///
 /// Quarter-hours come first in the keys, so that a report reads one stretch of the table. Models, projects
-/// and sessions are small numbers from dictionaries; project 0 stands for "none".
+/// and sessions are small numbers from dictionaries; project 0 stands for "none". The three rollups hold the same
+/// sums, by more or fewer dimensions: a report reads the smallest that has what it asks for.
 extension DatabaseSchema {
     static let views = DatabaseSchema(
         // "TGvw"
         applicationID: 0x5447_7677,
-        version: 2,
+        version: 3,
         synchronous: .normal,
         isDerived: true,
         statements: """
@@ -38,6 +39,15 @@ extension DatabaseSchema {
                 project INTEGER NOT NULL,
                 \(RollupColumns.declarations),
                 PRIMARY KEY (quarter, workstation, agent, model, origin, project)
+            ) STRICT, WITHOUT ROWID;
+
+            -- The same by hours since 1970, without workstation, origin and project.
+            CREATE TABLE hour_rollup (
+                hour INTEGER NOT NULL,
+                model INTEGER NOT NULL,
+                agent INTEGER NOT NULL,
+                \(RollupColumns.declarations),
+                PRIMARY KEY (hour, model, agent)
             ) STRICT, WITHOUT ROWID;
 
             CREATE TABLE session_rollup (
@@ -94,6 +104,7 @@ extension DatabaseSchema {
 
     /// Every table, dependants first.
     static let viewsTables = [
-        "meta", "rollup", "session_rollup", "sessions", "gaps", "streams", "models", "projects", "session_ids",
+        "meta", "rollup", "hour_rollup", "session_rollup", "sessions", "gaps", "streams", "models", "projects",
+        "session_ids",
     ]
 }

@@ -21,33 +21,39 @@ extension ViewsSnapshot {
         while let (key, counts) = try guarded({ try rows.next().map(ViewsSnapshot.cell) }) { try body(key, counts) }
     }
 
-    /// Whether the cells without sessions are the sums of those with.
+    /// Whether the rollups hold the same: the cells without sessions are the sums of those with, and the hours are the
+    /// sums of their quarter-hours.
     package func tablesAgree() throws(StorageError) -> Bool {
-        let key = "quarter, workstation, agent, model, origin, project"
-        let sums = RollupColumns.sumExpressions.joined(separator: ", ")
-        let query = { (table: String) in "SELECT \(key), \(sums) FROM \(table) GROUP BY \(key)" }
+        let cell = "quarter, workstation, agent, model, origin, project"
         return try guarded {
-            for (left, right) in [("rollup", "session_rollup"), ("session_rollup", "rollup")] {
-                let differing = try Row.fetchCursor(database, sql: "\(query(left)) EXCEPT \(query(right))")
-                while let row = try differing.next() {
-                    // Halves of money may be cut differently in one cell and in the sum of several.
-                    guard try isSame(row, key, sums) else { return false }
-                }
-            }
-            return true
+            guard try agree(("rollup", cell), ("session_rollup", cell), keys: 6) else { return false }
+            return try agree(("hour_rollup", HourSums.key), ("rollup", HourSums.keyOfQuarters), keys: 3)
         }
     }
 
-    private func isSame(_ row: Row, _ key: String, _ sums: String) throws -> Bool {
-        let place = try (0..<6).map { try row.int($0) }
-        let both = try ["rollup", "session_rollup"].map { table in
-            try Row.fetchOne(
-                database.cachedStatement(
-                    sql: "SELECT COUNT(*), \(sums) FROM \(table) WHERE (\(key)) = (?, ?, ?, ?, ?, ?)"),
-                arguments: StatementArguments(place)
-            ).flatMap { try $0.int(0) == 0 ? nil : RollupColumns.sums($0, from: 1) }
+    /// Whether two tables have the same sums by their keys. Both are read in order, side by side: the halves in which
+    /// money is added up may differ where their sums do not.
+    private func agree(_ left: (table: String, key: String), _ right: (table: String, key: String), keys: Int) throws
+        -> Bool
+    {
+        let order = (1...keys).map(String.init).joined(separator: ", ")
+        let sides = try [left, right].map { side in
+            try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT \(side.key), \(RollupColumns.sumExpressions.joined(separator: ", ")) FROM \(side.table)
+                    GROUP BY \(order) ORDER BY \(order)
+                    """)
         }
-        return both[0] != nil && both[0] == both[1]
+        while true {
+            let one = try sides[0].next()
+            let other = try sides[1].next()
+            guard let one, let other else { return one == nil && other == nil }
+            for key in 0..<keys where try one.int(key) != other.int(key) { return false }
+            guard try RollupColumns.sums(one, from: keys) == RollupColumns.sums(other, from: keys) else {
+                return false
+            }
+        }
     }
 
     private static func cell(_ row: Row) throws -> (RollupKey, RollupCounts) {

@@ -79,22 +79,40 @@ extension World {
         var stored: [RollupKey: RollupCounts] = [:]
         var position: LedgerPosition?
         var doAgree = false
+        var reported: UsageReport?
         do {
             let reader = try ViewsReader(folder: viewsFolder(tenant, disk), on: disk)
             try reader.read { snapshot in
                 position = snapshot.position
                 doAgree = try snapshot.tablesAgree()
                 try snapshot.forEachCell { key, counts in stored[key, default: RollupCounts()] += counts }
+                // Answered by the hours, which know no workstations.
+                reported = try snapshot.report(
+                    UsageQuery(by: [.day, .model]), tenant: tenant.row.name, workstations: [:])
             }
         } catch {
             return violate(.i8, "the views cannot be read: \(error)")
         }
         if position != through { violate(.i8, "the views do not stand where the ledger does") }
         if !doAgree { violate(.i8, "the tables of the views disagree") }
+        if let reported, !isSum(reported, of: cells) {
+            violate(.i8, "tenant \(tenant.row.id.value): a report by day and model is not the ledger's")
+        }
         let differing =
             cells.keys.filter { stored[$0] != cells[$0] }.count + stored.keys.filter { cells[$0] == nil }.count
         if differing > 0 {
             violate(.i8, "tenant \(tenant.row.id.value): \(differing) cells of the views are not the ledger's")
         }
+    }
+    /// Whether each row of a report by model is the sum of its cells, in tokens and money.
+    private func isSum(_ report: UsageReport, of cells: [RollupKey: RollupCounts]) -> Bool {
+        var sums: [String: RollupCounts] = [:]
+        for (key, counts) in cells where !counts.isEmpty { sums[key.model.text, default: RollupCounts()] += counts }
+        var found: [String: UsageSums] = [:]
+        for row in report.rows {
+            guard let model = row.keys.last ?? nil else { return false }
+            do { try found[model, default: UsageSums()].add(row.sums) } catch { return false }
+        }
+        return found == sums.mapValues { UsageSums($0) }
     }
 }
