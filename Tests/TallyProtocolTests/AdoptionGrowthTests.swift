@@ -139,6 +139,13 @@ struct AdoptionGrowthTests {
         #expect(Self.settle(late, counted: counted).events == [late[1]])
     }
 
+    @Test("TG-B8-3 A copy is found though nothing was told of its session when an earlier call of it was asked about")
+    func silentSession() {
+        let read = [Self.call(2, 50, prompt: 4_000, output: 1), Self.call(2, 100, output: 10)]
+        let spool = Self.settle(read, counted: [Self.call(1, 100, output: 10)], windowEventsMax: 1)
+        #expect(spool.events == [read[0]])
+    }
+
     @Test("TG-B8-4 Corrections that nobody counted stay as they are, and those counted otherwise divided count once")
     func dividedCorrections() {
         let call = Self.call(1, 100, output: 10)

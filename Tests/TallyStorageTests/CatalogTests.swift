@@ -100,6 +100,13 @@ struct CatalogTests {
         let second = try catalog.enroll(tenant: name, label: label, tokenHash: Self.hash(2), by: Self.stamp)
         #expect(second.id > first.id)
         #expect(try catalog.workstations(of: tenant.id).map(\.id) == [first.id, second.id])
+        // The same workstation under another number; one of another label is not.
+        let other = try catalog.enroll(
+            tenant: name, label: try Self.label("desk"), tokenHash: Self.hash(3), by: Self.stamp)
+        let credentials = try catalog.credentials()
+        #expect(credentials.credential(Self.hash(2))?.replaced == [first.id])
+        #expect(
+            credentials.credential(Self.hash(3)) == TokenHolder(tenant: tenant.id, workstation: other.id))
     }
 
     @Test("A catalog opened for reading shows what the owner commits, and changes nothing")

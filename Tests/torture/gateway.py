@@ -25,6 +25,8 @@ class Gateway:
         self.port = None
         self.program = None
         self.is_up = False
+        # It was asked to stop before it listened.
+        self.is_stopped_early = False
         # Raised while somebody needs the gateway as it is: nobody kills it then, or nobody starts it.
         self.hold = 0
         # Faults are at work that may end it by itself.
@@ -72,10 +74,12 @@ class Gateway:
         self._over()
 
     def stop(self):
-        """A story: SIGTERM, and it must end by itself with 0."""
+        """A story: SIGTERM, and it must end by itself: with 0, or by the signal where it has not listened yet, since a
+        program that has only just begun does not know of signals."""
         if self.program and self.program.poll() is None:
             self.peak_bytes = max(self.peak_bytes, self.program.peak_bytes())
             program = self.program
+            self.is_stopped_early = not self.is_up
             program.signal(signal.SIGTERM)
             yield Ended(program, STOP_WITHIN)
             if program.poll() is None:
@@ -101,11 +105,11 @@ class Gateway:
             self.exits[code] = self.exits.get(code, 0) + 1
             if self.program.has_crashed:
                 self.world.complain("the gateway crashed with signal %d; see gateway.log" % -code)
-            elif code not in (0, -signal.SIGKILL):
+            elif code not in (0, -signal.SIGKILL) and not (self.is_stopped_early and code == -signal.SIGTERM):
                 self.world.timeline.note("gateway exit %s" % code, self.last_words())
                 self.world.gateway_failed(code)
         self.program = None
-        self.is_up = False
+        self.is_up = self.is_stopped_early = False
 
     def last_words(self):
         with open(self.log, "rb") as f:

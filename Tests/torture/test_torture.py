@@ -8,10 +8,12 @@ import sys
 import tempfile
 import threading
 import time
+import types
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import journal  # noqa: E402
+from gateway import Gateway  # noqa: E402
 from journal import Call, Journal, differences  # noqa: E402
 from loop import Ended, Loop  # noqa: E402
 from programs import Programs, environment  # noqa: E402
@@ -60,6 +62,30 @@ def fixed(fate, limit, is_upward=True, stall=0.2):
     plan = Plan(random.Random(1), False)
     plan.fate, plan.limit, plan.is_upward, plan.stall, plan.delay = fate, limit, is_upward, stall, 0
     return plan
+
+
+class GatewayTests(unittest.TestCase):
+    def ends_by_sigterm(self, is_up):
+        """The complaints where a gateway ends by the signal that asks it to stop."""
+        with tempfile.TemporaryDirectory() as root:
+            world = types.SimpleNamespace(
+                gateway_data=root, root=root, complain=lambda text: None, failures=[],
+                timeline=types.SimpleNamespace(note=lambda kind, text: None))
+            world.gateway_failed = world.failures.append
+            gateway = Gateway(world)
+            programs = Programs()
+            gateway.program = programs.start(["/bin/sleep", "60"], environment(), os.devnull, os.devnull)
+            gateway.is_up = is_up
+            loop = Loop()
+            loop.run_all([gateway.stop()], time.monotonic() + 30)
+            programs.kill_all()
+            return world.failures
+
+    def test_a_stop_before_it_listens_may_end_it_by_the_signal(self):
+        self.assertEqual(self.ends_by_sigterm(is_up=False), [])
+
+    def test_a_stop_while_it_serves_must_be_its_own(self):
+        self.assertEqual(self.ends_by_sigterm(is_up=True), [-15])
 
 
 class ProxyTests(unittest.TestCase):
