@@ -14,7 +14,7 @@ struct JSONText {
             text += "null"
             return
         }
-        text += JSONText.quoted(value)
+        quote(value)
     }
 
     mutating func integer(_ key: String? = nil, _ value: Int128?) {
@@ -34,21 +34,33 @@ struct JSONText {
     private mutating func begin(_ key: String?) {
         if needsComma[needsComma.count - 1] { text += ", " }
         needsComma[needsComma.count - 1] = true
-        if let key { text += JSONText.quoted(key) + ": " }
+        guard let key else { return }
+        quote(key)
+        text += ": "
     }
 
-    private static func quoted(_ value: String) -> String {
-        var quoted = "\""
+    private mutating func quote(_ value: String) {
+        text += "\""
+        if value.utf8.allSatisfy(JSONText.standsForItself) { text += value } else { escape(value) }
+        text += "\""
+    }
+
+    /// Printable ASCII but for the quote and the backslash. Names of fields, days, models and UUIDs are nothing else, and
+    /// a fifth of a report's time went into looking at their characters one by one.
+    private static func standsForItself(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte < 0x7f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
+
+    private mutating func escape(_ value: String) {
         for scalar in value.unicodeScalars {
             switch scalar {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
             case "\u{0}"..."\u{1f}", "\u{7f}", "\u{2028}", "\u{2029}":
                 let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: quoted.unicodeScalars.append(scalar)
+                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: text.unicodeScalars.append(scalar)
             }
         }
-        return quoted + "\""
     }
 }
