@@ -140,7 +140,7 @@ let package = Package(
         proof("TallyWireTests", ["TallyWire", "TallyProtocol", "TallyModel", "TallyHash", "TallyLZ4"]),
         proof("TallyProtocolTests", ["TallyProtocol", "TallyWire", "TallyModel", "TallyHash"]),
         proof("TallyPricingTests", ["TallyPricing", "TallyRollup", "TallyModel", "TallyWire"]),
-        proof("TallyLogTests", ["TestDisk", "TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
+        proof("TallyLogTests", ["TestDisk", "TallySimulation", "TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
         proof("TallyStorageTests", ["TallyStorage", "TallyModel", grdb]),
         proof(
             "CrashTests",

@@ -154,12 +154,16 @@ def patch(changes):
     return before, missing
 
 
-def hunt(seeds):
+# What a whole world meets too seldom is looked for in logs alone: tallysim --log.
+OF_LOGS = {"resurrected-tail"}
+
+
+def hunt(seeds, of_logs=False):
     """Runs worlds until one fails: how many it took, and which invariant broke; None where all were clean."""
     env = dict(os.environ, SWIFT_BACKTRACE="enable=no", SWIFT_DETERMINISTIC_HASHING="1")
     program = os.path.join(SCRATCH, ".build", "release", "tallysim")
     result = subprocess.run(
-        [program, "--seed", "1", "--runs", str(seeds), "--announce", "--repeat-every", "0"],
+        [program, "--seed", "1", "--runs", str(seeds), "--announce", "--repeat-every", "0"] + ["--log"] * of_logs,
         capture_output=True, text=True, errors="replace", env=env, timeout=1800)
     if result.returncode == 0:
         return None
@@ -182,6 +186,9 @@ def main():
     if control is not None:
         print(f"control: seed {control[0]} fails without any mutant ({control[1]})")
         return 1
+    if hunt(most, of_logs=True) is not None:
+        print("control: a log alone fails without any mutant")
+        return 1
     print(f"control survives {most} seeds", flush=True)
     for name, what, seeds, changes in chosen:
         started = time.time()
@@ -196,7 +203,7 @@ def main():
                 verdict = "DOES NOT BUILD: " + " ".join(errors)
                 failures += 1
             else:
-                found = hunt(seeds)
+                found = hunt(seeds, name in OF_LOGS)
                 verdict = f"killed by seed {found[0]} ({found[1]})" if found else f"SURVIVES {seeds} seeds"
                 failures += 0 if found else 1
                 if found:

@@ -16,9 +16,11 @@ struct Tallysim: ParsableCommand {
     @Flag(help: "Print the readable trace of every run.") var trace = false
     @Option(help: "One run in so many is done twice and its traces compared.") var repeatEvery: UInt64 = 50
     @Flag(help: "Print each seed before it runs, so that a crash is known by its seed.") var announce = false
+    @Flag(help: "Run a log alone on its disk instead of whole worlds.") var log = false
     @Option(help: "Promises in a hundred for which a loss of power is tried out on a copy.") var powerChecks = 8
 
     func run() throws {
+        if log { return try runLogs() }
         let folder =
             FileManager.default.temporaryDirectory.path + "/tallysim-\(ProcessInfo.processInfo.processIdentifier)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -52,5 +54,24 @@ struct Tallysim: ParsableCommand {
         }
         print(tally.text(seconds: Date().timeIntervalSince(started)))
         print("trace \(String(tally.hash, radix: 16))")
+    }
+
+    private func runLogs() throws {
+        var crashes = 0
+        var done: UInt64 = 0
+        while runs == 0 || done < runs {
+            let current = seed &+ done
+            if announce { FileHandle.standardOutput.write(Data("seed \(current)\n".utf8)) }
+            var world = LogWorld(seed: current)
+            var ending = ""
+            do { try world.run() } catch { ending = ": \(error)" }
+            if world.hasFailed || !ending.isEmpty {
+                print("SEED \(current) FAILED: I3 a log keeps what it called durable, and what is cut stays cut\(ending)")
+                throw ExitCode.failure
+            }
+            crashes += world.crashes
+            done += 1
+        }
+        print("clean: \(done) logs, \(crashes) crashes")
     }
 }
