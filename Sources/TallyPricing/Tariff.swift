@@ -60,7 +60,8 @@ extension PriceTable {
         }
         // No row is valid now; one may be at the next instant.
         return Tariff(
-            validFrom: effectiveMs, validTo: effectiveMs + 1, serving: serving, firstBand: 0, lastBand: 0, webSearch: nil)
+            validFrom: effectiveMs, validTo: effectiveMs + 1, serving: serving, firstBand: 0, lastBand: 0,
+            webSearch: nil)
     }
 
     /// The same sums as `price(_:of:effectiveMs:)`, without a reason where there is none.

@@ -66,7 +66,8 @@ struct Tallysim: ParsableCommand {
             var ending = ""
             do { try world.run() } catch { ending = ": \(error)" }
             if world.hasFailed || !ending.isEmpty {
-                print("SEED \(current) FAILED: I3 a log keeps what it called durable, and what is cut stays cut\(ending)")
+                print(
+                    "SEED \(current) FAILED: I3 a log keeps what it called durable, and what is cut stays cut\(ending)")
                 throw ExitCode.failure
             }
             crashes += world.crashes

@@ -42,7 +42,9 @@ package struct FoldedTail: Sendable {
     package var isEmpty: Bool { covered.isEmpty }
     package var lastOrdinal: UInt64 { covered.last?.ordinal ?? 0 }
     /// Nothing more is taken before the views have moved.
-    package var isFull: Bool { aggregator.isFull || covered.count >= Limits.foldedBatchesMax || skipped > Self.skippedMax }
+    package var isFull: Bool {
+        aggregator.isFull || covered.count >= Limits.foldedBatchesMax || skipped > Self.skippedMax
+    }
 
     /// False where it was not taken: its record will be decoded.
     @discardableResult
