@@ -32,8 +32,7 @@ typedef struct {
     // Each row's reference.
     uint16_t numbers[ROWS];
     uint32_t count;
-    // One more than there can be keys, for the one that is written and not kept.
-    reference references[BATCH_EVENTS_MAX + 1];
+    reference references[BATCH_EVENTS_MAX];
 } work;
 
 static const uint8_t *enums(const body *from, unsigned id) {
@@ -44,7 +43,7 @@ static const uint32_t *counts(const body *from, unsigned id) {
     return body_has(from, id) ? from->counts[id - COUNT_FIRST] : NO_COUNTS;
 }
 
-static __attribute__((noinline)) void prepare(work *it, cell_table *table, const body *from, uint64_t workstation) {
+static void prepare(work *it, cell_table *table, const body *from, uint64_t workstation) {
     it->table = table;
     it->body = from;
     it->workstation = workstation;
@@ -76,7 +75,7 @@ static inline void set_id(uint64_t *words, const uint8_t *ids, bool hasAbsent, u
 }
 
 // Writes the references' keys, and has the slots fetched that they hash to.
-static __attribute__((noinline)) void set_keys(work *it) {
+static void set_keys(work *it) {
     const body *from = it->body;
     const cell_table table = *it->table;
     const uint16_t *sessions = from->session.indices, *projects = from->project.indices;
@@ -98,9 +97,8 @@ static __attribute__((noinline)) void set_keys(work *it) {
     }
 }
 
-// Numbers the rows' keys. Whether a row begins another key nobody can foretell, so no branch asks: the next free
-// reference is written for every row, and kept by counting it.
-static __attribute__((noinline)) void number_keys(work *it) {
+// Numbers the keys of the rows, in the order in which they come.
+static void number_keys(work *it) {
     const body *from = it->body;
     const uint16_t *sessions = from->session.indices;
     uint64_t quarter = 0, quarter_start = 0;
@@ -113,14 +111,14 @@ static __attribute__((noinline)) void number_keys(work *it) {
         }
         session_last *last = &it->sessions[sessions[row]];
         uint64_t tag = quarter << 32 | it->small[row];
-        uint64_t isOther = last->tag != tag;
-        uint64_t number = last->number ^ ((last->number ^ count) & (0 - isOther));
-        it->references[count].row = row;
-        it->references[count].quarter = quarter;
-        count += (uint32_t)isOther;
-        last->tag = tag;
-        last->number = number;
-        it->numbers[row] = (uint16_t)number;
+        if (last->tag != tag) {
+            last->tag = tag;
+            last->number = count;
+            it->references[count].row = row;
+            it->references[count].quarter = quarter;
+            count++;
+        }
+        it->numbers[row] = (uint16_t)last->number;
     }
     it->count = count;
 }

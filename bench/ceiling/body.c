@@ -15,7 +15,7 @@ static void absent(dictionary *it) {
     it->ids = NO_ID;
 }
 
-static __attribute__((noinline)) const uint8_t *read_enum(body *it, unsigned id, unsigned encoding, const uint8_t *at, const uint8_t *end) {
+static const uint8_t *read_enum(body *it, unsigned id, unsigned encoding, const uint8_t *at, const uint8_t *end) {
     if (encoding == ENCODING_CONSTANT) {
         uint64_t value;
         at = varint(at, &value);
@@ -56,7 +56,7 @@ static const uint8_t *read_indices(dictionary *to, uint32_t rows, const uint8_t 
     return at + bytes;
 }
 
-static __attribute__((noinline)) const uint8_t *read_dictionary(
+static const uint8_t *read_dictionary(
     dictionary *to, bool isLabel, unsigned encoding, uint32_t rows, const uint8_t *at, const uint8_t *end) {
     if (encoding == ENCODING_CONSTANT) {
         to->indices = NO_INDICES;
@@ -125,7 +125,7 @@ static const uint32_t *count_or_none(const body *it, unsigned id) {
 }
 
 // TG-4-6: a residual's value is it and the whole prompt of the session's usage row before, modulo 2^32.
-static __attribute__((noinline)) void resolve_residuals(body *it) {
+static void resolve_residuals(body *it) {
     static uint32_t others[ROWS], prompts[BATCH_EVENTS_MAX];
     const uint32_t *input = count_or_none(it, COLUMN_INPUT_TOKENS);
     const uint32_t *short_lived = count_or_none(it, COLUMN_CACHE_WRITE_5M_TOKENS);

@@ -42,8 +42,8 @@ typedef struct {
 
 static inline bool body_has(const body *it, unsigned id) { return it->present >> id & 1; }
 
-// Reads `bytes` bytes at `raw` into `it`; false where they are no body of `rows` rows. READ_SLACK bytes behind them must
-// be readable. `it` points into `raw`.
+// Reads `bytes` bytes at `raw` into `it`; false where they are no body of `rows` rows. READ_SLACK bytes behind them
+// must be readable. `it` points into `raw`.
 bool body_decode(body *it, const uint8_t *raw, uint32_t bytes, uint32_t rows);
 
 // What stands where a column is absent.

@@ -1,7 +1,9 @@
-// One file for all tenants' bodies: written zeros beforehand, appended to in memory, and once a round written and synced.
+// One file for all tenants' bodies: zeros written beforehand, records gathered in memory, once a round written and
+// synced.
 //
-// At its end it begins again at the front: a measurement of any length needs no more than its size (JOURNAL_BYTES unless
-// told), and writing over old records costs the disk what writing over zeros does. Nothing ever reads it.
+// At its end it begins again at the front: a measurement of any length needs no more than its size (JOURNAL_BYTES
+// unless told), and writing over old records costs the disk what writing over zeros does. Nothing ever reads it but
+// parts.c, which finds bodies there.
 #ifndef CEILING_JOURNAL_H
 #define CEILING_JOURNAL_H
 #include <stdbool.h>

@@ -33,7 +33,9 @@ def run(shape: str, chosen: argparse.Namespace) -> Dict[str, Any]:
         load += ["--token", "tg_any", "--connections", connections, "--in-flight", in_flight]
         load += ["--events-per-batch", events, "--duration", str(chosen.seconds), "--warm-up", "1"]
         done = subprocess.run(
-            load, preexec_fn=lambda: os.sched_setaffinity(0, {1}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            load, preexec_fn=lambda: os.sched_setaffinity(0, {1}), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
         counted = ceiling.stop()
     if done.returncode != 0:
         sys.exit("tallybench ended with %d:\n%s" % (done.returncode, done.stdout))

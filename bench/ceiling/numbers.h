@@ -1,5 +1,5 @@
-// Columns of varints into arrays: counts, residuals, reported costs, times. Each returns the position behind the column,
-// or a null pointer where the body ends within it.
+// Columns of varints into arrays: counts, residuals, reported costs, times. Each returns the position behind the
+// column, or a null pointer where the body ends within it.
 #ifndef CEILING_NUMBERS_H
 #define CEILING_NUMBERS_H
 #include "varints.h"

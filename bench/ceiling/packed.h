@@ -1,5 +1,5 @@
-// Values of a few bits each, lowest bits first: enums and dictionary indices. Eight values fill as many bytes as one has
-// bits, so PDEP spreads a group of eight at once.
+// Values of a few bits each, lowest bits first: enums and dictionary indices. Eight values fill as many bytes as one
+// has bits, so PDEP spreads a group of eight at once.
 #ifndef CEILING_PACKED_H
 #define CEILING_PACKED_H
 #include "bits.h"

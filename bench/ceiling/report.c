@@ -20,18 +20,8 @@ void measure_round(measure *it, const gate *from) {
     if (it->rounds++ == 0) it->first = it->last;
 }
 
-static void print_number(const char *name, uint64_t value) { printf("\"%s\": %llu, ", name, (unsigned long long)value); }
-
-// 128 bits in decimal.
-static void print_cost(const char *name, femto_usd value) {
-    char digits[48];
-    size_t at = sizeof digits;
-    digits[--at] = 0;
-    do {
-        digits[--at] = (char)('0' + (int)(value % 10));
-        value /= 10;
-    } while (value > 0);
-    printf("\"%s\": %s, ", name, digits + at);
+static void print_number(const char *name, uint64_t value) {
+    printf("\"%s\": %llu, ", name, (unsigned long long)value);
 }
 
 void report(const measure *it, const gate *from) {
@@ -52,8 +42,6 @@ void report(const measure *it, const gate *from) {
     for (unsigned lane = 0; lane < TOKEN_LANES; lane++) print_number(LANES[lane], total->lanes[lane]);
     print_number("tool_calls", total->tools);
     print_number("usage_events", total->events);
-    print_cost("cost_femto_usd", total->cost);
-    print_number("unpriced_events", total->unpriced);
     print_number("cells", total->cells);
     print_number("drains", total->drains);
     print_number("raw_bytes", from->raw_bytes);

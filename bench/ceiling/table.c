@@ -59,8 +59,6 @@ void table_drain(cell_table *table, int isLast) {
         total->events += from->events;
         total->tools += from->tools;
         total->reported += from->reported;
-        total->unpriced += from->unpriced;
-        total->cost += from->cost;
     }
     total->cells += table->count;
     total->drains++;

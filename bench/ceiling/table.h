@@ -8,8 +8,6 @@
 #include "fold.h"
 #include "labels.h"
 
-__extension__ typedef __int128 femto_usd;
-
 enum {
     CELLS_FULL = 65536,
     // One more batch always fits.
@@ -31,15 +29,13 @@ typedef struct {
     // Pairs that one vector of two words takes: sums, and greatest ones. The earliest time is kept as its complement.
     uint64_t events, tools;
     uint64_t not_first_ms, last_ms;
-    uint64_t reported, unpriced;
-    femto_usd cost;
+    uint64_t reported;
 } cell;
 
 typedef struct {
     uint64_t cells, drains;
     uint64_t lanes[TOKEN_LANES];
-    uint64_t events, tools, reported, unpriced;
-    femto_usd cost;
+    uint64_t events, tools, reported;
 } grand_total;
 
 typedef struct {

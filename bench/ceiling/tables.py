@@ -43,7 +43,7 @@ def main() -> None:
         "static const uint8_t COLUMN_BITS[32] = {%s};"
         % ", ".join(str(columns[id].get("bits", 0) if id in columns else 0) for id in range(32)),
         "static const uint8_t PRESET_DICTIONARY[PRESET_DICTIONARY_BYTES] = {",
-        *("    " + ", ".join("0x%02x" % b for b in dictionary[at : at + 16]) + "," for at in range(0, len(dictionary), 16)),
+        *("    " + ", ".join(map(str, dictionary[at : at + 24])) + "," for at in range(0, len(dictionary), 24)),
         "};",
         "#endif",
     ]

@@ -29,7 +29,8 @@ SSL_CTX *tls_context(const char *certificate, const char *key) {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     if (!context || SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1
         || SSL_CTX_use_certificate_chain_file(context, certificate) != 1
-        || SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(context) != 1) {
+        || SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1
+        || SSL_CTX_check_private_key(context) != 1) {
         ERR_print_errors_fp(stderr);
         exit(1);
     }

@@ -74,7 +74,8 @@ static inline __attribute__((always_inline)) uint32_t varints_masked(
     return count;
 }
 
-#if defined(__AVX512VBMI2__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512VBMI__)
+#if defined(__AVX512VBMI2__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512VBMI__) && \
+    defined(__BMI2__) && defined(__LZCNT__) && defined(__POPCNT__)
 #define CEILING_WIDE 1
 
 // Sixteen of the varints in `word`: those that begin at `starts` and have `more` bytes more than one, three at most.
