@@ -78,6 +78,7 @@ extension PriceTable {
         let searches = words.extracting(7 * capacity..<7 * capacity + rows)
         let context = words.extracting(10 * capacity..<10 * capacity + rows)
         let flat = flat.span
+        let correction = EventKind.correction.rawValue
         var out = prices.mutableSpan
         for row in 0..<rows {
             let tariff = tariffs[Int(which[row])]
@@ -91,7 +92,7 @@ extension PriceTable {
                 let own =
                     UInt64(input[row]) &+ UInt64(read[row]) &+ write &+ UInt64(write1h[row])
                 // Of a correction the whole request's; encoded as value + 1.
-                let prompt = kinds[row] == EventKind.correction.rawValue ? UInt64(max(context[row], 1) &- 1) : own
+                let prompt = kinds[row] == correction ? UInt64(max(context[row], 1) &- 1) : own
                 while place &+ 1 < tariff.lastBand, flat[Int(place) + 1].fromTokens <= prompt { place &+= 1 }
             }
             let band = flat[Int(place)]

@@ -15,6 +15,9 @@ package struct BatchFolder: Sendable {
     /// By row: the price in femto-USD.
     private var prices: [Int128] = []
 
+    /// The number of each way of being served, by the raw values of speed, tier and region: `Servings.index`.
+    private let servings = Servings()
+
     package init(book: PriceBook) { self.book = book }
 
     /// By the session's place in the batch's dictionary.
@@ -99,6 +102,7 @@ package struct BatchFolder: Sendable {
         sums.cells.reserveCapacity(min(rows, 2 * batch.sessions.count))
         // Past its end it is below every time, and each row is looked at.
         let latest = receivedMs &+ Limits.aheadMsMax
+        let lastWithCell = EventKind.correction.rawValue
         var quarter: Int64 = 0
         // Behind every time, so that the first row sets it.
         var quarterStart = Int64.max
@@ -125,7 +129,7 @@ package struct BatchFolder: Sendable {
                 sums.sessions.append(BatchSums.Session(id: batch.sessions[session], span: .unseen))
             }
             // Usage and corrections alone have cells.
-            guard bytes[row] <= EventKind.correction.rawValue else { continue }
+            guard bytes[row] <= lastWithCell else { continue }
             let project = UInt64(indices[capacity + row])
             let model = UInt64(indices[2 * capacity + row])
             let small =
@@ -175,7 +179,8 @@ package struct BatchFolder: Sendable {
         let capacity = batch.capacity
         let indices = batch.shorts.span
         let servedAlike = !(batch.varies(.speed) || batch.varies(.tier) || batch.varies(.region))
-        var serving = Tariff.serving(batch.speed(0), batch.tier(0), batch.region(0))
+        let bytes = batch.bytes.span
+        var serving = servings.number(bytes, 0, capacity)
         scratch.tariffs.removeAll(keepingCapacity: true)
         scratch.tariffs.append(.none)
         // By the model's place in the dictionary: the tariff of its last row.
@@ -186,7 +191,7 @@ package struct BatchFolder: Sendable {
                 scratch.which[row] = 0
                 continue
             }
-            if !servedAlike { serving = Tariff.serving(batch.speed(row), batch.tier(row), batch.region(row)) }
+            if !servedAlike { serving = servings.number(bytes, row, capacity) }
             let model = Int(indices[2 * capacity + row])
             let time = scratch.times[row]
             let last = Int(scratch.latest[model])
@@ -225,6 +230,7 @@ package struct BatchFolder: Sendable {
         let seen = scratch.seen.span
         var sums = cells.mutableSpan
         var spans = sessions.mutableSpan
+        let usage = EventKind.usage.rawValue
         for row in 0..<rows {
             let time = times[row]
             guard time != .min else { continue }
@@ -237,7 +243,7 @@ package struct BatchFolder: Sendable {
                 continue
             }
             let numbers = RowNumbers(
-                words, row, capacity, reported: costs[row], isUsage: bytes[row] == EventKind.usage.rawValue)
+                words, row, capacity, reported: costs[row], isUsage: bytes[row] == usage)
             sums[Int(places[row])].counts.fold(numbers, femtoUSD: prices[row], effectiveMs: time)
         }
     }

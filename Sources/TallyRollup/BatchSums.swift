@@ -60,7 +60,8 @@ extension Aggregator {
         for label in sums.models { numbers.append(labels.entry(label, pricer: &pricer).number) }
         var project = (value: Bytes16(high: 0, low: 0), index: UInt32.max)
         for cell in sums.cells {
-            if project.index == .max || project.value != cell.project {
+            let isSame = project.value.high == cell.project.high && project.value.low == cell.project.low
+            if project.index == .max || !isSame {
                 project = (cell.project, UInt32(projects.index(of: ProjectCellKey(cell.project), empty: ())))
             }
             let key = CellKey(

@@ -43,8 +43,9 @@ extension Batch {
     var timeBounds: (lowest: Int64, highest: Int64) {
         var lowest = Int64.max
         var highest = Int64.min
-        for row in 0..<count {
-            let time = timeMs(row)
+        let times = longs.span.extracting(Slot.time * capacity..<Slot.time * capacity + count)
+        for row in times.indices {
+            let time = Int64(truncatingIfNeeded: times[row])
             lowest = min(lowest, time)
             highest = max(highest, time)
         }

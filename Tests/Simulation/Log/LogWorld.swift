@@ -15,6 +15,8 @@ package struct LogWorld {
     private var promised: UInt64 = 0
     private var attempt: UInt64 = 0
     private var options = LogOptions()
+    /// All bodies are of one size, so that a new record can end where an old one of a cut tail begins.
+    private let isUniform: Bool
     package private(set) var crashes = 0
     package private(set) var cuts = 0
     package private(set) var rewrites = 0
@@ -28,11 +30,12 @@ package struct LogWorld {
         options.segmentBytesHard = options.segmentBytes + 20_000
         options.preallocationBytes = [0, 100, 512, 2_000][random.below(4)]
         options.bufferBytesMax = [300, 2_000, 100_000][random.below(3)]
+        isUniform = random.chance(40)
     }
 
     private mutating func body() -> [UInt8] {
         attempt += 1
-        let count = random.chance(80) ? random.below(300) : random.below(3_000)
+        let count = isUniform ? 64 : random.chance(80) ? random.below(300) : random.below(3_000)
         var bytes: [UInt8] = []
         bytes.append(littleEndian: attempt)
         // Some bodies are zeros, some look like the beginning of a record.
