@@ -109,6 +109,8 @@ def run_workstations(world, number):
         wanted = [w for w in free if w.name in world.unsettled]
         w = rng.choice(wanted if wanted and rng.random() < 0.8 else free)
         is_sync = w.name in world.unsettled or rng.random() < 0.55
+        # Each time that the gateway is put back these are other ones.
+        unsettled = world.unsettled
         program = w.start("sync", "--wait", "20") if is_sync else w.start("run")
         yield Ended(program, rng.uniform(0.2, 2) if rng.random() < 0.8 else rng.uniform(2, 8))
         if rng.random() < 0.06 and w.program is program and w.is_running:
@@ -120,7 +122,8 @@ def run_workstations(world, number):
         if w.program is not program:
             continue
         if not w.is_running:
-            if is_sync and program.poll() == 0:
+            # One that began before may have met the gateway as it was, and nobody since.
+            if is_sync and program.poll() == 0 and world.unsettled is unsettled:
                 world.settled(w.name)
             w.over()
         elif rng.random() < 0.12:
