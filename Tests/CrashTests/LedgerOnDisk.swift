@@ -5,6 +5,7 @@ import TallyIO
 import TallyLog
 import TallyModel
 import TallyPricing
+import TallyRollup
 import TallyStorage
 import TallyWire
 import TestDisk
@@ -16,6 +17,10 @@ final class LedgerOnDisk {
     private var random: SeededRandom
     private var ledger: TenantLedger?
     private var encoder = BatchEncoder()
+    private var decoder = BatchDecoder(hashSeed: 3)
+    private var folder = BatchFolder(book: LedgerOnDisk.books.current)
+    /// What the appended batches come to, since it was last taken.
+    private(set) var folded: [FoldedBatch] = []
     /// Read once: parsing the built-in book takes longer than a life.
     static let books = BookShelf()
     static let nowMs: Int64 = 1_760_000_000_000
@@ -91,6 +96,14 @@ final class LedgerOnDisk {
             batch: draft, body: encoded.raw,
             totals: RunningTotals(
                 tokens: UInt128(encoded.controlTokens), reportedNanoUSD: UInt128(encoded.reportedNanoUSD)))
+        var batch = Batch()
+        try decoder.decode(encoded.raw.span, count: encoded.count, into: &batch)
+        folded.append(
+            FoldedBatch(
+                ordinal: ledger?.appended.ordinal ?? 0, workstation: stream.workstation,
+                totals: RunningTotals(
+                    tokens: UInt128(encoded.controlTokens), reportedNanoUSD: UInt128(encoded.reportedNanoUSD)),
+                sums: folder.fold(batch)))
     }
 
     private func appendGap(_ stream: LedgerState.Stream) throws {
@@ -117,6 +130,11 @@ final class LedgerOnDisk {
         event.outputTokens = UInt32(random.below(900))
         event.speed = .standard
         return event
+    }
+
+    func takeFolded() -> [FoldedBatch] {
+        defer { folded = [] }
+        return folded
     }
 
     /// The process is gone, and whatever the disk does next is the caller's.
