@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -96,6 +97,8 @@ def main():
         parser.error(f"no workload is called {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")
     if options.seconds < 1:
         parser.error("--seconds is 1 or more")
+    # Ended from outside it still ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     results, failed = {}, []
     for name in options.workloads or WORKLOADS:
         try:
