@@ -40,6 +40,8 @@ final class Sandbox: Sendable {
             "TALLYGATE_DATA": data, "TALLY_HOME": home, "CLAUDE_CONFIG_DIR": path("homes/claude"),
             "CODEX_HOME": path("homes/codex"), "SWIFT_BACKTRACE": "enable=no",
         ]
+        // What .ci/swift-test says of the sanitizers holds for the programs too.
+        for name in ["ASAN_OPTIONS", "TSAN_OPTIONS"] { all[name] = ProcessInfo.processInfo.environment[name] }
         all.merge(environment) { $1 }
         all.merge(extra) { $1 }
         process.environment = all
