@@ -26,10 +26,9 @@ extension Limits {
     package static let quarterMs: Int64 = 900_000
     /// Cells, and sessions, that an aggregator holds before its owner drains it.
     package static let aggregatorCellsMax = 65_536
-    /// Batches whose sums are gathered for one transaction of the views; the others are decoded again.
-    package static let foldedBatchesMax = 1 << 20
-    /// What may wait to be gathered, for all tenants together; beyond it batches are decoded again.
-    package static let foldedBytesMax = 64 << 20
-    /// So much is worth a turn of its own.
-    package static let foldedBytesDue = 4 << 20
+    /// Cells and sessions that a shard gathers for all tenants before the views take them; batches beyond that are decoded
+    /// again.
+    package static let shardCellsMax = 4 * aggregatorCellsMax
+    /// Cuts whose sums may wait for the views at a time; of others the ledger is read.
+    package static let cutsWaitingMax = 2
 }

@@ -23,9 +23,10 @@ package struct Aggregator: Sendable {
     var sessions: FlatTable<SessionCellKey, SessionDelta>
     var projects: FlatTable<ProjectCellKey, Void>
     var labels: LabelTable
-    /// While sums are merged: their sessions' and models' places here.
-    var places: [UInt32] = []
-    var numbers: [UInt32] = []
+    /// By session: the cell that its last row of a batch went into; `.max` for none.
+    var latestCells: [UInt32] = []
+    /// Rows folded since the last drain.
+    var rows = 0
 
     /// `hashKey` is random and the program's own; results do not depend on it.
     package init(book: PriceBook, hashKey: HashKey, cellsMax: Int = Limits.aggregatorCellsMax) {
@@ -42,7 +43,7 @@ package struct Aggregator: Sendable {
     package var isEmpty: Bool { cells.count == 0 && sessions.count == 0 }
 
     /// Whether it is time to drain. Asked between batches: one more batch always fits.
-    package var isFull: Bool { cells.count >= cellsMax || sessions.count >= cellsMax }
+    package var isFull: Bool { cells.count >= cellsMax || sessions.count >= cellsMax || rows >= Self.rowsMax }
 
     /// Folds one valid event in. Events of kind usage and correction reach the sums; a correction adds its
     /// tokens and cost, but neither an event nor an unpriced one. Every kind reaches its session.
@@ -52,7 +53,8 @@ package struct Aggregator: Sendable {
         let room = cellsMax + Limits.batchEventsMax
         precondition(cells.count < room && sessions.count < room, "a full aggregator was not drained")
         let delta = SessionDelta(event, effectiveMs: effectiveMs)
-        let session = sessions.index(of: SessionCellKey(event.session.value, workstation), empty: delta)
+        rows += 1
+        let session = Int(number(of: event.session.value, workstation))
         sessions.values[session].merge(delta)
 
         guard event.kind == .usage || event.kind == .correction, let label = event.model else { return }
@@ -74,6 +76,8 @@ package struct Aggregator: Sendable {
         sessions.removeAll()
         projects.removeAll()
         labels.removeAll()
+        latestCells.removeAll(keepingCapacity: true)
+        rows = 0
         return result
     }
 
@@ -85,7 +89,16 @@ package struct Aggregator: Sendable {
         for (key, counts) in zip(cells.keys, cells.values) {
             found.cells.append((rollup(key), counts))
         }
-        for (key, delta) in zip(sessions.keys, sessions.values) { found.sessions.append((key.session, delta)) }
+        var seen = sessions.values
+        for (key, counts) in zip(cells.keys, cells.values) {
+            seen[key.session].merge(
+                SessionDelta(
+                    firstMs: counts.firstMs, lastMs: counts.lastMs, agent: key.agent, phase: nil, phaseMs: 0))
+        }
+        // Of some nothing was wanted.
+        for (key, delta) in zip(sessions.keys, seen) where delta.firstMs <= delta.lastMs {
+            found.sessions.append((key.session, delta))
+        }
         return found
     }
 

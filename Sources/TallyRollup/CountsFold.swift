@@ -27,48 +27,29 @@ extension RollupCounts {
         lastMs = max(lastMs, effectiveMs)
     }
 
-    /// The same of a row's numbers and its price.
+    /// The same of a row's numbers and its price. `Aggregator.rowsMax` keeps the sums of 32-bit numbers in their type.
     @inline(__always)
     mutating func fold(_ row: RowNumbers, femtoUSD: Int128, effectiveMs: Int64) {
-        if row.isUsage { RollupCounts.add(1, to: &events) }
-        RollupCounts.add(Int64(row.input), to: &inputTokens)
-        RollupCounts.add(Int64(row.cacheRead), to: &cacheReadTokens)
-        RollupCounts.add(Int64(row.cacheWrite5m), to: &cacheWrite5mTokens)
-        RollupCounts.add(Int64(row.cacheWrite1h), to: &cacheWrite1hTokens)
-        RollupCounts.add(Int64(row.cacheWriteUnknown), to: &cacheWriteUnknownTokens)
-        RollupCounts.add(Int64(row.output), to: &outputTokens)
-        RollupCounts.add(Int64(row.reasoning), to: &reasoningTokens)
-        RollupCounts.add(Int64(row.webSearches), to: &webSearches)
-        RollupCounts.add(Int64(row.toolCalls), to: &toolCalls)
+        let usage: Int64 = row.isUsage ? 1 : 0
+        events &+= usage
+        inputTokens &+= Int64(row.input)
+        cacheReadTokens &+= Int64(row.cacheRead)
+        cacheWrite5mTokens &+= Int64(row.cacheWrite5m)
+        cacheWrite1hTokens &+= Int64(row.cacheWrite1h)
+        cacheWriteUnknownTokens &+= Int64(row.cacheWriteUnknown)
+        outputTokens &+= Int64(row.output)
+        reasoningTokens &+= Int64(row.reasoning)
+        webSearches &+= Int64(row.webSearches)
+        toolCalls &+= Int64(row.toolCalls)
         RollupCounts.add(Int64(clamping: row.reportedNanoUSD), to: &reportedCostNanoUSD)
         if femtoUSD != unpricedFemtoUSD {
             let (sum, isOver) = cost.femtoUSD.addingReportingOverflow(femtoUSD)
             cost = Money(femtoUSD: isOver ? .max : sum)
-        } else if row.isUsage {
-            RollupCounts.add(1, to: &unpricedEvents)
+        } else {
+            unpricedEvents &+= usage
         }
         firstMs = min(firstMs, effectiveMs)
         lastMs = max(lastMs, effectiveMs)
-    }
-
-    /// The sums of both; one that does not fit stays at the end of its type.
-    mutating func merge(_ other: RollupCounts) {
-        RollupCounts.add(other.events, to: &events)
-        RollupCounts.add(other.inputTokens, to: &inputTokens)
-        RollupCounts.add(other.cacheReadTokens, to: &cacheReadTokens)
-        RollupCounts.add(other.cacheWrite5mTokens, to: &cacheWrite5mTokens)
-        RollupCounts.add(other.cacheWrite1hTokens, to: &cacheWrite1hTokens)
-        RollupCounts.add(other.cacheWriteUnknownTokens, to: &cacheWriteUnknownTokens)
-        RollupCounts.add(other.outputTokens, to: &outputTokens)
-        RollupCounts.add(other.reasoningTokens, to: &reasoningTokens)
-        RollupCounts.add(other.webSearches, to: &webSearches)
-        RollupCounts.add(other.toolCalls, to: &toolCalls)
-        RollupCounts.add(other.reportedCostNanoUSD, to: &reportedCostNanoUSD)
-        RollupCounts.add(other.unpricedEvents, to: &unpricedEvents)
-        let (sum, isOver) = cost.femtoUSD.addingReportingOverflow(other.cost.femtoUSD)
-        cost = Money(femtoUSD: isOver ? .max : sum)
-        firstMs = min(firstMs, other.firstMs)
-        lastMs = max(lastMs, other.lastMs)
     }
 
     @inline(__always)

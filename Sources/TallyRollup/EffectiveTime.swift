@@ -40,6 +40,12 @@ package struct EffectiveTime: Hashable, Sendable {
         }
     }
 
+    /// Whether every event up to `highestMs` counts at its own time.
+    package static func areAsSent(through highestMs: Int64, receivedMs: Int64, offsetMs: Int64) -> Bool {
+        let latest = sum(receivedMs, Limits.aheadMsMax)
+        return highestMs <= latest && sum(highestMs, offsetMs) <= latest
+    }
+
     /// The sum, at the end of the number line where it does not fit.
     private static func sum(_ left: Int64, _ right: Int64) -> Int64 {
         let (sum, isOver) = left.addingReportingOverflow(right)

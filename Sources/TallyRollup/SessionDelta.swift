@@ -55,16 +55,6 @@ package struct SessionDelta: Hashable, Sendable {
     /// Of a session of which nothing was seen.
     static let unseen = SessionDelta(firstMs: .max, lastMs: .min, agent: .other, phase: nil, phaseMs: 0)
 
-    /// An event of `agent`, by its raw value, that says nothing of a phase.
-    @inline(__always)
-    mutating func see(_ effectiveMs: Int64, agent: UInt8) {
-        if effectiveMs < firstMs || effectiveMs == firstMs && agent < self.agent.rawValue {
-            firstMs = effectiveMs
-            self.agent = Agent(rawValue: agent) ?? .other
-        }
-        lastMs = max(lastMs, effectiveMs)
-    }
-
     package mutating func merge(_ other: SessionDelta) {
         if (other.firstMs, other.agent.rawValue) < (firstMs, agent.rawValue) {
             (firstMs, agent) = (other.firstMs, other.agent)

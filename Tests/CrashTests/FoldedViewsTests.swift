@@ -7,10 +7,10 @@ import TallyStorage
 import TestDisk
 import Testing
 
-@Suite("Views that are told the sums of batches")
+@Suite("Views that are told stretches of the ledger")
 struct FoldedViewsTests {
     @Test(
-        "Views that were told sums hold what the ledger says, whichever sums were lost, late or told twice",
+        "Views that are told stretches hold what the ledger says, whichever were lost, late or told twice",
         arguments: 0..<24)
     func told(seed: UInt64) throws {
         var random = SeededRandom(seed)
@@ -18,28 +18,32 @@ struct FoldedViewsTests {
         let disk = CrashDisk(name: "folded-\(seed)", seed: seed)
         try ledger.open(evidence: 0)
         let desk = try ViewsDesk(folder: disk.root, on: disk, books: LedgerOnDisk.books, entropy: .system)
-        var late: [FoldedBatch] = []
+        var late: LedgerStretch?
+        var read: UInt64 = 0
         for turn in 0..<30 {
             for _ in 0...random.below(4) { try ledger.grow() }
-            desk.merge(late)
-            late = []
-            for batch in ledger.takeFolded() {
-                switch random.below(12) {
-                case 0: break
-                case 1: late.append(batch)
-                case 2: desk.merge([batch, batch])
-                default: desk.merge([batch])
-                }
-            }
-            guard random.chance(60) else { continue }
             let durable = try #require(ledger.durable)
+            guard var stretch = ledger.cut() else { continue }
+            if let earlier = late { _ = desk.take(earlier, on: ledger.disk) }
+            late = nil
+            let draw = random.below(12)
+            if draw == 0 { stretch.content = nil }
+            if draw == 1 {
+                late = stretch
+                continue
+            }
             let outcome =
-                random.chance(5)
-                ? desk.rebuild(through: durable, on: ledger.disk)
-                : desk.catchUp(through: durable, on: ledger.disk)
+                switch draw {
+                case 2: desk.catchUp(through: durable, on: ledger.disk)
+                case 3: desk.rebuild(through: durable, on: ledger.disk)
+                default: desk.take(stretch, on: ledger.disk)
+                }
+            if draw == 2 || draw == 4 { _ = desk.take(stretch, on: ledger.disk) }
+            read += outcome.records
             #expect(outcome.failure == nil && outcome.through == durable.ordinal, "seed \(seed), turn \(turn)")
             let isRight = try ViewsPicture(of: disk) == ViewsPicture(of: ledger.disk, through: durable)
             #expect(isRight, "seed \(seed), turn \(turn)")
         }
+        #expect(read > 0)
     }
 }

@@ -19,8 +19,13 @@ final class LedgerOnDisk {
     private var encoder = BatchEncoder()
     private var decoder = BatchDecoder(hashSeed: 3)
     private var folder = BatchFolder(book: LedgerOnDisk.books.current)
-    /// What the appended batches come to, since it was last taken.
-    private(set) var folded: [FoldedBatch] = []
+    /// What was appended since the last cut.
+    private var from: LedgerPosition?
+    private var sums: Aggregator
+    private var gaps: [GapRow] = []
+    private var moved: Set<UInt32> = []
+    private var events: UInt64 = 0
+    private static let hashKey = HashKey(first: 5, second: 6)
     /// Read once: parsing the built-in book takes longer than a life.
     static let books = BookShelf()
     static let nowMs: Int64 = 1_760_000_000_000
@@ -28,6 +33,7 @@ final class LedgerOnDisk {
     init(seed: UInt64) throws {
         random = SeededRandom(seed)
         disk = LyingDisk(seed: random.next())
+        sums = Aggregator(book: Self.books.current, hashKey: Self.hashKey)
         tenant = try LedgerOnDisk.tenant(seed)
     }
 
@@ -54,6 +60,7 @@ final class LedgerOnDisk {
             tenant: tenant, disk: disk, book: Self.books.current.id.value, viewsThrough: evidence, nowMs: Self.nowMs,
             options: options, entropy: Entropy { draws.withLock { $0.next() } })
         ledger = consume opened
+        from = ledger?.appended
     }
 
     /// Appends a few records and makes them durable.
@@ -69,6 +76,7 @@ final class LedgerOnDisk {
             _ = try ledger?.openStream(id, workstation: WorkstationID(UInt64(random.below(3) + 1)), nowMs: Self.nowMs)
         }
         guard let stream = ledger?.state.stream(id) else { throw Unfit() }
+        moved.insert(stream.number)
         switch random.below(12) {
         case 0:
             try ledger?.changeStream(
@@ -98,12 +106,9 @@ final class LedgerOnDisk {
                 tokens: UInt128(encoded.controlTokens), reportedNanoUSD: UInt128(encoded.reportedNanoUSD)))
         var batch = Batch()
         try decoder.decode(encoded.raw.span, count: encoded.count, into: &batch)
-        folded.append(
-            FoldedBatch(
-                ordinal: ledger?.appended.ordinal ?? 0, workstation: stream.workstation,
-                totals: RunningTotals(
-                    tokens: UInt128(encoded.controlTokens), reportedNanoUSD: UInt128(encoded.reportedNanoUSD)),
-                sums: folder.fold(batch)))
+        self.events += UInt64(
+            folder.fold(
+                batch, of: stream.workstation, receivedMs: draft.receivedAtMs, offsetMs: 0, into: &sums))
     }
 
     private func appendGap(_ stream: LedgerState.Stream) throws {
@@ -118,6 +123,7 @@ final class LedgerOnDisk {
         draft.chainBefore = stream.chain
         draft.chainAfter = gap.chainAfter
         try ledger?.append(draft, body: gap.encode(), of: stream.number)
+        gaps.append(GapRow(gap, of: StreamRow(stream), receivedMs: draft.receivedAtMs))
     }
 
     private func event() throws -> Event {
@@ -132,9 +138,20 @@ final class LedgerOnDisk {
         return event
     }
 
-    func takeFolded() -> [FoldedBatch] {
-        defer { folded = [] }
-        return folded
+    /// What was appended since the last cut, and is durable; nil where that is nothing.
+    func cut() -> LedgerStretch? {
+        guard let from, let through = durable, from != through else { return nil }
+        let rows = streams.filter { moved.contains($0.number) }
+        defer {
+            self.from = through
+            sums = Aggregator(book: Self.books.current, hashKey: Self.hashKey)
+            gaps = []
+            moved = []
+            events = 0
+        }
+        return LedgerStretch(
+            tenant: tenant.id, from: from, through: through,
+            content: LedgerStretch.Content(sums: [sums], gaps: gaps, streams: rows, events: events))
     }
 
     /// The process is gone, and whatever the disk does next is the caller's.

@@ -183,7 +183,7 @@ package struct AdminService: Sendable {
         guard let label = WorkstationLabel(workstation) else { throw AdminError.workstationLabel }
         let revoked = try catalog.revoke(tenant: try tenantName(tenant), label: label, by: store.stamp())
         try store.directory.refresh(from: catalog)
-        store.ledgers.submit([.revoke(revoked.id)])
+        store.ledgers.submit(ShardDelivery(shard: nil, commands: [.revoke(revoked.id)]))
         guard format == .text else { return .done(AdminTables.json(["workstation": label.text, "state": "revoked"])) }
         return .done("revoked workstation '\(label)'; what it sent stays\n")
     }

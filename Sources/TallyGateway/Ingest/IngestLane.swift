@@ -1,6 +1,7 @@
 import TallyHash
 import TallyIO
 import TallyPricing
+import TallyRollup
 
 /// What the connections of one shard share: the scratch space for decoding, the list of what is to be done, and the
 /// commands that go to the keeper of the ledgers in one hand-over at the end of the shard's round. Confined to its
@@ -16,9 +17,13 @@ final class IngestLane: RoundEndHandler, ShardResident {
     private var isArmed = false
     private let loop: ShardLoop
     private let keeper: LedgerKeeper
+    private let shard: UInt16
+    private var isCutAsked = false
 
-    init(loop: ShardLoop, keeper: LedgerKeeper, book: PriceBook) {
-        scratch = IngestScratch(hashSeed: Random.uint64(), book: book)
+    init(shard: UInt16, loop: ShardLoop, keeper: LedgerKeeper, book: PriceBook) {
+        let key = HashKey(first: Random.uint64(), second: Random.uint64())
+        scratch = IngestScratch(hashSeed: Random.uint64(), sums: ShardSums(book: book, hashKey: key))
+        self.shard = shard
         self.loop = loop
         self.keeper = keeper
     }
@@ -35,7 +40,20 @@ final class IngestLane: RoundEndHandler, ShardResident {
 
     func roundEnded() {
         isArmed = false
-        keeper.submit(commands)
+        keeper.submit(ShardDelivery(shard: shard, commands: commands))
+        commands.removeAll(keepingCapacity: true)
+        if scratch.sums?.isFull == true, !isCutAsked {
+            isCutAsked = true
+            keeper.askForCut()
+        }
+    }
+
+    /// The sums of everything that was submitted, behind it.
+    func handOverSums() {
+        isCutAsked = false
+        keeper.submit(ShardDelivery(shard: shard, commands: commands, sums: takeSums()))
         commands.removeAll(keepingCapacity: true)
     }
+
+    func takeSums() -> [TenantSums] { scratch.sums?.take() ?? [] }
 }

@@ -1,6 +1,7 @@
 import TallyHash
 import TallyModel
 import TallyProtocol
+import TallyRollup
 import TallyStorage
 import TallyWire
 
@@ -66,8 +67,8 @@ extension IngestMachine {
         return TokenHash(sha256: SHA256.hash(input))
     }
 
-    /// Where a frame becomes a batch: the session's checks first, then the body. A valid one costs a few allocations: its
-    /// body as the ledger stores it, and what it comes to.
+    /// Where a frame becomes a batch: the session's checks first, then the body. A valid one costs one allocation: its
+    /// body as the ledger stores it.
     private mutating func take(
         _ header: BatchHeader, _ body: Span<UInt8>, _ scratch: inout IngestScratch, _ now: GatewayInstant,
         _ actions: inout [IngestAction]
@@ -94,10 +95,16 @@ extension IngestMachine {
             return refuse(header.first, error, now, &actions)
         }
         session.accepted(header, bodyBytes: body.count)
-        let append = BatchAppend(
+        var append = BatchAppend(
             ticket: ticket, connection: id, header: header, chainBefore: chainBefore, rawBody: scratch.rawBody,
-            sums: scratch.sums(), lowestTimeMs: times.lowest, highestTimeMs: times.highest,
-            clockOffsetMs: age.clockOffsetMs)
+            lowestTimeMs: times.lowest, highestTimeMs: times.highest, clockOffsetMs: age.clockOffsetMs)
+        if let workstation = holder?.workstation,
+            EffectiveTime.areAsSent(
+                through: times.highest, receivedMs: now.wallMs, offsetMs: Int64(age.clockOffsetMs)),
+            scratch.fold(of: workstation, ticket.tenant)
+        {
+            append.foldedFor = workstation
+        }
         actions.append(.submit(.append(append)))
     }
 

@@ -17,7 +17,8 @@ final class IngestRoom: ShardResident {
         self.shard = shard
         self.loop = loop
         self.context = context
-        lane = IngestLane(loop: loop, keeper: context.keeper, book: context.services.folder.books.current)
+        lane = IngestLane(
+            shard: shard, loop: loop, keeper: context.keeper, book: context.services.folder.books.current)
     }
 
     /// `shard` counts the gateway's shards from 0: the first half of its connections' names.
@@ -45,6 +46,12 @@ final class IngestRoom: ShardResident {
     func deliver(_ news: [(ConnectionID, LedgerNews)]) {
         for (id, news) in news { connections[id.number]?.hear(news) }
     }
+
+    /// Hands the keeper what all batches so far came to, for a cut.
+    func handOverSums() { lane.handOverSums() }
+
+    /// The same for the last cut, when everything was submitted.
+    func takeSums() -> [TenantSums] { lane.takeSums() }
 
     /// Commits what was received, acknowledges it, says GOAWAY.
     func shutdown() {

@@ -1,5 +1,4 @@
-package import TallyPricing
-import TallyRollup
+import TallyModel
 package import TallyWire
 
 /// The space in which the connections of one shard decode their batches, one after the other: about 200 KB that no
@@ -7,15 +6,15 @@ package import TallyWire
 package struct IngestScratch: Sendable {
     private var opener = BatchOpener()
     private var decoder: BatchDecoder
-    private var folder: BatchFolder?
     /// The rows decoded last.
     package private(set) var batch = Batch()
+    /// What was accepted comes to; nil where nobody wants to know.
+    package var sums: ShardSums?
 
-    /// `hashSeed` is random and not told to peers. With a book batches are summed up as they come, so that the views need
-    /// not decode them again.
-    package init(hashSeed: UInt64, book: PriceBook? = nil) {
+    /// `hashSeed` is random and not told to peers.
+    package init(hashSeed: UInt64, sums: ShardSums? = nil) {
         decoder = BatchDecoder(hashSeed: hashSeed)
-        folder = book.map { BatchFolder(book: $0) }
+        self.sums = sums
     }
 
     /// Opens and decodes a BATCH's body into `batch`.
@@ -24,8 +23,10 @@ package struct IngestScratch: Sendable {
         try opener.decode(header, with: &decoder, into: &batch)
     }
 
-    /// What the rows decoded last come to.
-    mutating func sums() -> BatchSums? { folder?.fold(batch) }
+    /// Adds the rows decoded last to the sums of the tenant. False where that was not done.
+    mutating func fold(of workstation: WorkstationID, _ tenant: TenantID) -> Bool {
+        sums?.fold(batch, of: workstation, tenant) ?? false
+    }
 
     /// The canonical body of the batch decoded last, as a ledger stores it.
     var rawBody: [UInt8] { Array(opener.buffer[opener.raw]) }

@@ -1,6 +1,5 @@
 package import TallyModel
 package import TallyProtocol
-package import TallyRollup
 package import TallyWire
 
 /// What connections ask of the appender, and what it answers. Values only: they cross from a shard's queue to the
@@ -74,8 +73,8 @@ package struct BatchAppend: Sendable {
     package var chainBefore: ChainValue
     /// The canonical body, as it is stored.
     package var rawBody: [UInt8]
-    /// What its rows come to at their own times; nil where nobody folded them.
-    package var sums: BatchSums?
+    /// The workstation for which its rows were added up, at their own times, on the way in; nil where they were not.
+    package var foldedFor: WorkstationID?
     package var lowestTimeMs: Int64
     package var highestTimeMs: Int64
     /// The gateway's clock less the workstation's, at the HELLO.
@@ -83,14 +82,13 @@ package struct BatchAppend: Sendable {
 
     package init(
         ticket: StreamTicket, connection: ConnectionID, header: BatchHeader, chainBefore: ChainValue, rawBody: [UInt8],
-        sums: BatchSums? = nil, lowestTimeMs: Int64, highestTimeMs: Int64, clockOffsetMs: Int32
+        lowestTimeMs: Int64, highestTimeMs: Int64, clockOffsetMs: Int32
     ) {
         self.ticket = ticket
         self.connection = connection
         self.header = header
         self.chainBefore = chainBefore
         self.rawBody = rawBody
-        self.sums = sums
         self.lowestTimeMs = lowestTimeMs
         self.highestTimeMs = highestTimeMs
         self.clockOffsetMs = clockOffsetMs

@@ -27,10 +27,9 @@ extension LedgerCore {
         updatePause()
         for box in boxes {
             if !box.desk.ledger.isDirty, settle(box, now: now) {
+                uncut.insert(box.desk.tenant.id)
                 outcome.moved.append(
-                    MovedLedger(
-                        tenant: box.desk.tenant.id, bytes: box.desk.ledger.bytesAppended, folded: box.desk.folded))
-                box.desk.folded = []
+                    MovedLedger(tenant: box.desk.tenant.id, bytes: box.desk.ledger.bytesAppended))
             }
             if box.desk.isRetiring {
                 closeDesk(box.desk.tenant.id)
@@ -113,6 +112,7 @@ extension LedgerCore {
         }
         box.desk.gaps = []
         for number in box.desk.advanced.take() {
+            box.desk.growth.streams.insert(number)
             guard let live = box.desk.live[number], let stream = box.desk.ledger.state.streams[number] else { continue }
             post(
                 .committed(GatewaySession.Cursor(sequence: stream.sequence, chain: stream.chain)), to: live.connection)

@@ -28,8 +28,8 @@ struct LedgerDesk: ~Copyable {
     /// Streams whose connection is to be told after the next barrier.
     var advanced = InsertionOrder<UInt32>()
     var gaps: [Gap] = []
-    /// What the batches came to that were appended since the last barrier, for the views.
-    var folded: [FoldedBatch] = []
+    /// Since the last cut, for the views.
+    var growth: LedgerGrowth
     /// Connections that wait for the barrier before they are welcomed.
     var claims: [(number: UInt32, request: StreamRequest)] = []
     var closings: [ConnectionID] = []
@@ -50,6 +50,7 @@ struct LedgerDesk: ~Copyable {
         self.tenant = tenant
         eventsTold = ledger.state.events
         clock = TrustedClock(newestMs: ledger.state.newestReceivedAtMs, learntAt: now.monotonic)
+        growth = LedgerGrowth(from: ledger.appended)
         self.ledger = ledger
     }
 
@@ -75,11 +76,13 @@ struct LedgerDesk: ~Copyable {
                 try ledger.changeStream(
                     known.number, .workstationChanged, workstation: request.workstation,
                     nowMs: clock.receiveMs(at: now))
+                growth.streams.insert(known.number)
             }
             stream = known
         } else {
             stream = try ledger.openStream(
                 request.stream, workstation: request.workstation, nowMs: clock.receiveMs(at: now))
+            growth.streams.insert(stream.number)
         }
         let before = live[stream.number]?.connection
         let generation = raised(stream)
@@ -158,6 +161,7 @@ struct LedgerDesk: ~Copyable {
     /// The stream ends for good; its connection is told once that is durable.
     mutating func close(_ number: UInt32, _ connection: ConnectionID, now: GatewayInstant) throws(LedgerError) {
         try ledger.changeStream(number, .closed, isClosed: true, nowMs: clock.receiveMs(at: now))
+        growth.streams.insert(number)
         closings.append(connection)
     }
 
@@ -191,12 +195,13 @@ struct LedgerDesk: ~Copyable {
         draft.chainAfter = header.chainAfter
         draft.generation = batch.ticket.generation
         try ledger.append(batch: draft, body: batch.rawBody, totals: totals)
-        if let sums = batch.sums, sums.book == ledger.book,
-            sums.holds(receivedMs: draft.receivedAtMs, offsetMs: Int64(draft.clockOffsetMs))
+        growth.batches += 1
+        if batch.foldedFor == stream.workstation,
+            EffectiveTime.areAsSent(
+                through: draft.highestTimeMs, receivedMs: draft.receivedAtMs, offsetMs: Int64(draft.clockOffsetMs))
         {
-            folded.append(
-                FoldedBatch(
-                    ordinal: ledger.appended.ordinal, workstation: stream.workstation, totals: totals, sums: sums))
+            growth.foldedBatches += 1
+            growth.foldedEvents += UInt64(header.count)
         }
         advanced.insert(batch.ticket.number)
         return nil
@@ -218,6 +223,7 @@ struct LedgerDesk: ~Copyable {
         draft.chainAfter = skip.chainAfter
         draft.generation = append.ticket.generation
         try ledger.append(draft, body: record.encode(), of: append.ticket.number)
+        growth.add(GapRow(record, of: StreamRow(stream), receivedMs: draft.receivedAtMs))
         advanced.insert(append.ticket.number)
         gaps.append(Gap(workstation: stream.workstation, skip: skip))
         return nil

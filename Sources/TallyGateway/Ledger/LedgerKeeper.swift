@@ -16,7 +16,7 @@ import TallyWire
 /// free space and the catalog come in here.
 actor LedgerKeeper {
     private struct Mailbox {
-        var commands: [LedgerCommand] = []
+        var deliveries: [ShardDelivery] = []
         var isScheduled = false
     }
 
@@ -27,6 +27,8 @@ actor LedgerKeeper {
     private nonisolated let seen: SeenNotes
     /// Told, on this queue, which tenants have more that is durable.
     private nonisolated let onDurable: @Sendable ([MovedLedger]) -> Void
+    /// Told, on this queue, the stretches of a cut that was asked for.
+    private nonisolated let onCut: @Sendable ([LedgerStretch]) -> Void
     /// Reads old records for PROBE, away from the appends.
     private nonisolated let lookups = DispatchQueue(label: "tallygate.lookups", qos: .utility)
 
@@ -35,16 +37,19 @@ actor LedgerKeeper {
     private var rooms: [ShardReference<IngestRoom>] = []
     private var diskCheckedAt: MonotonicInstant?
     private var isRetrying = false
+    private var cut = LedgerCut()
 
     @safe nonisolated var unownedExecutor: UnownedSerialExecutor { executor.reference }
 
     init(
         services: Services, board: TenantBoard, directory: TenantDirectory,
-        onDurable: @escaping @Sendable ([MovedLedger]) -> Void
+        onDurable: @escaping @Sendable ([MovedLedger]) -> Void,
+        onCut: @escaping @Sendable ([LedgerStretch]) -> Void
     ) {
         self.services = services
         self.directory = directory
         self.onDurable = onDurable
+        self.onCut = onCut
         seen = SeenNotes(catalog: services.folder.catalog, log: services.log)
         var settings = LedgerCore.Settings(book: services.folder.books.current.id.value)
         settings.logOptions = services.logOptions
@@ -68,16 +73,19 @@ actor LedgerKeeper {
 
     // MARK: From other queues
 
-    /// Hands commands over; order among one caller's commands is kept.
-    nonisolated func submit(_ commands: [LedgerCommand]) {
+    /// Hands commands over; order among one shard's deliveries is kept.
+    nonisolated func submit(_ delivery: ShardDelivery) {
         let mustWake = mailbox.withLock { mailbox in
-            mailbox.commands.append(contentsOf: commands)
+            mailbox.deliveries.append(delivery)
             guard !mailbox.isScheduled else { return false }
             mailbox.isScheduled = true
             return true
         }
         if mustWake { executor.queue.async { self.assumeIsolated { $0.round() } } }
     }
+
+    /// Cuts the ledgers soon, and tells the stretches. Nothing where a cut is under way.
+    nonisolated func askForCut() { executor.queue.async { self.assumeIsolated { $0.beginCut() } } }
 
     /// Runs `body` between two rounds and waits for it. Never from this queue or a shard's.
     nonisolated func sync<Result: Sendable>(_ body: @Sendable (isolated LedgerKeeper) -> Result) -> Result {
@@ -105,13 +113,19 @@ actor LedgerKeeper {
     /// Ends the tenant's connections, makes durable what it has appended, and closes its ledger: its folder may go when
     /// this returns. What came for it before is taken first.
     func retire(_ tenant: TenantID) {
-        mailbox.withLock { $0.commands.append(.retire(tenant)) }
+        mailbox.withLock { $0.deliveries.append(ShardDelivery(shard: nil, commands: [.retire(tenant)])) }
         round()
     }
 
-    /// Appends nothing more, makes everything durable and marks a clean stop.
-    func close() {
+    /// Appends nothing more, makes everything durable and marks a clean stop. `last`: the sums of shards whose
+    /// connections have ended.
+    func close(_ last: [TenantSums]) {
         round()
+        // Cut short where a shard has not answered: its sums are among the last.
+        let (sums, held) = cut.end()
+        mailbox.withLock { $0.deliveries.insert(contentsOf: held, at: 0) }
+        round()
+        onCut(core.cut(sums + last))
         for error in core.close() {
             let event: LogEvent
             if case .system = error {
@@ -127,14 +141,16 @@ actor LedgerKeeper {
     // MARK: A round
 
     private func round() {
-        let commands = mailbox.withLock { mailbox in
-            var taken: [LedgerCommand] = []
-            swap(&taken, &mailbox.commands)
+        let deliveries = mailbox.withLock { mailbox in
+            var taken: [ShardDelivery] = []
+            swap(&taken, &mailbox.deliveries)
             return taken
         }
         watchDisk()
         let started = now()
-        for command in commands { core.take(command, now: started) }
+        for delivery in deliveries {
+            for command in cut.admit(delivery) { core.take(command, now: started) }
+        }
         let outcome = core.commit(now: now())
         let took = services.clock.now().since(started.monotonic)
         core.observed(outcome, took: took)
@@ -146,12 +162,27 @@ actor LedgerKeeper {
         deliver(core.takeNews())
         services.metrics.set(.tenants, core.tenantCount)
         if core.isPaused { lookAgainLater() }
+        endCutIfComplete()
         let hasMore = mailbox.withLock { mailbox in
-            mailbox.isScheduled = !mailbox.commands.isEmpty
+            mailbox.isScheduled = !mailbox.deliveries.isEmpty
             return mailbox.isScheduled
         }
         // Through the queue again, so that `sync` gets its turn.
         if hasMore { executor.queue.async { self.assumeIsolated { $0.round() } } }
+    }
+
+    private func beginCut() {
+        guard cut.begin(shards: 0..<UInt16(clamping: rooms.count)) else { return }
+        for room in rooms { room.async { $0.handOverSums() } }
+        endCutIfComplete()
+    }
+
+    /// Everything that was summed is taken and committed: what was held comes next.
+    private func endCutIfComplete() {
+        guard cut.isComplete else { return }
+        let (sums, held) = cut.end()
+        if !held.isEmpty { mailbox.withLock { $0.deliveries.insert(contentsOf: held, at: 0) } }
+        onCut(core.cut(sums))
     }
 
     private func count(_ outcome: CommitOutcome, _ took: Duration) {

@@ -1,6 +1,6 @@
 package import TallyIO
 package import TallyModel
-package import TallyStorage
+import TallyStorage
 package import TallyWire
 
 /// What the core tells its rim beside the news for connections: things to log, to count, to write elsewhere, to look up.
@@ -53,12 +53,9 @@ package struct MovedLedger: Sendable {
     package var tenant: TenantID
     /// Bytes of batches appended since it was opened; only grows.
     package var bytes: UInt64
-    /// What became durable with it, as far as it was folded on the way in.
-    package var folded: [FoldedBatch]
 
-    package init(tenant: TenantID, bytes: UInt64, folded: [FoldedBatch] = []) {
+    package init(tenant: TenantID, bytes: UInt64) {
         self.tenant = tenant
         self.bytes = bytes
-        self.folded = folded
     }
 }

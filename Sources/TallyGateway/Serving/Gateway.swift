@@ -107,7 +107,13 @@ package final class Gateway: Sendable {
         for room in rooms { room.async { $0.abort() } }
         // A room and its shard hold each other; with them go the last holders of the folder's lock.
         store.ledgers.sync { $0.attach([]) }
-        for room in rooms { room.shard.sync { $0.leave(room) } }
+        var sums: [TenantSums] = []
+        for room in rooms {
+            sums += room.shard.sync { loop in
+                defer { loop.leave(room) }
+                return loop.resident(room)?.takeSums() ?? []
+            }
+        }
         contentNotes.finish()
         certificate.stop()
         socket.stop()
@@ -117,7 +123,7 @@ package final class Gateway: Sendable {
             AuditRow(
                 stamp: services.stamp(), tenant: nil, action: .gatewayStopped,
                 first: Int64(services.metrics.value(.eventsCommitted))))
-        store.close()
+        store.close(sums)
         services.log(.stopped)
     }
 }

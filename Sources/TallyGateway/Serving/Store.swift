@@ -37,7 +37,13 @@ package final class Store: Sendable {
         let board = self.board
         let views = ViewsKeeper(services: services, board: board)
         self.views = views
-        ledgers = LedgerKeeper(services: services, board: board, directory: directory) { views.wake($0) }
+        let ledgers = LedgerKeeper(
+            services: services, board: board, directory: directory, onDurable: { views.wake($0) },
+            onCut: { views.take($0) })
+        self.ledgers = ledgers
+        // The other way round it would be a cycle, and the folder's lock would never go.
+        let askForCut: @Sendable () -> Void = { [weak ledgers] in ledgers?.askForCut() }
+        views.sync { $0.attach(askForCut: askForCut) }
         usage = UsageService(services: services, board: board)
         waiting = WaitingTenants(board: board, log: services.log)
         waiting.attach(self)
@@ -63,7 +69,7 @@ package final class Store: Sendable {
             board.set(tenant.id, .waiting("\(error)"))
         }
         switch board[tenant.id] {
-        case .open?: views.wake([MovedLedger(tenant: tenant.id, bytes: 0)])
+        case .open?: views.opened(tenant.id)
         // Two connections to one file must not stand side by side at the next try.
         case .waiting?: views.sync { $0.close(tenant.id) }
         default: break
@@ -108,10 +114,13 @@ package final class Store: Sendable {
     }
 
     /// Makes all durable, lets the views catch up, marks a clean stop.
-    package func close() {
+    package func close() { close([]) }
+
+    /// The same; `sums` are those of the shards since the last cut.
+    func close(_ sums: [TenantSums]) {
         // Whoever is opening a tenant just now ends that first.
         changing.withLock { _ in waiting.stop() }
-        ledgers.sync { $0.close() }
+        ledgers.sync { $0.close(sums) }
         views.sync { $0.finish() }
         try? services.folder.catalog.checkpoint()
     }

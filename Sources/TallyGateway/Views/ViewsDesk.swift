@@ -51,11 +51,6 @@ package final class ViewsDesk {
     private var failures = 0
     /// Where the last fold ended, and what it knew.
     private var resume: LedgerFold.Resume?
-    /// Sums of what became durable since the views moved last; nil before they have once stood where the ledger did: only
-    /// from there on is every record that they lack one of this process.
-    private var tail: FoldedTail?
-    /// Up to there the views have moved, or tried to: what comes late of it is in them, or will be decoded.
-    private var triedThrough: UInt64 = 0
 
     /// The views in the tenant's folder, from here on nobody else's to write. Throws where the file must not be touched:
     /// another program's, or a newer version's; and where they cannot be opened for want of room or the like, for then
@@ -99,25 +94,59 @@ package final class ViewsDesk {
 
     // MARK: Moving
 
-    /// Takes the sums of batches that became durable, in the order of their ordinals. Those that it does not take are
-    /// decoded when the views move.
-    package func merge(_ batches: [FoldedBatch]) {
-        for batch in batches where batch.ordinal > triedThrough { tail?.merge(batch) }
+    /// Moves the views over a stretch of `ledger`: by what is known of it where they stand at its beginning, by reading
+    /// where they do not, or where nothing is known. Views that are beyond it stay where they are.
+    package func take(_ stretch: LedgerStretch, on ledger: any LogDisk) -> Outcome {
+        var outcome = Outcome()
+        if let position, position.lineage == stretch.from.lineage, position.ordinal < stretch.from.ordinal {
+            outcome = catchUp(through: stretch.from, on: ledger)
+            if outcome.failure != nil { return outcome }
+        }
+        if let position, position.lineage == stretch.from.lineage, position.ordinal >= stretch.through.ordinal {
+            outcome.through = position.ordinal
+            return outcome
+        }
+        guard let content = stretch.content, let views, position == stretch.from else {
+            return catchUp(through: stretch.through, on: ledger, outcome)
+        }
+        var delta = ViewsDelta(after: stretch.from, through: stretch.through)
+        for sums in content.sums {
+            let found = sums.deltas()
+            delta.cells += found.cells.map { ($0.key, $0.counts) }
+            delta.sessions += found.sessions.map(SessionSpan.init)
+        }
+        delta.gaps = content.gaps
+        delta.streams = content.streams
+        do throws(StorageError) {
+            _ = try views.apply(delta)
+            failures = 0
+            outcome.records += stretch.records
+            outcome.events += content.events
+            outcome.transactions += 1
+        } catch {
+            failed(error, &outcome)
+        }
+        outcome.through = through
+        return outcome
     }
 
-    /// So many sums are gathered that the views had better move.
-    package var isTailFull: Bool { tail?.isFull ?? false }
+    /// Where the views stand; nil where that is not known, or not to be gone on from.
+    private var position: LedgerPosition? { condemned == nil ? try? views?.position() : nil }
 
     /// Moves the views to `durable`, the last record of `ledger` on stable storage; throws them away first where they
     /// are not a beginning of it. Once: a second failure is for the next call.
     package func catchUp(through durable: LedgerPosition, on ledger: any LogDisk) -> Outcome {
-        var outcome = Outcome()
+        catchUp(through: durable, on: ledger, Outcome())
+    }
+
+    private func catchUp(through durable: LedgerPosition, on ledger: any LogDisk, _ before: Outcome) -> Outcome {
+        var outcome = before
         do {
             try open()
             if let cause = try mismatch(with: durable) {
                 try startAnew(cause)
             }
-            outcome.rebuilt = condemned
+            outcome.rebuilt = condemned ?? before.rebuilt
             do {
                 try fold(ledger, through: durable, &outcome)
             } catch {
@@ -128,7 +157,6 @@ package final class ViewsDesk {
             }
             condemned = nil
             failures = 0
-            if tail == nil { tail = newTail() }
         } catch {
             failed(error, &outcome)
         }
@@ -171,16 +199,9 @@ package final class ViewsDesk {
 
     private func startAnew(_ cause: Cause) throws(StorageError) {
         condemned = cause
-        tail = nil
         views = nil
         try Views.discard(folder: folder, on: disk)
         views = try Views(folder: folder, on: disk, logBytesMax: logBytesMax)
-    }
-
-    private func newTail() -> FoldedTail {
-        FoldedTail(
-            aggregator: Aggregator(
-                book: books.current, hashKey: HashKey(first: entropy.word(), second: entropy.word())))
     }
 
     private func mismatch(with durable: LedgerPosition) throws(StorageError) -> Cause? {
@@ -193,17 +214,12 @@ package final class ViewsDesk {
     private func fold(_ ledger: any LogDisk, through durable: LedgerPosition, _ outcome: inout Outcome) throws {
         guard let views else { return }
         var position = try views.position()
-        triedThrough = durable.ordinal
         guard position != durable else { return }
-        // Drained or not, it is not gone on with: what a failure leaves undone is decoded by the next try.
-        let folded = tail
-        tail = folded == nil ? nil : newTail()
         let known = resume.flatMap { $0.begins(at: position) ? $0 : nil }
         resume = nil
         var fold = try LedgerFold(
             disk: ledger, from: position, through: durable, books: books,
-            streams: known == nil ? try views.streams() : [], resume: known,
-            folded: folded.flatMap { $0.isEmpty || $0.lastOrdinal > durable.ordinal ? nil : $0 }, entropy: entropy)
+            streams: known == nil ? try views.streams() : [], resume: known, entropy: entropy)
         defer { resume = fold.resume }
         while let result = try fold.next() {
             guard let through = result.through else { break }

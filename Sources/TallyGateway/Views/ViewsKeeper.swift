@@ -26,15 +26,14 @@ actor ViewsKeeper {
     /// Who has more that is durable, by how much their ledgers had grown when they first had.
     private struct Waiting {
         var tenants: [TenantID: UInt64] = [:]
-        /// What they were told to come to, and how much memory that takes.
-        var folded: [TenantID: [FoldedBatch]] = [:]
-        var foldedBytes = 0
-        /// A turn that gathers it comes at once.
-        var isGathering = false
-        /// A round comes by the clock.
+        /// Tenants that were opened and whose views may lie behind.
+        var opened: [TenantID] = []
+        /// A cut comes by the clock.
         var isTimed = false
-        /// A round comes at once.
-        var isUrgent = false
+        /// A cut was asked for and has not come.
+        var isCutAsked = false
+        /// Cuts that are being taken in.
+        var cuts = 0
     }
 
     private nonisolated let executor = QueueExecutor(DispatchQueue(label: "tallygate.views", qos: .utility))
@@ -44,6 +43,7 @@ actor ViewsKeeper {
     /// The last ordinal that each tenant's views hold, for the metrics.
     private nonisolated let applied = Guarded<[TenantID: UInt64]>([:])
     private var slots: [TenantID: Slot] = [:]
+    private nonisolated let askForCut = Guarded<@Sendable () -> Void>({})
 
     @safe nonisolated var unownedExecutor: UnownedSerialExecutor { executor.reference }
 
@@ -54,37 +54,65 @@ actor ViewsKeeper {
 
     // MARK: From other queues
 
+    /// Where cuts come from.
+    func attach(askForCut ask: @escaping @Sendable () -> Void) { askForCut.withLock { $0 = ask } }
+
     /// These tenants have more that is durable.
     nonisolated func wake(_ moved: [MovedLedger]) {
-        let delay = services.faults.viewsDelay
-        let (mustTime, mustHurry, mustGather) = waiting.withLock { waiting in
+        let (mustTime, mustHurry) = waiting.withLock { waiting in
             var isMuch = false
             for ledger in moved {
-                // What finds no room is decoded from the ledger when the views move.
-                if !ledger.folded.isEmpty, waiting.foldedBytes < Limits.foldedBytesMax {
-                    waiting.folded[ledger.tenant, default: []] += ledger.folded
-                    waiting.foldedBytes += ledger.folded.reduce(0) { $0 + $1.bytes }
-                }
                 let first = waiting.tenants[ledger.tenant] ?? ledger.bytes
                 waiting.tenants[ledger.tenant] = first
                 isMuch = isMuch || ledger.bytes &- first >= UInt64(Limits.viewsFoldBytesMax)
             }
-            let mustHurry = isMuch && !waiting.isUrgent && delay == .zero
-            if mustHurry { waiting.isUrgent = true }
+            let mustHurry =
+                isMuch && !waiting.isCutAsked && waiting.cuts == 0 && services.faults.viewsDelay == .zero
+            if mustHurry { waiting.isCutAsked = true }
             let mustTime = !waiting.isTimed && !waiting.tenants.isEmpty
             if mustTime { waiting.isTimed = true }
-            let mustGather = waiting.foldedBytes >= Limits.foldedBytesDue && !waiting.isGathering
-            if mustGather { waiting.isGathering = true }
-            return (mustTime, mustHurry, mustGather)
+            return (mustTime, mustHurry)
         }
-        if mustGather { executor.queue.async { [weak self] in self?.assumeIsolated { $0.gather() } } }
-        if mustHurry { executor.queue.async { [weak self] in self?.assumeIsolated { $0.round() } } }
-        guard mustTime else { return }
-        // Views that are held back must not hold the folder's lock after a stop.
-        executor.queue.asyncAfter(deadline: .now() + max(Limits.viewsGather, delay).dispatch) { [weak self] in
+        if mustHurry { askForCut.withLock { $0 }() }
+        if mustTime { cutLater() }
+    }
+
+    /// The tenant's views may lie behind its ledger.
+    nonisolated func opened(_ tenant: TenantID) {
+        let mustTime = waiting.withLock { waiting in
+            waiting.opened.append(tenant)
+            defer { waiting.isTimed = true }
+            return !waiting.isTimed
+        }
+        if mustTime { cutLater() }
+    }
+
+    /// A cut was made: the views move to where it is.
+    nonisolated func take(_ stretches: [LedgerStretch]) {
+        let mustRead = waiting.withLock { waiting in
+            for stretch in stretches { waiting.tenants[stretch.tenant] = nil }
+            waiting.isCutAsked = false
+            waiting.cuts += 1
+            return waiting.cuts > Limits.cutsWaitingMax
+        }
+        var stretches = stretches
+        // Memory is bounded: the ledger knows it all.
+        if mustRead { for index in stretches.indices { stretches[index].content = nil } }
+        executor.queue.async { [weak self, stretches] in self?.assumeIsolated { $0.move(stretches) } }
+    }
+
+    /// Views that are held back must not hold the folder's lock after a stop.
+    private nonisolated func cutLater() {
+        let wait = max(Limits.viewsGather, services.faults.viewsDelay).dispatch
+        executor.queue.asyncAfter(deadline: .now() + wait) { [weak self] in
             guard let self else { return }
-            waiting.withLock { $0.isTimed = false }
-            assumeIsolated { $0.round() }
+            assumeIsolated { $0.catchUpOpened() }
+            let mustAsk = waiting.withLock { waiting in
+                waiting.isTimed = false
+                defer { waiting.isCutAsked = true }
+                return !waiting.isCutAsked
+            }
+            if mustAsk { askForCut.withLock { $0 }() }
         }
     }
 
@@ -134,32 +162,24 @@ actor ViewsKeeper {
 
     // MARK: A round
 
-    /// Has the desks take the sums that wait, so that they need not be kept one by one.
-    private func gather() {
-        let folded = waiting.withLock { waiting in
-            defer {
-                waiting.folded = [:]
-                waiting.foldedBytes = 0
-                waiting.isGathering = false
-            }
-            return waiting.folded
+    private func move(_ stretches: [LedgerStretch]) {
+        for stretch in stretches {
+            _ = move(stretch.tenant) { desk, ledger in desk.take(stretch, on: ledger) }
         }
-        for (tenant, batches) in folded {
-            slots[tenant]?.desk.merge(batches)
-            if slots[tenant]?.desk.isTailFull == true { catchUp(tenant) }
+        let isMore = waiting.withLock { waiting in
+            waiting.cuts -= 1
+            defer { waiting.isTimed = waiting.isTimed || !waiting.tenants.isEmpty }
+            return !waiting.isTimed && !waiting.tenants.isEmpty
         }
+        if isMore { cutLater() }
     }
 
-    private func round() {
+    private func catchUpOpened() {
         let tenants = waiting.withLock { waiting in
-            defer {
-                waiting.tenants = [:]
-                waiting.isUrgent = false
-            }
-            return Array(waiting.tenants.keys)
+            defer { waiting.opened = [] }
+            return waiting.opened
         }
-        gather()
-        for tenant in tenants.sorted(by: { $0.value < $1.value }) { catchUp(tenant) }
+        for tenant in tenants { catchUp(tenant) }
     }
 
     private func catchUp(_ tenant: TenantID) {

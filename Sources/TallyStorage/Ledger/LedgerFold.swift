@@ -42,32 +42,25 @@ package struct LedgerFold: ~Copyable {
     private var aggregator: Aggregator
     private var folder: BatchFolder
     private var result = Result()
-    /// Batches whose sums the aggregator was given with, in order, and how many of them were passed.
-    private let covered: [FoldedTail.Covered]
-    private var passed = 0
     /// Held back because it needs another book than the aggregator's.
     private var isWaiting = false
 
     /// Reads behind `from` up to `through`. `streams` are those of the ledger up to `from`, as views that stand there hold
-    /// them: whose a stream is may change, and events before that are the earlier owner's. What `folded` covers, all of it
-    /// between the two and priced by the current book, is not decoded again.
+    /// them: whose a stream is may change, and events before that are the earlier owner's.
     package init(
         disk: any LogDisk, from: LedgerPosition?, through: LedgerPosition, books: BookShelf,
-        streams: [StreamRow] = [], within: [Range<Int64>]? = nil, resume: Resume? = nil, folded: FoldedTail? = nil,
-        entropy: Entropy = .system
+        streams: [StreamRow] = [], within: [Range<Int64>]? = nil, resume: Resume? = nil, entropy: Entropy = .system
     ) throws(LedgerError) {
         let key = HashKey(first: entropy.word(), second: entropy.word())
         let reader = try LedgerReplay(
             disk: disk, from: from, through: through.ordinal, place: resume?.place, entropy: entropy)
-        let tail = folded ?? FoldedTail(aggregator: Aggregator(book: books.current, hashKey: key))
         self.books = books
         let known = resume.flatMap { $0.place.position == from ? $0.streams : nil }
         self.streams = known ?? Dictionary(streams.map { ($0.number, $0) }) { _, later in later }
         self.within = within
         hashKey = key
         replay = reader
-        aggregator = tail.aggregator
-        covered = tail.covered
+        aggregator = Aggregator(book: books.current, hashKey: key)
         folder = BatchFolder(book: books.current)
     }
 
@@ -78,17 +71,12 @@ package struct LedgerFold: ~Copyable {
     package mutating func next(bytesMax: Int = Limits.viewsFoldBytesMax) throws(LedgerError) -> Result? {
         result = Result()
         var bytes = 0
-        // Sums that were given are drained with the first result, which therefore reaches behind the last of them.
-        while passed < covered.count || (bytes < bytesMax && !aggregator.isFull) {
+        while bytes < bytesMax, !aggregator.isFull {
             guard let record = try isWaiting ? (nil, []) : nextRecord() else { break }
             if let draft = record.0 { try note(draft, record.1) }
             guard let header = replay.header else { break }
-            if header.kind == .batch {
-                if replay.isDecoded {
-                    guard try foldBatch() else { break }
-                } else if isCovered(header) {
-                    try passCovered(header)
-                }
+            if header.kind == .batch, replay.isDecoded {
+                guard try foldBatch() else { break }
             }
             isWaiting = false
             bytes += header.recordBytes
@@ -96,7 +84,6 @@ package struct LedgerFold: ~Copyable {
             result.through = replay.position
         }
         guard result.records > 0 else { return nil }
-        guard passed == covered.count else { throw .fault(.undecodable(ordinal: covered[passed].ordinal)) }
         let deltas = aggregator.drain()
         result.cells = deltas.cells.map { ($0.key, $0.counts) }
         result.sessions = deltas.sessions
@@ -106,28 +93,13 @@ package struct LedgerFold: ~Copyable {
     }
 
     private mutating func nextRecord() throws(LedgerError) -> (draft: RecordDraft?, body: [UInt8])? {
-        let expected = passed < covered.count ? covered[passed].ordinal : 0
-        let record =
-            expected == 0 ? try replay.next(within) : try replay.next(decoding: { $0.ordinal != expected })
-        return record.map { ($0.draft, $0.body) }
-    }
-
-    private func isCovered(_ header: RecordHeader) -> Bool {
-        passed < covered.count && covered[passed].ordinal == header.ordinal
-    }
-
-    private mutating func passCovered(_ header: RecordHeader) throws(LedgerError) {
-        let batch = covered[passed]
-        passed += 1
-        result.events += UInt64(batch.events)
-        try advance(header.draft, by: UInt64(header.draft.count), batch.totals)
+        try replay.next(within).map { ($0.draft, $0.body) }
     }
 
     /// False where the batch needs another book: what was folded so far goes out first.
     private mutating func foldBatch() throws(LedgerError) -> Bool {
         guard let header = replay.header else { return true }
         if header.draft.priceBook != aggregator.book.id.value {
-            guard passed == covered.count else { throw .fault(.unknownBook(ordinal: header.ordinal)) }
             guard aggregator.isEmpty else {
                 isWaiting = true
                 return false
@@ -139,11 +111,10 @@ package struct LedgerFold: ~Copyable {
             folder = BatchFolder(book: book)
         }
         guard let stream = streams[header.draft.stream] else { throw .fault(.unknownStream(header.draft.stream)) }
-        let sums = folder.fold(
-            replay.batch, receivedMs: header.draft.receivedAtMs, offsetMs: Int64(header.draft.clockOffsetMs),
-            within: within)
-        aggregator.merge(sums, workstation: stream.workstation)
-        result.events += UInt64(sums.events)
+        let events = folder.fold(
+            replay.batch, of: stream.workstation, receivedMs: header.draft.receivedAtMs,
+            offsetMs: Int64(header.draft.clockOffsetMs), within: within, into: &aggregator)
+        result.events += UInt64(events)
         try advance(header.draft, by: UInt64(header.draft.count), replay.batchTotals)
         return true
     }
@@ -184,17 +155,23 @@ package struct LedgerFold: ~Copyable {
             guard let record = try? GapRecord(decoding: body), let stream = streams[draft.stream] else {
                 throw .fault(.malformed(.gap))
             }
-            result.gaps.append(
-                GapRow(
-                    stream: stream.stream, workstation: stream.workstation, first: record.first, last: record.last,
-                    reason: UInt8(clamping: record.reason), events: record.events,
-                    reportedNanoUSD: UInt64(clamping: record.totals.reportedNanoUSD), receivedMs: draft.receivedAtMs))
+            result.gaps.append(GapRow(record, of: stream, receivedMs: draft.receivedAtMs))
             try advance(draft, by: record.events, record.totals)
         case .husk:
             guard let record = try? HuskRecord(decoding: body) else { throw .fault(.malformed(.husk)) }
             try advance(draft, by: record.events, record.totals)
         case .batch, .purge, .priceBook, .seal, .epoch, .sourceDelta, .acknowledged, .deadLetter, .adoption: break
         }
+    }
+}
+
+extension GapRow {
+    /// As a record of the stream has it.
+    package init(_ record: GapRecord, of stream: StreamRow, receivedMs: Int64) {
+        self.init(
+            stream: stream.stream, workstation: stream.workstation, first: record.first, last: record.last,
+            reason: UInt8(clamping: record.reason), events: record.events,
+            reportedNanoUSD: UInt64(clamping: record.totals.reportedNanoUSD), receivedMs: receivedMs)
     }
 }
 

@@ -114,7 +114,7 @@ extension World {
         gateway.holders[hash] = nil
         gateway.revoked.insert(hash)
         gateway.refreshDirectory()
-        submit(.revoke(holder.workstation))
+        submit(.revoke(holder.workstation), from: nil)
         plan(.repair(.enrol(machine.index)), after: 1_000_000_000 + fault.draw % 40_000_000_000)
     }
 
@@ -239,7 +239,7 @@ extension World {
         tenant.row = tenant.row.with(state: .deleting)
         gateway.refreshDirectory()
         if gateway.isUp {
-            gateway.mailbox.append(.retire(tenant.row.id))
+            gateway.mailbox.append(ShardDelivery(shard: nil, commands: [.retire(tenant.row.id)]))
             round()
         }
         tenant.isDeleted = true

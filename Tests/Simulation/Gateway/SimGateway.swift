@@ -60,9 +60,10 @@ final class SimGateway {
     var board = TenantBoard()
     let directory = TenantDirectory()
     var connections: [UInt64: IngestMachine] = [:]
-    var mailbox: [LedgerCommand] = []
-    /// Sums of durable batches on their way to the views.
-    var folded: [TenantID: [FoldedBatch]] = [:]
+    var mailbox: [ShardDelivery] = []
+    /// Where connections decode, by their shards.
+    var scratches: [IngestScratch] = []
+    var cut = LedgerCut()
     var isRoundPlanned = false
     var isRetryPlanned = false
     var areViewsPlanned = false

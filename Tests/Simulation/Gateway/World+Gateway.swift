@@ -25,7 +25,13 @@ extension World {
         gateway.board = TenantBoard()
         gateway.connections = [:]
         gateway.mailbox = []
-        gateway.folded = [:]
+        gateway.cut = LedgerCut()
+        gateway.scratches = (0..<World.shards).map { shard in
+            let key = HashKey(first: UInt64(shard), second: 12)
+            // Small, so that some batches find no room.
+            let sums = ShardSums(book: environment.books.current, hashKey: key, cellsMax: 40 + random.below(400))
+            return IngestScratch(hashSeed: 11, sums: plan.hasViews ? sums : nil)
+        }
         gateway.isRoundPlanned = false
         gateway.isRetryPlanned = false
         gateway.areViewsPlanned = false
@@ -134,7 +140,7 @@ extension World {
     func accept(_ wire: Wire) {
         wire.isGatewayOpen = true
         let machine = IngestMachine(
-            id: ConnectionID(shard: 0, number: wire.number), directory: gateway.directory, offer: offer,
+            id: ConnectionID(shard: shard(of: wire), number: wire.number), directory: gateway.directory, offer: offer,
             now: gateway.instant(now))
         gateway.connections[wire.number] = machine
         coverage.connections += 1
@@ -145,7 +151,7 @@ extension World {
         guard var machine = gateway.connections.removeValue(forKey: wire.number) else { return }
         var actions: [IngestAction] = []
         let consumed = machine.received(
-            wire.toGateway.arrived.span, scratch: &scratch, now: gateway.instant(now), into: &actions)
+            wire.toGateway.arrived.span, scratch: &gateway.scratches[Int(shard(of: wire))], now: gateway.instant(now), into: &actions)
         wire.toGateway.arrived.removeFirst(consumed)
         settle(machine, actions, wire)
     }
@@ -165,7 +171,7 @@ extension World {
         guard var machine = gateway.connections.removeValue(forKey: wire.number) else { return }
         var actions: [IngestAction] = []
         machine.closed(into: &actions)
-        for action in actions { if case .submit(let command) = action { submit(command) } }
+        for action in actions { if case .submit(let command) = action { submit(command, from: shard(of: wire)) } }
     }
 
     func deliver(_ news: [(ConnectionID, LedgerNews)]) {
@@ -198,7 +204,7 @@ extension World {
             case .send(let frame):
                 promised(frame, on: wire, machine)
                 send(FrameCodec.encode(frame), on: wire, toGateway: false)
-            case .submit(let command): submit(command)
+            case .submit(let command): submit(command, from: shard(of: wire))
             case .close: mustClose = true
             case .note(let note): take(note)
             }
@@ -229,9 +235,21 @@ extension World {
 
     // MARK: Rounds
 
-    func submit(_ command: LedgerCommand) {
+    /// As many as a small gateway has.
+    static let shards: UInt16 = 2
+
+    func shard(of wire: Wire) -> UInt16 { UInt16(wire.number % UInt64(World.shards)) }
+
+    func submit(_ command: LedgerCommand, from shard: UInt16?) {
         guard gateway.isUp else { return }
-        gateway.mailbox.append(command)
+        gateway.mailbox.append(ShardDelivery(shard: shard, commands: [command]))
+        planRound()
+    }
+
+    /// Behind everything that the shard has submitted.
+    func handOverSums(_ shard: UInt16) {
+        let sums = gateway.scratches[Int(shard)].sums?.take() ?? []
+        gateway.mailbox.append(ShardDelivery(shard: shard, commands: [], sums: sums))
         planRound()
     }
 
@@ -244,8 +262,9 @@ extension World {
     func round() {
         gateway.isRoundPlanned = false
         guard gateway.isUp, let core = gateway.core else { return }
-        var commands: [LedgerCommand] = []
-        swap(&commands, &gateway.mailbox)
+        var deliveries: [ShardDelivery] = []
+        swap(&deliveries, &gateway.mailbox)
+        let commands = deliveries.flatMap { gateway.cut.admit($0) }
         let free: UInt64 = gateway.isDiskFull ? 3 : 50
         core.measured(freeBytes: free, totalBytes: 100)
         var refused: [(ConnectionID, LedgerNews)] = []
@@ -275,11 +294,8 @@ extension World {
             return gatewayFailed(failure)
         }
         for tenant in gateway.tenants { noteAppended(tenant, core) }
-        // Sums that do not reach the views, or late, are decoded instead.
-        for ledger in outcome.moved where !ledger.folded.isEmpty && !checks.chance(10) {
-            gateway.folded[ledger.tenant, default: []] += ledger.folded.filter { _ in !checks.chance(5) }
-        }
         if !outcome.moved.isEmpty { planViews() }
+        if gateway.cut.isComplete { endCut(core) }
         let news = refused + core.takeNews()
         if !news.isEmpty { plan(.news(news, life: gateway.life), after: 1 + random.next() % 100_000) }
         for item in core.takeNotes() { take(item, core) }

@@ -48,27 +48,56 @@ extension World {
                 tenant.viewsThrough = max(tenant.viewsThrough, durable.ordinal)
                 continue
             }
-            // Sometimes only after the views have moved beyond them.
-            let isLate = checks.chance(10)
-            let folded = gateway.folded.removeValue(forKey: tenant.row.id) ?? []
-            if !isLate { desk.merge(folded) }
-            let outcome = desk.catchUp(through: durable, on: tenant.disk)
-            if isLate { desk.merge(folded) }
-            coverage.viewTransactions += outcome.transactions
-            note(70, outcome.through, "the views of tenant \(tenant.row.id.value) hold \(outcome.through) records")
-            if outcome.through > durable.ordinal {
-                violate(.i8, "views hold \(outcome.through) records, the ledger has \(durable.ordinal) durable")
-            }
-            if let cause = outcome.rebuilt {
-                coverage.viewRebuilds += 1
-                note(71, 0, "the views of tenant \(tenant.row.id.value) are built anew: \(cause.words)")
-                // After a failed write the file is thrown away; views of another ledger come of a folder put back.
-                if cause != .damaged, !tenant.isTampered, !tenant.wasPutBack {
-                    violate(.i8, "the views of tenant \(tenant.row.id.value) were thrown away: \(cause.words)")
-                }
-            }
-            if outcome.failure != nil { planViews() }
+            // Mostly they wait for the cut.
+            if checks.chance(10) { moved(tenant, desk.catchUp(through: durable, on: tenant.disk), durable) }
         }
+        guard plan.hasViews, gateway.cut.begin(shards: 0..<World.shards) else { return }
+        for shard in 0..<World.shards {
+            plan(.sums(shard: shard, life: gateway.life), after: 1 + random.next() % plan.roundDelayNs)
+        }
+    }
+
+    /// Everything that was summed is taken and committed: what was held comes next.
+    func endCut(_ core: LedgerCore) {
+        let (sums, held) = gateway.cut.end()
+        let stretches = core.cut(sums)
+        coverage.stretches += stretches.count
+        coverage.wholeStretches += stretches.count { $0.content != nil }
+        plan(.stretches(stretches, life: gateway.life), after: 1 + random.next() % plan.viewsDelayNs)
+        guard !held.isEmpty else { return }
+        gateway.mailbox.insert(contentsOf: held, at: 0)
+        planRound()
+    }
+
+    /// One that does not reach the views, or reaches them late, twice or without its sums, costs a reading.
+    func takeStretch(_ stretch: LedgerStretch) {
+        guard let tenant = gateway.tenant(stretch.tenant), let desk = tenant.views,
+            case .open(let durable)? = gateway.board[stretch.tenant]
+        else { return }
+        var stretch = stretch
+        let draw = checks.below(100)
+        if draw < 5 { return planViews() }
+        if draw < 10 { stretch.content = nil }
+        if draw < 15 { moved(tenant, desk.catchUp(through: durable, on: tenant.disk), durable) }
+        moved(tenant, desk.take(stretch, on: tenant.disk), durable)
+        if draw > 95, tenant.views != nil { moved(tenant, desk.take(stretch, on: tenant.disk), durable) }
+    }
+
+    private func moved(_ tenant: SimTenant, _ outcome: ViewsDesk.Outcome, _ durable: LedgerPosition) {
+        coverage.viewTransactions += outcome.transactions
+        note(70, outcome.through, "the views of tenant \(tenant.row.id.value) hold \(outcome.through) records")
+        if outcome.through > durable.ordinal {
+            violate(.i8, "views hold \(outcome.through) records, the ledger has \(durable.ordinal) durable")
+        }
+        if let cause = outcome.rebuilt {
+            coverage.viewRebuilds += 1
+            note(71, 0, "the views of tenant \(tenant.row.id.value) are built anew: \(cause.words)")
+            // After a failed write the file is thrown away; views of another ledger come of a folder put back.
+            if cause != .damaged, !tenant.isTampered, !tenant.wasPutBack {
+                violate(.i8, "the views of tenant \(tenant.row.id.value) were thrown away: \(cause.words)")
+            }
+        }
+        if outcome.failure != nil { planViews() }
     }
 
     /// I8: what a reader of the views sees is what the ledger adds up to.

@@ -63,6 +63,9 @@ package struct Coverage: Hashable, Sendable {
     package var aborts = 0
     package var quarantines = 0
     package var viewTransactions = 0
+    /// Stretches of ledgers that were cut for the views, and those of them that need no reading.
+    package var stretches = 0
+    package var wholeStretches = 0
     package var viewRebuilds = 0
     package var adoptedEvents = 0
     package var staleAppends = 0
@@ -78,7 +81,7 @@ package struct Coverage: Hashable, Sendable {
             ("power_checks", powerChecks), ("aborts", aborts), ("connections", connections), ("batches", batches),
             ("rounds", rounds), ("rejects", rejects), ("skips", skips), ("gaps", gaps), ("probes", probes),
             ("duplicates", duplicates), ("stale_appends", staleAppends), ("quarantines", quarantines),
-            ("view_transactions", viewTransactions),
+            ("view_transactions", viewTransactions), ("stretches", stretches), ("whole_stretches", wholeStretches),
             ("view_rebuilds", viewRebuilds),
             ("adopted_events", adoptedEvents),
             ("bytes_written", bytesWritten),

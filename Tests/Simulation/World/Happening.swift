@@ -25,6 +25,8 @@ enum Happening {
     case lookUp(ChainLookup, Sequence64, ConnectionID, life: Int)
     case adopt(AdoptionLookup, ConnectionID, life: Int)
     case views(life: Int)
+    case sums(shard: UInt16, life: Int)
+    case stretches([LedgerStretch], life: Int)
     case startMachine(Int)
     case wake(Int, at: UInt64)
     case slice(Int, life: Int)
@@ -65,6 +67,12 @@ extension World {
         case .views(let life):
             guard life == gateway.life, gateway.isUp else { return }
             moveViews()
+        case .sums(let shard, let life):
+            guard life == gateway.life, gateway.isUp else { return }
+            handOverSums(shard)
+        case .stretches(let stretches, let life):
+            guard life == gateway.life, gateway.isUp else { return }
+            for stretch in stretches { takeStretch(stretch) }
         case .startMachine(let index): start(machines[index])
         case .wake(let index, let at): wake(machines[index], at: at)
         case .slice(let index, let life): slice(machines[index], life: life)

@@ -50,7 +50,6 @@ package final class World {
     let hearsay = Hearsay()
     /// Epochs that the ledgers have asked the catalog for.
     let renewals = RenewalBox()
-    var scratch = IngestScratch(hashSeed: 11)
     var tap = Tap()
     var credit: Credit
     let offer: GatewayOffer
@@ -74,7 +73,6 @@ package final class World {
         offer = plan.offer
         credit = plan.credit
         if plan.hasViews {
-            scratch = IngestScratch(hashSeed: 11, book: environment.books.current)
             CrashDisk.fix(seed: plan.seed, unixMs: SimClock.beginsMs)
             gateway.viewsDisk = CrashDisk(name: "views-\(environment.nextDisk())", seed: plan.seed &+ 6)
         }
@@ -136,7 +134,7 @@ package final class World {
 
     /// Everything is written, read, sent, committed and told.
     var isQuiet: Bool {
-        guard gateway.isUp, gateway.mailbox.isEmpty else { return false }
+        guard gateway.isUp, gateway.mailbox.isEmpty, !gateway.cut.isOpen else { return false }
         return machines.allSatisfy { $0.isGone || isExcused($0) || ($0.isDrained && isInTouch($0)) }
     }
 
