@@ -9,7 +9,8 @@ extension Aggregator {
 
     mutating func begin(rows added: Int) {
         precondition(
-            cells.count < 4 * cellsMax + Limits.batchEventsMax && rows < Self.rowsMax, "a full aggregator was not drained")
+            cells.count < 4 * cellsMax + Limits.batchEventsMax && rows < Self.rowsMax,
+            "a full aggregator was not drained")
         rows += added
     }
 

@@ -56,7 +56,8 @@ package struct ShardSums: Sendable {
         places[tenant] = tenants.count
         tenants.append(
             TenantSums(
-                tenant: tenant, book: folder.book.id.value, aggregator: Aggregator(book: folder.book, hashKey: hashKey)))
+                tenant: tenant, book: folder.book.id.value, aggregator: Aggregator(book: folder.book, hashKey: hashKey))
+        )
         return tenants.count - 1
     }
 

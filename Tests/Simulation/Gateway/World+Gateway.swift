@@ -151,7 +151,8 @@ extension World {
         guard var machine = gateway.connections.removeValue(forKey: wire.number) else { return }
         var actions: [IngestAction] = []
         let consumed = machine.received(
-            wire.toGateway.arrived.span, scratch: &gateway.scratches[Int(shard(of: wire))], now: gateway.instant(now), into: &actions)
+            wire.toGateway.arrived.span, scratch: &gateway.scratches[Int(shard(of: wire))], now: gateway.instant(now),
+            into: &actions)
         wire.toGateway.arrived.removeFirst(consumed)
         settle(machine, actions, wire)
     }
