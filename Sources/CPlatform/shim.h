@@ -26,6 +26,14 @@ static inline int tally_epoll_wait_ns(int epoll, struct epoll_event *events, int
     struct { int64_t seconds, nanoseconds; } timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
     return (int)syscall(SYS_epoll_pwait2, epoll, events, count, &timeout, (void *)0, (size_t)8);
 }
+/// O_DIRECT, which the C library declares for _GNU_SOURCE alone and every processor has another number for.
+static inline int tally_o_direct(void) {
+#if defined(__aarch64__) || defined(__arm__)
+    return 0200000;
+#else
+    return 040000;
+#endif
+}
 /// The file system's magic number (statfs f_type), or -1.
 static inline long tally_filesystem_type(int descriptor) {
     struct statfs facts;

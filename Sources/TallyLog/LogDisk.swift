@@ -23,6 +23,12 @@ package protocol LogFile: Sendable {
     func writeZeros(at offset: Int, count: Int) throws(SystemError)
     func truncate(to bytes: Int) throws(SystemError)
     func sync() throws(SystemError)
+    /// What is appended at `end` from here on need not be kept in memory for readers.
+    func bypassCache(from end: Int)
+}
+
+extension LogFile {
+    package func bypassCache(from end: Int) {}
 }
 
 extension OpenFile: LogFile {}

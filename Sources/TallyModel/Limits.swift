@@ -135,10 +135,18 @@ package enum Limits {
 
     // MARK: Views
 
-    /// Bodies that one transaction of the views takes in; when so much waits they are moved at once, …
+    /// Bodies that are read from a ledger for one transaction of its views.
     package static let viewsFoldBytesMax = 64 << 20
-    /// … and otherwise so long after the first of it.
+    /// Views move when so much of one tenant waits, …
+    package static let viewsBytesDue = 512 << 20
+    /// … and otherwise so long after the first of it: longer, up to the second figure, where moving takes long, so that it
+    /// takes a fortieth of the time.
     package static let viewsGather: Duration = .seconds(2)
+    package static let viewsGatherMax: Duration = .seconds(15)
+    package static let viewsGatherFactor = 40
+    /// A report that would have to read more records behind the views has them moved first, and waits so long for it.
+    package static let viewsTailRecordsMax: UInt64 = 1_024
+    package static let viewsTailWait: Duration = .seconds(1)
     /// The views' write-ahead log is emptied when it is larger.
     package static let viewsLogBytesMax = 4 << 20
     /// Views that could not be moved are tried again after so long, twice as long each time, …

@@ -130,3 +130,62 @@ struct TemporaryFolder: ~Copyable {
         #expect(bytes.span.littleEndian(Int64.self, at: 5) == -2)
     }
 }
+
+/// Whether a folder's file system takes direct writes at all is not asked: what is read must be the same.
+@Suite("Appends past the page cache")
+struct DirectAppendTests {
+    @Test(
+        "What is appended past the cache is what is read, in pieces of any size, between zeros and after a reopening",
+        arguments: 0..<12)
+    func appends(seed: UInt64) throws {
+        var random = Seeded(seed)
+        let temporary = TemporaryFolder()
+        let directory = try Directory.openOrMake(
+            seed % 3 == 0 ? "/dev/shm/tally-direct-\(getpid())-\(seed)" : temporary.path)
+        defer { if seed % 3 == 0 { try? FileManager.default.removeItem(atPath: directory.path) } }
+        var model = (0..<Int(random.next() % 10_000)).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        var file = try directory.create("x")
+        try file.write(model.span, at: 0)
+        var zerosTo = model.count
+        file.bypassCache(from: model.count)
+        for turn in 0..<60 {
+            let sizes: [UInt64] = [1, 40, 5_000, 300_000, 2_500_000]
+            let size = Int(random.next() % sizes[min(turn % 7, 4)]) + 1
+            let piece = (0..<size).map { UInt8(truncatingIfNeeded: $0 &+ turn) | 1 }
+            if model.count + size > zerosTo {
+                try file.writeZeros(at: model.count + size, count: 65_536)
+                zerosTo = model.count + size + 65_536
+            }
+            try file.write(piece.span, at: model.count)
+            model += piece
+            switch random.next() % 8 {
+            case 0: try file.sync()
+            case 1:
+                file = try directory.open("x", .write)
+                file.bypassCache(from: model.count)
+            case 2:
+                // Elsewhere than at the end: that ends it, and is written all the same.
+                let at = Int(random.next() % UInt64(model.count))
+                try file.write([250].span, at: at)
+                model[at] = 250
+            default: break
+            }
+            guard turn % 5 == 0 else { continue }
+            let read = try directory.readWhole("x", limit: 1 << 30)
+            #expect(read.count >= model.count, "seed \(seed), turn \(turn)")
+            #expect(Array(read.prefix(model.count)) == model, "seed \(seed), turn \(turn)")
+            #expect(read.dropFirst(model.count).allSatisfy { $0 == 0 }, "seed \(seed), turn \(turn)")
+        }
+        try file.truncate(to: model.count)
+        #expect(try directory.readWhole("x", limit: 1 << 30) == model)
+    }
+
+    private struct Seeded {
+        private var state: UInt64
+        init(_ seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 &+ 1 }
+        mutating func next() -> UInt64 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return state >> 33
+        }
+    }
+}

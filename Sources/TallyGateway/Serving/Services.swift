@@ -25,7 +25,7 @@ package struct Services: Sendable {
 
     package init(
         folder: DataFolder, metrics: Metrics, log: LogSink, clock: GatewayClock, faults: Faults,
-        onFatal: @escaping @Sendable (String) -> Void, logOptions: LogOptions = LogOptions(),
+        onFatal: @escaping @Sendable (String) -> Void, logOptions: LogOptions = .ledger,
         disk: (@Sendable () -> FileSystemFacts?)? = nil, ledgerDisk: @escaping LedgerDisk = Services.ownLedgerDisk
     ) {
         self.folder = folder

@@ -44,7 +44,7 @@ package final class Store: Sendable {
         // The other way round it would be a cycle, and the folder's lock would never go.
         let askForCut: @Sendable () -> Void = { [weak ledgers] in ledgers?.askForCut() }
         views.sync { $0.attach(askForCut: askForCut) }
-        usage = UsageService(services: services, board: board)
+        usage = UsageService(services: services, board: board, views: views)
         waiting = WaitingTenants(board: board, log: services.log)
         waiting.attach(self)
         do { try TenantDeletion(store: self).resume() } catch { services.log(.deletionUnfinished(reason: "\(error)")) }

@@ -8,6 +8,7 @@ import TallyStorage
 struct UsageService: Sendable {
     let services: Services
     let board: TenantBoard
+    let views: ViewsKeeper
 
     func report(_ arguments: UsageArguments) throws -> UsageReport {
         guard let name = TenantName(arguments.tenant) else { throw AdminError.tenantName }
@@ -20,6 +21,7 @@ struct UsageService: Sendable {
         case .quarantined(let reason)?: throw AdminError.quarantined(tenant: name, reason: reason)
         case nil: throw AdminError.notOpen(tenant: name)
         }
+        views.hurry(tenant.id, to: durable.ordinal)
         let labels = try services.folder.catalog.labels(of: tenant.id)
         let query = try query(arguments, labels)
         let folder = try services.folder.tenantDirectory(tenant)

@@ -9,9 +9,10 @@ import TallyStorage
 /// Moves every tenant's views forward behind the acknowledgements, on a queue of its own: wakes the desks
 /// (`ViewsDesk`), which decide, and says what became of it.
 ///
-/// It waits up to `Limits.viewsGather` after the first news, or until one tenant has enough for a transaction of full size:
-/// what a transaction costs is the rows that it touches, and a busy tenant touches the same few again and again. Nobody
-/// waits for it, for a reader folds the ledger's tail itself. Views that could not be moved are tried again by themselves.
+/// A while after the first news it has the ledgers cut (`LedgerCut`) and takes the stretches in: what a transaction costs is
+/// the rows that it touches, and a busy tenant touches the same few again and again, so the while grows with what moving
+/// takes. A reader folds the ledger's tail itself, and has a long one cut first. Views that could not be moved are tried
+/// again by themselves.
 actor ViewsKeeper {
     private struct Slot {
         let tenant: Tenant
@@ -34,6 +35,8 @@ actor ViewsKeeper {
         var isCutAsked = false
         /// Cuts that are being taken in.
         var cuts = 0
+        /// How long the next one is waited for.
+        var gather = Limits.viewsGather
     }
 
     private nonisolated let executor = QueueExecutor(DispatchQueue(label: "tallygate.views", qos: .utility))
@@ -64,7 +67,7 @@ actor ViewsKeeper {
             for ledger in moved {
                 let first = waiting.tenants[ledger.tenant] ?? ledger.bytes
                 waiting.tenants[ledger.tenant] = first
-                isMuch = isMuch || ledger.bytes &- first >= UInt64(Limits.viewsFoldBytesMax)
+                isMuch = isMuch || ledger.bytes &- first >= UInt64(Limits.viewsBytesDue)
             }
             let mustHurry =
                 isMuch && !waiting.isCutAsked && waiting.cuts == 0 && services.faults.viewsDelay == .zero
@@ -75,6 +78,15 @@ actor ViewsKeeper {
         }
         if mustHurry { askForCut.withLock { $0 }() }
         if mustTime { cutLater() }
+    }
+
+    /// Has the tenant's views moved to `ordinal` where they lie far behind it, and waits a little for that.
+    nonisolated func hurry(_ tenant: TenantID, to ordinal: UInt64) {
+        func isNear() -> Bool { (applied.withLock { $0[tenant] } ?? 0) + Limits.viewsTailRecordsMax >= ordinal }
+        guard services.faults.viewsDelay == .zero, !isNear() else { return }
+        askForCut.withLock { $0 }()
+        let deadline = services.clock.now() + Limits.viewsTailWait
+        while !isNear(), services.clock.now() < deadline { Pause.milliseconds(5) }
     }
 
     /// The tenant's views may lie behind its ledger.
@@ -103,7 +115,7 @@ actor ViewsKeeper {
 
     /// Views that are held back must not hold the folder's lock after a stop.
     private nonisolated func cutLater() {
-        let wait = max(Limits.viewsGather, services.faults.viewsDelay).dispatch
+        let wait = max(waiting.withLock { $0.gather }, services.faults.viewsDelay).dispatch
         executor.queue.asyncAfter(deadline: .now() + wait) { [weak self] in
             guard let self else { return }
             assumeIsolated { $0.catchUpOpened() }
@@ -163,11 +175,14 @@ actor ViewsKeeper {
     // MARK: A round
 
     private func move(_ stretches: [LedgerStretch]) {
+        let started = services.clock.now()
         for stretch in stretches {
             _ = move(stretch.tenant) { desk, ledger in desk.take(stretch, on: ledger) }
         }
+        let took = services.clock.now().since(started)
         let isMore = waiting.withLock { waiting in
             waiting.cuts -= 1
+            waiting.gather = min(max(took * Limits.viewsGatherFactor, Limits.viewsGather), Limits.viewsGatherMax)
             defer { waiting.isTimed = waiting.isTimed || !waiting.tenants.isEmpty }
             return !waiting.isTimed && !waiting.tenants.isEmpty
         }

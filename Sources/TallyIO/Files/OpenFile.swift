@@ -1,8 +1,10 @@
 #if canImport(Glibc)
+import CPlatform
 import Glibc
 #else
 import Darwin
 #endif
+import Synchronization
 
 /// One open regular file: whole reads and writes at given offsets, and the sync that empties the drive's cache.
 ///
@@ -12,6 +14,8 @@ package final class OpenFile: Sendable {
     private let descriptor: Descriptor
     /// The name it was opened under, for messages.
     package let name: String
+    /// Set while appends go past the page cache.
+    private let direct = Guarded<DirectWriter?>(nil)
 
     package init(taking descriptor: consuming Descriptor, name: String) {
         self.descriptor = descriptor
@@ -68,6 +72,7 @@ package final class OpenFile: Sendable {
     /// Writes all of `bytes` at `offset`.
     package func write(_ bytes: Span<UInt8>, at offset: Int) throws(SystemError) {
         precondition(offset >= 0, "a write has a place")
+        guard try !append(bytes, at: offset) else { return }
         var done = 0
         while done < bytes.count {
             // Why this holds: the window lies inside the span, which outlives the call.
@@ -82,8 +87,85 @@ package final class OpenFile: Sendable {
         }
     }
 
+    /// From here on what is appended at `end` goes past the page cache, where the file system can do that; the last block
+    /// of the file is then padded with zeros. A write elsewhere ends it.
+    ///
+    /// Reads through another descriptor see all of it, as the kernel takes what is written out of the cache.
+    package func bypassCache(from end: Int) {
+        #if canImport(Glibc)
+        var tail: [UInt8] = []
+        let kept = end % DirectWriter.block
+        do throws(SystemError) { try read(at: end - kept, count: kept, into: &tail) } catch { return }
+        guard tail.count == kept, setDirect(true) else { return }
+        let tailRead = tail
+        direct.withLock { $0 = DirectWriter(end: end, tail: tailRead) }
+        #endif
+    }
+
+    #if canImport(Glibc)
+    private func setDirect(_ isOn: Bool) -> Bool {
+        let flags = fcntl(descriptor.raw, F_GETFL)
+        return flags >= 0 && fcntl(descriptor.raw, F_SETFL, isOn ? flags | tally_o_direct() : flags & ~tally_o_direct()) == 0
+    }
+    #endif
+
+    /// False where `bytes` are not appended past the cache.
+    private func append(_ bytes: Span<UInt8>, at offset: Int) throws(SystemError) -> Bool {
+        #if canImport(Glibc)
+        guard direct.withLock({ $0?.end }) != nil else { return false }
+        var refusal: SystemError?
+        let isDone = direct.withLock { writer in
+            guard writer?.end == offset else { return false }
+            do throws(SystemError) {
+                try unsafe writer?.append(bytes) { memory, at throws(SystemError) in
+                    try unsafe writeBlocks(memory, at: at)
+                }
+                return true
+            } catch {
+                refusal = error
+                return false
+            }
+        }
+        if isDone { return true }
+        // Some file systems say only now that they cannot.
+        if let refusal, refusal.number != EINVAL { throw refusal }
+        endBypassing()
+        #endif
+        return false
+    }
+
+    private func endBypassing() {
+        #if canImport(Glibc)
+        let wasOn = direct.withLock { writer in
+            defer { writer = nil }
+            return writer?.end != nil
+        }
+        if wasOn { _ = setDirect(false) }
+        #endif
+    }
+
+    /// Whole blocks, of memory that is aligned to one.
+    private func writeBlocks(_ blocks: UnsafeRawBufferPointer, at offset: Int) throws(SystemError) {
+        var done = 0
+        while done < blocks.count {
+            // Why this holds: the memory is its caller's until this returns.
+            let result = unsafe pwrite(
+                descriptor.raw, blocks.baseAddress?.advanced(by: done), blocks.count - done, off_t(offset + done))
+            if result < 0, errno == EINTR { continue }
+            guard result > 0, result % 512 == 0 else {
+                throw SystemError("write", name, number: result >= 0 ? EIO : errno)
+            }
+            done += result
+        }
+    }
+
     /// Writes `count` zeros at `offset`: room that a later sync of data alone makes durable.
     package func writeZeros(at offset: Int, count: Int) throws(SystemError) {
+        if let end = direct.withLock({ $0?.end }), offset >= end {
+            return try unsafe DirectWriter.zeros(after: offset, count: count) { memory, at throws(SystemError) in
+                try unsafe writeBlocks(memory, at: at)
+            }
+        }
         let zeros = [UInt8](repeating: 0, count: min(count, 64 << 10))
         var done = 0
         while done < count {
@@ -105,6 +187,7 @@ package final class OpenFile: Sendable {
     }
 
     package func truncate(to bytes: Int) throws(SystemError) {
+        if let end = direct.withLock({ $0?.end }), end != bytes { endBypassing() }
         while ftruncate(descriptor.raw, off_t(bytes)) != 0 {
             guard errno == EINTR else { throw SystemError("truncate", name) }
         }

@@ -8,8 +8,17 @@ package struct LogOptions: Hashable, Sendable {
     package var segmentBytesHard = Limits.segmentBytesMax + Limits.segmentSlackBytesMax
     package var preallocationBytes = Limits.segmentPreallocationBytes
     package var bufferBytesMax = Limits.logBufferBytesMax
+    /// Appends go past the page cache: for a log that grows fast and is not read soon.
+    package var bypassesCache = false
 
     package init() {}
+
+    /// A tenant's ledger.
+    package static var ledger: LogOptions {
+        var options = LogOptions()
+        options.bypassesCache = true
+        return options
+    }
 }
 
 /// What is known outside the log about what it must hold: a lower bound for each. It turns a silent loss at the

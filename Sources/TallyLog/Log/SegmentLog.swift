@@ -55,6 +55,7 @@ package struct SegmentLog: ~Copyable, Sendable {
         flushedBytes = state.bytes
         allocatedBytes = state.allocatedBytes
         isSealed = state.isSealed
+        if options.bypassesCache { file.bypassCache(from: flushedBytes) }
     }
 
     // MARK: Facts
@@ -203,6 +204,7 @@ package struct SegmentLog: ~Copyable, Sendable {
         flushed = appended
         durable = appended
         segments.append(SegmentFacts(birth.header))
+        if options.bypassesCache { file.bypassCache(from: flushedBytes) }
     }
 
     /// Unlinks the leading segments that hold nothing behind `position`; the current one always stays. Says how
