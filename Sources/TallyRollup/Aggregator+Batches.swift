@@ -24,7 +24,7 @@ extension Aggregator {
         UInt32(truncatingIfNeeded: projects.index(of: ProjectCellKey(project), empty: ()))
     }
 
-    mutating func number(of label: Label) -> UInt32 { labels.entry(label, pricer: &pricer).number }
+    mutating func number(of label: Label, hash: UInt64) -> UInt32 { labels.number(label, hash: hash, pricer: &pricer) }
 
     mutating func see(_ delta: SessionDelta, session: UInt32) { sessions.values[Int(session)].merge(delta) }
 

@@ -78,8 +78,9 @@ package struct BatchFolder: Sendable {
         for place in folders.indices { projects.append(aggregator.number(ofProject: folders[place])) }
         for place in 1..<max(batch.models.count, 1) {
             guard let label = batch.models[place] else { continue }
-            labels.append(aggregator.number(of: label))
-            entries.append(models.entry(label, hash: batch.modelHashes[place], book))
+            let hash = batch.modelHashes[place]
+            labels.append(aggregator.number(of: label, hash: hash))
+            entries.append(models.entry(label, hash: hash, book))
         }
     }
 
@@ -151,19 +152,66 @@ package struct BatchFolder: Sendable {
         }
     }
 
-    /// Finds what each row is priced by, and the prices. Most batches are of a few models, each served one way at one time:
-    /// the tariff found last for a model mostly holds for its next row.
+    /// Finds what each row is priced by, and the prices. Most batches are of a few models, each served one way at one time.
     private mutating func price(_ batch: borrowing Batch) {
         let rows = batch.count
         let capacity = batch.capacity
         let indices = batch.shorts.span.extracting(2 * capacity..<2 * capacity + rows)
         let servedAlike = !(batch.varies(.speed) || batch.varies(.tier) || batch.varies(.region))
         let bytes = batch.bytes.span
-        var serving = servings.number(bytes, 0, capacity)
+        let serving = servings.number(bytes, 0, capacity)
         tariffs.removeAll(keepingCapacity: true)
         tariffs.append(.none)
         latest.removeAll(keepingCapacity: true)
         for _ in 0..<batch.models.count { latest.append(0) }
+        if servedAlike, bound(serving, rows) {
+            // The rows of a model are all priced alike.
+            for row in 0..<rows { which[row] = latest[Int(indices[row])] }
+        } else {
+            match(batch, servedAlike: servedAlike, serving)
+        }
+        // Apart from the rest while it is written to.
+        var found: [Int128] = []
+        swap(&found, &prices)
+        book.price(
+            batch.words.span, capacity: capacity, rows: rows, kinds: batch.bytes.span, which: which.span,
+            tariffs.span, into: &found)
+        swap(&found, &prices)
+    }
+
+    /// Finds the tariff of each model, where it holds for the times of all rows.
+    private mutating func bound(_ serving: Int, _ rows: Int) -> Bool {
+        let (earliest, last) = BatchFolder.bounds(times.span, rows)
+        // Entry 0 is no model.
+        for model in 1..<max(entries.count, 1) {
+            let tariff = models.tariff(of: entries[model], at: earliest, serving: serving, book)
+            guard last < tariff.validTo else { return false }
+            latest[model] = UInt16(truncatingIfNeeded: tariffs.count)
+            tariffs.append(tariff)
+        }
+        return true
+    }
+
+    private static func bounds(_ times: Span<Int64>, _ rows: Int) -> (earliest: Int64, latest: Int64) {
+        var earliest = Int64.max
+        var latest = Int64.min
+        for row in 0..<rows {
+            earliest = min(earliest, times[row])
+            latest = max(latest, times[row])
+        }
+        return (earliest, latest)
+    }
+
+    /// Finds the tariff of each row: the one found last for its model mostly holds for the next.
+    private mutating func match(_ batch: borrowing Batch, servedAlike: Bool, _ first: Int) {
+        let rows = batch.count
+        let capacity = batch.capacity
+        let indices = batch.shorts.span.extracting(2 * capacity..<2 * capacity + rows)
+        let bytes = batch.bytes.span
+        var serving = first
+        tariffs.removeAll(keepingCapacity: true)
+        tariffs.append(.none)
+        for model in latest.indices { latest[model] = 0 }
         for row in 0..<rows {
             guard cells[row] != Self.none else {
                 which[row] = 0
@@ -180,12 +228,5 @@ package struct BatchFolder: Sendable {
             which[row] = UInt16(tariffs.count)
             tariffs.append(models.tariff(of: entries[model], at: times[row], serving: serving, book))
         }
-        // Apart from the rest while it is written to.
-        var found: [Int128] = []
-        swap(&found, &prices)
-        book.price(
-            batch.words.span, capacity: capacity, rows: rows, kinds: batch.bytes.span, which: which.span,
-            tariffs.span, into: &found)
-        swap(&found, &prices)
     }
 }

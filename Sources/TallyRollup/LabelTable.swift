@@ -18,6 +18,21 @@ struct LabelTable: Sendable {
     private var recent: [UInt32] = []
     private var next = 0
     private static let recentMax = 4
+    /// By the low bits of a label's hash: the hash and the number of the label found there last.
+    private var hashes = [UInt64](repeating: 0, count: placesCount)
+    private var found = [UInt32](repeating: 0, count: placesCount)
+    private static let placesCount = 64
+
+    /// The number of a label whose hash is known: the same label always comes with the same hash.
+    mutating func number(_ label: Label, hash: UInt64, pricer: inout Pricer) -> UInt32 {
+        let place = Int(truncatingIfNeeded: hash) & (Self.placesCount - 1)
+        let number = Int(found[place])
+        if hashes[place] == hash, number < labels.count, labels[number] == label { return found[place] }
+        let entry = self.number(label, &pricer)
+        hashes[place] = hash
+        found[place] = entry
+        return entry
+    }
 
     mutating func entry(_ label: Label, pricer: inout Pricer) -> Entry {
         for index in recent.indices where labels[Int(recent[index])].text == label.text {

@@ -8,9 +8,29 @@ package struct TenantSums: Sendable {
     package let tenant: TenantID
     /// The price book that they are priced by.
     package let book: UInt64
-    package internal(set) var aggregator: Aggregator
-    package internal(set) var batches: UInt64 = 0
-    package internal(set) var events: UInt64 = 0
+    package private(set) var aggregator: Aggregator
+    package private(set) var batches: UInt64 = 0
+    package private(set) var events: UInt64 = 0
+
+    fileprivate init(tenant: TenantID, book: PriceBook, hashKey: HashKey) {
+        self.tenant = tenant
+        self.book = book.id.value
+        aggregator = Aggregator(book: book, hashKey: hashKey)
+    }
+
+    /// Adds up a batch; by how many cells and sessions it grew. Nil where it is full. One call, so that nothing of this is
+    /// copied.
+    fileprivate mutating func fold(
+        _ batch: borrowing Batch, of workstation: WorkstationID, with folder: inout BatchFolder
+    ) -> Int? {
+        guard !aggregator.isFull else { return nil }
+        let before = aggregator.count + aggregator.sessionCount
+        let counted = folder.fold(
+            batch, of: workstation, receivedMs: .max - Limits.aheadMsMax, offsetMs: 0, into: &aggregator)
+        batches += 1
+        events += UInt64(counted)
+        return aggregator.count + aggregator.sessionCount - before
+    }
 }
 
 /// What the batches of a shard's connections come to since the last cut (`LedgerCut`), tenant by tenant: added up where
@@ -39,25 +59,17 @@ package struct ShardSums: Sendable {
     /// Adds up a batch whose rows all count at their own times. False where there is no room for it.
     package mutating func fold(_ batch: borrowing Batch, of workstation: WorkstationID, _ tenant: TenantID) -> Bool {
         let place = places[tenant] ?? begin(tenant)
-        guard entries < cellsMax, !tenants[place].aggregator.isFull else {
+        guard entries < cellsMax, let grown = tenants[place].fold(batch, of: workstation, with: &folder) else {
             isFull = true
             return false
         }
-        let before = tenants[place].aggregator.count + tenants[place].aggregator.sessionCount
-        let events = folder.fold(
-            batch, of: workstation, receivedMs: .max - Limits.aheadMsMax, offsetMs: 0, into: &tenants[place].aggregator)
-        tenants[place].batches += 1
-        tenants[place].events += UInt64(events)
-        entries += tenants[place].aggregator.count + tenants[place].aggregator.sessionCount - before
+        entries += grown
         return true
     }
 
     private mutating func begin(_ tenant: TenantID) -> Int {
         places[tenant] = tenants.count
-        tenants.append(
-            TenantSums(
-                tenant: tenant, book: folder.book.id.value, aggregator: Aggregator(book: folder.book, hashKey: hashKey))
-        )
+        tenants.append(TenantSums(tenant: tenant, book: folder.book, hashKey: hashKey))
         return tenants.count - 1
     }
 

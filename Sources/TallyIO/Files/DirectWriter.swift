@@ -1,8 +1,3 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
 import Synchronization
 
 /// Bytes appended to a file past the page cache, in whole blocks: the last block of one append is written again, longer,

@@ -1,10 +1,11 @@
+import Synchronization
+
 #if canImport(Glibc)
 import CPlatform
 import Glibc
 #else
 import Darwin
 #endif
-import Synchronization
 
 /// One open regular file: whole reads and writes at given offsets, and the sync that empties the drive's cache.
 ///
@@ -105,7 +106,8 @@ package final class OpenFile: Sendable {
     #if canImport(Glibc)
     private func setDirect(_ isOn: Bool) -> Bool {
         let flags = fcntl(descriptor.raw, F_GETFL)
-        return flags >= 0 && fcntl(descriptor.raw, F_SETFL, isOn ? flags | tally_o_direct() : flags & ~tally_o_direct()) == 0
+        let wanted = isOn ? flags | tally_o_direct() : flags & ~tally_o_direct()
+        return flags >= 0 && fcntl(descriptor.raw, F_SETFL, wanted) == 0
     }
     #endif
 
