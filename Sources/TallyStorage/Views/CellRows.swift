@@ -14,10 +14,15 @@ struct CellRows {
     private static let upsert = RollupColumns.upsert("session_rollup", key: key)
 
     private var rows: [Int64] = []
-    private var hours = HourSums()
+    private var hours: HourSums
 
     init(_ cells: [(RollupKey, RollupCounts)], _ interner: inout Interner, _ database: Database) throws {
+        hours = HourSums(for: cells.count)
         rows.reserveCapacity(cells.count * CellRows.width)
+        // The row of a cell of the same session, which has its number.
+        var recent = RecentPlaces(for: cells.count)
+        var sessions: [SessionID] = []
+        sessions.reserveCapacity(cells.count)
         for (key, counts) in cells where !counts.isEmpty {
             let start = rows.count
             let place = HourSums.Key(
@@ -25,7 +30,15 @@ struct CellRows {
                 model: try interner.model(key.model, database), origin: Int64(key.origin.rawValue),
                 project: try interner.project(key.project, database))
             rows.append(key.quarter)
-            rows.append(try interner.session(key.session, database))
+            let word = key.session.value.high ^ key.session.value.low
+            let guess = recent[word]
+            if guess < sessions.count, sessions[guess] == key.session {
+                rows.append(rows[guess * CellRows.width + 1])
+            } else {
+                rows.append(try interner.session(key.session, database))
+            }
+            recent[word] = sessions.count
+            sessions.append(key.session)
             rows.append(place.workstation)
             rows.append(place.agent)
             rows.append(place.model)

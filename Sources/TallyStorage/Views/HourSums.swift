@@ -27,8 +27,13 @@ struct HourSums {
         /// Two words instead of six, which are different for all keys whose numbers are small; others are compared.
         func hash(into hasher: inout Hasher) {
             hasher.combine(hour)
-            hasher.combine(workstation ^ project << 24 ^ model << 48 ^ origin << 58 ^ agent << 60)
+            hasher.combine(others)
         }
+
+        private var others: Int64 { workstation ^ project << 24 ^ model << 48 ^ origin << 58 ^ agent << 60 }
+
+        /// Different for most keys of one delta.
+        fileprivate var word: UInt64 { UInt64(bitPattern: others &+ hour &* 0x5851_f42d_4c95_7f2d) }
 
         /// The same without what `hour_rollup` does not have.
         fileprivate var coarse: Key {
@@ -49,15 +54,22 @@ struct HourSums {
     private var keys: [Key] = []
     /// The sums of each key, one behind the other.
     private var sums: [Int64] = []
+    private var recent: RecentPlaces
+
+    /// For the sums of about `count` cells.
+    init(for count: Int) { recent = RecentPlaces(for: count) }
 
     /// Adds the sums that begin at `start` of `values`.
     mutating func add(_ key: Key, _ values: [Int64], at start: Int) throws {
-        let last = keys.count - 1
-        if last >= 0, keys[last] == key {
-            return try RollupColumns.add(values, at: start, to: &sums, at: last * RollupColumns.count)
+        let word = key.word
+        let guess = recent[word]
+        if guess < keys.count, keys[guess] == key {
+            return try RollupColumns.add(values, at: start, to: &sums, at: guess * RollupColumns.count)
         }
-        if let place = places[key] {
-            return try RollupColumns.add(values, at: start, to: &sums, at: place * RollupColumns.count)
+        let known = places[key]
+        recent[word] = known ?? keys.count
+        if let known {
+            return try RollupColumns.add(values, at: start, to: &sums, at: known * RollupColumns.count)
         }
         places[key] = keys.count
         keys.append(key)
@@ -66,7 +78,7 @@ struct HourSums {
 
     /// Writes what was added to both tables, in the order of their keys.
     func write(_ database: Database) throws {
-        var coarse = HourSums()
+        var coarse = HourSums(for: keys.count)
         var rows: [Int64] = []
         rows.reserveCapacity(keys.count * (6 + RollupColumns.count))
         for place in order {
@@ -103,7 +115,7 @@ struct HourSums {
                 WHERE quarter >= ? AND quarter < ? GROUP BY 1, 2, 3, 4, 5, 6
                 """,
             arguments: [quarter, ((quarter >> 2) + 1) * quarters])
-        var rest = HourSums()
+        var rest = HourSums(for: rows.count)
         for row in rows {
             let key = Key(
                 hour: try row.int(0), workstation: try row.int(1), agent: try row.int(2), model: try row.int(3),
