@@ -25,6 +25,7 @@ func proof(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -59,6 +60,7 @@ let package = Package(
         floor("TallyLZ4", ["CLZ4"]),
         floor("TallyIO", ["CPlatform", "TallyModel"]),
         floor("TallyTLS", ["COpenSSL", "TallyModel"]),
+        floor("TallySQLite", [grdb, sqlite]),
 
         // Floor 2, pure: bytes and numbers in, bytes and numbers out.
         floor("TallyWire", ["TallyModel", "TallyHash", "TallyLZ4"]),
@@ -72,7 +74,10 @@ let package = Package(
         floor("TallyTransport", ["TallyModel", "TallyIO", "TallyTLS"]),
         floor(
             "TallyStorage",
-            ["TallyModel", "TallyHash", "TallyIO", "TallyWire", "TallyPricing", "TallyRollup", "TallyLog", grdb]),
+            [
+                "TallyModel", "TallyHash", "TallyIO", "TallySQLite", "TallyWire", "TallyPricing", "TallyRollup",
+                "TallyLog", grdb,
+            ]),
 
         // Floor 4, parts: the two programs, without their command lines.
         floor(
@@ -141,7 +146,7 @@ let package = Package(
         proof("TallyProtocolTests", ["TallyProtocol", "TallyWire", "TallyModel", "TallyHash"]),
         proof("TallyPricingTests", ["TallyPricing", "TallyRollup", "TallyModel", "TallyWire"]),
         proof("TallyLogTests", ["TestDisk", "TallySimulation", "TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
-        proof("TallyStorageTests", ["TallyStorage", "TallyModel", grdb]),
+        proof("TallyStorageTests", ["TallyStorage", "TallySQLite", "TallyModel", grdb]),
         proof(
             "CrashTests",
             [

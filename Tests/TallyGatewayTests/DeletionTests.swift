@@ -141,7 +141,8 @@ struct RebuildAndAuditTests {
         try peer.ack(through: 120)
         rig.stop()
         try SQLiteShell.run(
-            try #require(try rig.tenantFolders().first) + "/views.sqlite", "UPDATE rollup SET output_tokens = 7")
+            try #require(try rig.tenantFolders().first) + "/views.sqlite", "UPDATE session_rollup SET output_tokens = 7"
+        )
         #expect(try rig.usage().totals.output_tokens == 7, "the change is seen, or the test proves nothing")
         #expect(rig.call(.verify(tenant: nil)).exitCode == 1)
         try rig.done(.rebuild(tenant: nil))

@@ -94,7 +94,7 @@ struct DatabaseFileTests {
             delta.cells = [(try Sample.key(), Sample.counts())]
             #expect(try views.apply(delta))
         }
-        try Self.alter(path, "UPDATE rollup SET agent = 250; UPDATE meta SET segment = -1")
+        try Self.alter(path, "UPDATE session_rollup SET agent = 250; UPDATE meta SET segment = -1")
         let reader = try ViewsReader(folder: folder.path)
         #expect(throws: StorageError.damaged(file: path)) { try reader.report(UsageQuery(by: [.agent])) }
         #expect(throws: StorageError.damaged(file: path)) { try Views(folder: folder.path).position() }

@@ -9,8 +9,8 @@ import Testing
 @Suite("Hours and quarter-hours")
 struct HourTests {
     static let zones = UsagePropertyTests.zones + ["Asia/Kolkata", "Africa/Monrovia", "Pacific/Chatham"]
-    static let dimensions: [UsageDimension] = [.day, .hour, .model, .agent]
-    /// A filter that lets every workstation of these tests pass: hours know no workstations.
+    static let dimensions: [UsageDimension] = [.day, .hour, .model, .agent, .workstation, .project, .origin]
+    /// A filter that lets every workstation of these tests pass: the coarse hours know no workstations.
     static let everyone = Set((1...4).map { WorkstationID($0) })
 
     @Test(
@@ -26,11 +26,12 @@ struct HourTests {
         let reader = try ViewsReader(folder: folder.path)
         for _ in 0..<20 {
             var query = try Self.query(near: events, &random)
-            let coarse = try reader.report(query)
+            let hours = try reader.report(query)
+            let fine = try Self.byQuarters(query, reader)
+            #expect(
+                try Self.sums(hours.rows, keys: query.by.count) == fine, "\(query.by) in \(query.timeZone.identifier)")
             query.workstations = Self.everyone
-            let fine = try reader.report(query)
-            #expect(coarse.rows == fine.rows, "\(query.by) in \(query.timeZone.identifier)")
-            #expect(coarse.totals == fine.totals)
+            #expect(try reader.report(query).rows == hours.rows, "\(query.by) in \(query.timeZone.identifier)")
         }
         #expect(try reader.read { try $0.tablesAgree() })
     }
@@ -46,12 +47,14 @@ struct HourTests {
         let run = ZoneRuns.Run(quarters: quarters, offset: seconds.randomElement(using: &random) ?? 0)
         let by = try #require(Self.dimensions.shuffled(using: &random).first)
         let query = UsageQuery(by: [by, .model].uniqued)
+        let hours: UsagePiece.Table = [.workstation, .project, .origin].contains(by) ? .hours : .coarseHours
         let pieces = UsagePiece.pieces(run, of: query)
         var next = quarters.lowerBound
         for piece in pieces {
             #expect(piece.quarters.lowerBound == next && !piece.quarters.isEmpty && piece.offset == run.offset)
             next = piece.quarters.upperBound
-            guard piece.table == .hours else { continue }
+            guard piece.table != .quarters else { continue }
+            #expect(piece.table == hours)
             #expect(piece.quarters.lowerBound % 4 == 0 && piece.quarters.upperBound % 4 == 0)
             for hour in stride(from: piece.quarters.lowerBound, to: piece.quarters.upperBound, by: 4) {
                 let days = Set((hour..<hour + 4).map { LocalTime.day(quarter: $0, offset: run.offset) })
@@ -77,8 +80,10 @@ struct HourTests {
         // Half an hour on either side of 91 midnights, the first and the last with one side only.
         #expect(quarterHours(19_800, [.day, .model]) == 90 * 4)
         #expect(quarterHours(19_800, [.hour]) == 90 * 96)
-        #expect(quarterHours(0, [.day, .project]) == 90 * 96)
-        #expect(quarterHours(0, [.day], workstations: Self.everyone) == 90 * 96)
+        #expect(quarterHours(0, [.day, .project]) == 0)
+        #expect(quarterHours(19_800, [.day, .origin, .workstation]) == 90 * 4)
+        #expect(quarterHours(0, [.day], workstations: Self.everyone) == 0)
+        #expect(quarterHours(0, [.day, .session]) == 90 * 96)
     }
 
     @Test("Expiry cuts an hour where it cuts its quarter-hours", arguments: 0...9)
@@ -99,6 +104,7 @@ struct HourTests {
         #expect(try reader.read { try $0.tablesAgree() })
         var query = UsageQuery(by: [.hour, .model])
         let coarse = try reader.report(query)
+        #expect(try Self.sums(coarse.rows, keys: 2) == Self.byQuarters(query, reader))
         query.workstations = Self.everyone
         #expect(try coarse.rows == reader.report(query).rows)
     }
@@ -120,6 +126,20 @@ struct HourTests {
         }
         try file.write { try $0.execute(sql: "DELETE FROM hour_rollup \(one)") }
         #expect(try !reader.read { try $0.tablesAgree() })
+    }
+
+    /// The same report out of quarter-hours: by session, which no hour knows, and added up here.
+    private static func byQuarters(_ query: UsageQuery, _ reader: ViewsReader) throws -> [[String?]: UsageSums] {
+        var fine = UsageQuery(by: query.by + [.session])
+        fine.timeZone = query.timeZone
+        (fine.sinceMs, fine.untilMs, fine.model) = (query.sinceMs, query.untilMs, query.model)
+        return try sums(reader.report(fine).rows, keys: query.by.count)
+    }
+
+    private static func sums(_ rows: [UsageRow], keys: Int) throws -> [[String?]: UsageSums] {
+        try rows.reduce(into: [:]) { sums, row in
+            try sums[Array(row.keys.prefix(keys)), default: UsageSums()].add(row.sums)
+        }
     }
 
     // MARK: Random things

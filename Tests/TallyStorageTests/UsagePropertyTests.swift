@@ -76,10 +76,13 @@ struct UsagePropertyTests {
         }
         #expect(held == expected)
         #expect(agree)
-        try DatabaseFile(writing: Views.path(in: folder.path), schema: .views).write { database in
-            try database.execute(sql: "UPDATE rollup SET cost_femto = cost_femto + 1 WHERE quarter % 2 = 0")
+        let file = try DatabaseFile(writing: Views.path(in: folder.path), schema: .views)
+        for table in ["session_rollup", "rollup", "hour_rollup"] {
+            try file.write { try $0.execute(sql: "UPDATE \(table) SET cost_femto = cost_femto + 1 WHERE agent = 1") }
+            #expect(try !reader.read { try $0.tablesAgree() })
+            try file.write { try $0.execute(sql: "UPDATE \(table) SET cost_femto = cost_femto - 1 WHERE agent = 1") }
+            #expect(try reader.read { try $0.tablesAgree() })
         }
-        #expect(try !reader.read { try $0.tablesAgree() })
     }
 
     @Test("A period's plan takes every instant exactly once", arguments: 1...200 as ClosedRange<UInt64>)

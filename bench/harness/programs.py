@@ -8,8 +8,11 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+# Commands that a gateway answers at a time.
+CALLERS = 4
 
 
 class Failure(Exception):
@@ -99,15 +102,18 @@ class Gateway:
         self.tenants = [f"bench-{number}" for number in range(tenants)]
         self.child = None
         self.start()
-        lines = []
-        for name in self.tenants:
-            self.tool("tenant", "create", name)
-        for number in range(max(workstations, tenants)):
-            line = self.tool(
-                "enroll", "--tenant", self.tenants[number % tenants], "--workstation", f"ws-{number}", "--json")
-            lines.append(json.loads(line)["token"])
+        # As many at once as the gateway answers: most of a command is the start of its process.
+        with ThreadPoolExecutor(CALLERS) as callers:
+            list(callers.map(lambda name: self.tool("tenant", "create", name), self.tenants))
+            lines = list(callers.map(self.enroll, range(max(workstations, tenants))))
         with open(self.tokens, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
+
+    def enroll(self, number):
+        """The token of a new workstation of the tenant whose turn it is."""
+        tenant = self.tenants[number % len(self.tenants)]
+        line = self.tool("enroll", "--tenant", tenant, "--workstation", f"ws-{number}", "--json")
+        return json.loads(line)["token"]
 
     def start(self):
         command = [

@@ -69,11 +69,11 @@ package struct AdminService: Sendable {
         let tenant = try catalog.createTenant(
             try tenantName(name), plan: plan, retentionDays: days,
             draws: TenantDraws(random: Random.bytes(TenantDraws.bytesCount)), by: store.stamp())
+        store.directory.add(tenant)
         try store.open(tenant)
         if case .quarantined(let reason)? = store.board[tenant.id] {
             throw AdminError.quarantined(tenant: tenant.name, reason: reason)
         }
-        try store.directory.refresh(from: catalog)
         if case .waiting(let reason)? = store.board[tenant.id] {
             throw AdminError.waiting(tenant: tenant.name, reason: reason)
         }
@@ -155,9 +155,9 @@ package struct AdminService: Sendable {
         }
         let token = Token(random: Random.bytes(32))
         guard let input = Token.hashInput(presented: token.text) else { preconditionFailure("a token has its shape") }
-        _ = try catalog.enroll(
-            tenant: name, label: label, tokenHash: TokenHash(sha256: SHA256.hash(input)), by: store.stamp())
-        try store.directory.refresh(from: catalog)
+        let hash = TokenHash(sha256: SHA256.hash(input))
+        let enrolled = try catalog.enroll(tenant: name, label: label, tokenHash: hash, by: store.stamp())
+        try store.directory.add(enrolled, token: hash, in: catalog)
         var line = "tally connect \(address) --token \(token.text)"
         if let authority = store.authorityFile { line += " --ca \(authority.shellQuoted)" }
         guard format == .text else {
@@ -181,8 +181,14 @@ package struct AdminService: Sendable {
 
     private func revoke(_ tenant: String, _ workstation: String, _ format: OutputFormat) throws -> AdminReply {
         guard let label = WorkstationLabel(workstation) else { throw AdminError.workstationLabel }
-        let revoked = try catalog.revoke(tenant: try tenantName(tenant), label: label, by: store.stamp())
-        try store.directory.refresh(from: catalog)
+        let name = try tenantName(tenant)
+        let revoked: Workstation
+        do { revoked = try catalog.revoke(tenant: name, label: label, by: store.stamp()) } catch {
+            // A commit that failed may have been kept: what the catalog says now is what holds.
+            try? store.directory.refresh(from: catalog)
+            throw error
+        }
+        try store.directory.revoke(revoked, in: catalog)
         store.ledgers.submit(ShardDelivery(shard: nil, commands: [.revoke(revoked.id)]))
         guard format == .text else { return .done(AdminTables.json(["workstation": label.text, "state": "revoked"])) }
         return .done("revoked workstation '\(label)'; what it sent stays\n")

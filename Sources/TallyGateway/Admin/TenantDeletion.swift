@@ -27,7 +27,7 @@ struct TenantDeletion {
             try store.open(tenant)
             throw error
         }
-        try store.directory.refresh(from: catalog)
+        store.directory.remove(tenant.id)
         try finish(tenant, by: stamp)
     }
 

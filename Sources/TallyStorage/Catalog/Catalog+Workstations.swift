@@ -72,33 +72,55 @@ extension Catalog {
     /// The live tokens of active tenants, and those that were revoked.
     package func credentials() throws(StorageError) -> CredentialIndex {
         try file.read { database in
+            // A label's revoked workstations come before its live one.
             let rows = try Row.fetchCursor(
                 database,
                 sql: """
                     SELECT w.token_hash, w.tenant, w.id, w.revoked_ms IS NOT NULL, w.label
                     FROM workstations w JOIN tenants t ON t.id = w.tenant WHERE t.state = ?
-                    ORDER BY w.tenant, w.label, w.revoked_ms IS NULL
+                    ORDER BY w.revoked_ms IS NULL
                     """,
                 arguments: [TenantState.active.rawValue])
-            var byHash: [TokenHash: TokenHolder] = [:]
-            var revoked: Set<TokenHash> = []
-            // A label's revoked workstations come before its live one.
-            var label: (tenant: TenantID, text: String)?
-            var replaced: Set<WorkstationID> = []
+            var index = CredentialIndex.empty
             while let row = try rows.next() {
-                let hash = TokenHash(sha256: try row.bytes(0, count: 32))
+                let token = TokenHash(sha256: try row.bytes(0, count: 32))
                 let (tenant, id) = (TenantID(try row.word(1)), WorkstationID(try row.word(2)))
-                let text = try row.text(4)
-                if label?.tenant != tenant || label?.text != text { replaced = [] }
-                label = (tenant, text)
+                guard let label = WorkstationLabel(try row.text(4)) else { throw UnreadableValue.type }
                 if try row.int(3) != 0 {
-                    revoked.insert(hash)
-                    replaced.insert(id)
+                    index.noteRevoked(id, of: tenant, label: label, token: token)
                 } else {
-                    byHash[hash] = TokenHolder(tenant: tenant, workstation: id, replaced: replaced)
+                    index.enroll(id, of: tenant, label: label, token: token)
                 }
             }
-            return CredentialIndex(byHash, revoked: revoked)
+            return index
+        }
+    }
+
+    /// What tenants that are not being deleted, and their workstations, are called.
+    package func names() throws(StorageError) -> (
+        tenants: [TenantID: TenantName], workstations: [WorkstationID: WorkstationLabel]
+    ) {
+        try file.read { database in
+            var tenants: [TenantID: TenantName] = [:]
+            var workstations: [WorkstationID: WorkstationLabel] = [:]
+            let active = TenantState.active.rawValue
+            var rows = try Row.fetchCursor(
+                database, sql: "SELECT id, name FROM tenants WHERE state = ?", arguments: [active])
+            while let row = try rows.next() {
+                guard let name = TenantName(try row.text(1)) else { throw UnreadableValue.type }
+                tenants[TenantID(try row.word(0))] = name
+            }
+            rows = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT w.id, w.label FROM workstations w JOIN tenants t ON t.id = w.tenant WHERE t.state = ?
+                    """,
+                arguments: [active])
+            while let row = try rows.next() {
+                guard let label = WorkstationLabel(try row.text(1)) else { throw UnreadableValue.type }
+                workstations[WorkstationID(try row.word(0))] = label
+            }
+            return (tenants, workstations)
         }
     }
 

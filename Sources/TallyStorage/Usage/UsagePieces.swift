@@ -1,21 +1,26 @@
 /// Which table answers which stretch of a report's period.
 ///
-/// `rollup` has everything by quarter-hour; `hour_rollup` has whole UTC hours, and of the dimensions only model and
-/// agent. A report that asks for no other is answered by hours as far as each of them lies in one of its days or
-/// hours, and by quarter-hours for the rest: the ends of the period, and, where a zone is not whole hours from
-/// Greenwich, the hours in which its days begin. Each quarter-hour is answered exactly once.
+/// `session_rollup` has everything by quarter-hour; `rollup` has whole UTC hours without the session, and `hour_rollup`
+/// of the dimensions only model and agent. A report that does not ask for sessions is answered by hours as far as each of
+/// them lies in one of its days or hours, and by quarter-hours for the rest: the ends of the period, and, where a zone is
+/// not whole hours from Greenwich, the hours in which its days begin. Each quarter-hour is answered exactly once.
 struct UsagePiece: Hashable {
-    enum Table: Hashable { case quarters, hours }
+    enum Table: String, Hashable {
+        case quarters = "session_rollup"
+        case hours = "rollup"
+        /// Without workstation, origin and project.
+        case coarseHours = "hour_rollup"
+    }
 
     var table: Table
-    /// Of `hours`, whole ones: both ends are multiples of four.
+    /// Of hours, whole ones: both ends are multiples of four.
     var quarters: Range<Int64>
     /// Seconds east of Greenwich.
     var offset: Int64
 
-    /// What SQLite groups at once, it sorts: a few days of `rollup`, or a month of `hour_rollup`, are sorted in memory,
-    /// a year would go through a temporary file.
-    private static let lengthMax: [Table: Int64] = [.quarters: 4 * 96, .hours: 32 * 96]
+    /// What SQLite groups at once, it sorts: a few days of quarter-hours, or a month of the coarse hours, are sorted in
+    /// memory, a year would go through a temporary file.
+    private static let lengthMax: [Table: Int64] = [.quarters: 4 * 96, .hours: 12 * 96, .coarseHours: 32 * 96]
     private static let dayQuarters: Int64 = 96
 
     /// The pieces of one stretch of equal offset, in order.
@@ -30,32 +35,34 @@ struct UsagePiece: Hashable {
                 start = end
             }
         }
+        let hourTable = table(ofHours: query)
         var start = run.quarters.lowerBound
         for cut in cuts(run, query) {
             let hours = whole(start..<cut.lowerBound)
             add(.quarters, start..<hours.lowerBound)
-            add(.hours, hours)
+            add(hourTable ?? .quarters, hours)
             add(.quarters, hours.upperBound..<cut.upperBound)
             start = cut.upperBound
         }
         return pieces
     }
 
-    /// Whether `hour_rollup` has what the query asks for.
-    private static func isByHours(_ query: UsageQuery) -> Bool {
-        query.workstations == nil
-            && query.by.allSatisfy { dimension in
-                switch dimension {
-                case .day, .hour, .model, .agent: true
-                case .workstation, .project, .session, .origin: false
-                }
+    /// The smallest table of hours that has what the query asks for; nil if none has.
+    static func table(ofHours query: UsageQuery) -> Table? {
+        guard !query.by.contains(.session) else { return nil }
+        let isCoarse = query.by.allSatisfy { dimension in
+            switch dimension {
+            case .day, .hour, .model, .agent: true
+            case .workstation, .project, .session, .origin: false
             }
+        }
+        return isCoarse && query.workstations == nil ? .coarseHours : .hours
     }
 
     /// Stretches that no hour may answer, in order; the last ends where the run ends, and may be empty.
     private static func cuts(_ run: ZoneRuns.Run, _ query: UsageQuery) -> [Range<Int64>] {
         let end = run.quarters.upperBound
-        guard isByHours(query) else { return [run.quarters] }
+        guard table(ofHours: query) != nil else { return [run.quarters] }
         // Local midnight is the first quarter-hour of its day; it lies `shift` quarter-hours before that of Greenwich.
         let shift = floored(run.offset, by: Quarter.seconds)
         let isCutting = query.by.contains(.day) || query.by.contains(.hour)

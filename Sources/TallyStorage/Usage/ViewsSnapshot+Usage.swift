@@ -48,14 +48,11 @@ extension ViewsSnapshot {
 
 /// The statements of a report, one for each table that may answer a piece of it.
 private struct UsageSelect {
-    /// The table of the quarter-hours.
-    private let table: String
     private let quarters: String
     private let hours: String
 
     /// Nil if the filters let nothing through.
     init?(_ query: UsageQuery, _ database: Database) throws {
-        table = query.by.contains(.session) ? "session_rollup" : "rollup"
         var conditions: [String] = []
         if let model = query.model {
             let row = try Row.fetchOne(database, sql: "SELECT id FROM models WHERE value = ?", arguments: [model.text])
@@ -67,14 +64,15 @@ private struct UsageSelect {
             let numbers = workstations.map { String($0.value.pattern) }.sorted().joined(separator: ", ")
             conditions.append("workstation IN (\(numbers))")
         }
-        quarters = UsageSelect.sql(query, conditions, table, step: "quarter", seconds: Quarter.seconds)
+        quarters = UsageSelect.sql(query, conditions, .quarters, step: "quarter", seconds: Quarter.seconds)
         hours = UsageSelect.sql(
-            query, conditions, "hour_rollup", step: "hour", seconds: Quarter.seconds * HourSums.quarters)
+            query, conditions, UsagePiece.table(ofHours: query) ?? .hours, step: "hour",
+            seconds: Quarter.seconds * HourSums.quarters)
     }
 
     /// Arguments: the first step, the one behind the last, the zone's offset.
     private static func sql(
-        _ query: UsageQuery, _ filters: [String], _ table: String, step: String, seconds: Int64
+        _ query: UsageQuery, _ filters: [String], _ table: UsagePiece.Table, step: String, seconds: Int64
     ) -> String {
         let keys = query.by.map { dimension in
             switch dimension {
@@ -88,7 +86,7 @@ private struct UsageSelect {
         let conditions = ["\(step) >= ?1", "\(step) < ?2", "?3 IS NOT NULL"] + filters
         let groups = query.by.indices.map { String($0 + 1) }.joined(separator: ", ")
         return """
-            SELECT \((keys + RollupColumns.sumExpressions).joined(separator: ", ")) FROM \(table)
+            SELECT \((keys + RollupColumns.sumExpressions).joined(separator: ", ")) FROM \(table.rawValue)
             WHERE \(conditions.joined(separator: " AND ")) GROUP BY \(groups)
             """
     }
@@ -98,7 +96,7 @@ private struct UsageSelect {
         let (sql, scale): (String, Int64) =
             switch piece.table {
             case .quarters: (quarters, 1)
-            case .hours: (hours, HourSums.quarters)
+            case .hours, .coarseHours: (hours, HourSums.quarters)
             }
         return try Row.fetchCursor(
             database.cachedStatement(sql: sql),
@@ -108,7 +106,7 @@ private struct UsageSelect {
     /// The stretch of `quarters` that holds rows at all; nil if none does. Two steps in the key.
     func quartersHeld(_ quarters: Range<Int64>, _ database: Database) throws -> Range<Int64>? {
         let bounds: StatementArguments = [quarters.lowerBound, quarters.upperBound]
-        let period = "FROM \(table) WHERE quarter >= ? AND quarter < ?"
+        let period = "FROM \(UsagePiece.Table.quarters.rawValue) WHERE quarter >= ? AND quarter < ?"
         guard
             let low = try Row.fetchOne(
                 database, sql: "SELECT quarter \(period) ORDER BY quarter LIMIT 1", arguments: bounds),

@@ -17,8 +17,11 @@ enum RollupColumns {
         all.map { "\($0) INTEGER NOT NULL" }.joined(separator: ",\n    ")
     }
 
-    /// Adds one cell to `table`. Its arguments are the columns `key`, the sums, and the columns `more` of the key.
-    static func upsert(_ table: String, key: [String], more: [String] = []) -> String {
+    /// How many there are.
+    static let count = 16
+
+    /// Adds one cell to `table`. Its arguments are the columns `key`, then the sums.
+    static func upsert(_ table: String, key: String) -> String {
         let additions = added.map { "\($0) = \($0) + excluded.\($0)" }
         // Two remainders below 10¹⁵ carry at most one dollar.
         let others = [
@@ -27,30 +30,53 @@ enum RollupColumns {
             "first_ms = min(first_ms, excluded.first_ms)",
             "last_ms = max(last_ms, excluded.last_ms)",
         ]
-        let columns = key + all + more
-        let marks = columns.map { _ in "?" }.joined(separator: ", ")
+        let marks = (key.split(separator: ",").map { _ in "?" } + all.map { _ in "?" }).joined(separator: ", ")
         return """
-            INSERT INTO \(table) (\(columns.joined(separator: ", "))) VALUES (\(marks))
+            INSERT INTO \(table) (\(key), \(all.joined(separator: ", "))) VALUES (\(marks))
             ON CONFLICT DO UPDATE SET \((additions + others).joined(separator: ", "))
             """
     }
 
-    /// A cell's place and values in the order of the columns.
-    ///
-    /// Written out, since the library makes arguments of a literal in one call, and asks an array's elements one by one
-    /// through tables of witnesses: half of what a cell cost went there.
-    static func arguments(
-        _ key: RollupKey, model: Int64, project: Int64, _ counts: RollupCounts
-    ) throws -> StatementArguments {
+    /// Appends a cell's values in the order of the columns.
+    static func append(_ counts: RollupCounts, to row: inout [Int64]) throws {
+        row.append(counts.events)
+        row.append(counts.inputTokens)
+        row.append(counts.cacheReadTokens)
+        row.append(counts.cacheWrite5mTokens)
+        row.append(counts.cacheWrite1hTokens)
+        row.append(counts.cacheWriteUnknownTokens)
+        row.append(counts.outputTokens)
+        row.append(counts.reasoningTokens)
+        row.append(counts.webSearches)
+        row.append(counts.toolCalls)
+        row.append(counts.unpricedEvents)
+        row.append(counts.reportedCostNanoUSD)
         let (usd, femto) = try split(counts.cost)
-        return [
-            key.quarter, key.workstation.value.pattern, Int64(key.agent.rawValue), model, Int64(key.origin.rawValue),
-            project,
-            counts.events, counts.inputTokens, counts.cacheReadTokens, counts.cacheWrite5mTokens,
-            counts.cacheWrite1hTokens, counts.cacheWriteUnknownTokens, counts.outputTokens, counts.reasoningTokens,
-            counts.webSearches, counts.toolCalls, counts.unpricedEvents, counts.reportedCostNanoUSD,
-            usd, femto, counts.firstMs, counts.lastMs,
-        ]
+        row.append(usd)
+        row.append(femto)
+        row.append(counts.firstMs)
+        row.append(counts.lastMs)
+    }
+
+    /// Adds the values that begin at `start` of `row` to those that begin at `place` of `sums`, as `upsert` does.
+    static func add(_ row: [Int64], at start: Int, to sums: inout [Int64], at place: Int) throws {
+        for column in 0..<added.count {
+            sums[place + column] = try sum(sums[place + column], row[start + column])
+        }
+        let (usd, femto, first, last) = (added.count, added.count + 1, added.count + 2, added.count + 3)
+        // Both are below 10¹⁵.
+        let carried = sums[place + femto] + row[start + femto]
+        let hasCarry = carried >= Int64(femtoPerUSD)
+        sums[place + usd] = try sum(try sum(sums[place + usd], row[start + usd]), hasCarry ? 1 : 0)
+        sums[place + femto] = hasCarry ? carried - Int64(femtoPerUSD) : carried
+        sums[place + first] = min(sums[place + first], row[start + first])
+        sums[place + last] = max(sums[place + last], row[start + last])
+    }
+
+    private static func sum(_ left: Int64, _ right: Int64) throws -> Int64 {
+        let (sum, isOver) = left.addingReportingOverflow(right)
+        guard !isOver else { throw UnreadableValue.overflow }
+        return sum
     }
 
     /// The values of sums in 128 bits, in the order of the columns; throws where one does not fit its column.
@@ -65,6 +91,11 @@ enum RollupColumns {
     }
 
     private static func split(_ money: Money) throws -> (usd: Int64, femto: Int64) {
+        // Nearly all: a division of 128 bits takes several times as long.
+        if let small = UInt64(exactly: money.femtoUSD) {
+            let (usd, femto) = small.quotientAndRemainder(dividingBy: UInt64(femtoPerUSD))
+            return (Int64(usd), Int64(femto))
+        }
         var (usd, femto) = money.femtoUSD.quotientAndRemainder(dividingBy: femtoPerUSD)
         if femto < 0 {
             usd -= 1

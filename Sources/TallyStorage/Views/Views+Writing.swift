@@ -1,16 +1,13 @@
 import GRDB
 package import TallyModel
+import TallySQLite
 
 /// How a delta becomes rows. Every statement is compiled once per connection.
 extension Views {
-    private static let upsertRollup = RollupColumns.upsert(
-        "rollup", key: ["quarter", "workstation", "agent", "model", "origin", "project"])
-    private static let upsertSessionRollup = RollupColumns.upsert(
-        "session_rollup", key: ["quarter", "workstation", "agent", "model", "origin", "project"], more: ["session"])
-
     static func write(_ delta: ViewsDelta, _ interner: inout Interner, _ database: Database) throws {
-        try write(cells: delta.cells, &interner, database)
-        for span in delta.sessions { try write(span, &interner, database) }
+        try interner.learn(delta.sessions.lazy.map(\.session), database)
+        try CellRows(delta.cells, &interner, database).write(database)
+        try write(delta.sessions, &interner, database)
         for gap in delta.gaps { try write(gap, database) }
         for cursor in delta.streams { try write(cursor, database) }
         let position = delta.through
@@ -22,48 +19,36 @@ extension Views {
             ])
     }
 
-    private static func write(
-        cells: [(RollupKey, RollupCounts)], _ interner: inout Interner, _ database: Database
-    ) throws {
-        let rollup = try database.cachedStatement(sql: upsertRollup)
-        let sessionRollup = try database.cachedStatement(sql: upsertSessionRollup)
-        var hours = HourSums()
-        for (key, counts) in cells where !counts.isEmpty {
-            let model = try interner.model(key.model, database)
-            var arguments = try RollupColumns.arguments(
-                key, model: model, project: try interner.project(key.project, database), counts)
-            try rollup.execute(arguments: arguments)
-            // The same, with one more at the end.
-            arguments += [try interner.session(key.session, database)]
-            try sessionRollup.execute(arguments: arguments)
-            try hours.add(key, model: model, counts)
-        }
-        try hours.write(database)
-    }
+    /// Where and what a session is, its latest event says; a state, the latest state event.
+    private static let upsertSession = """
+        INSERT INTO sessions
+            (id, workstation, agent, project, first_ms, last_ms, started_ms, ended_ms, state, state_ms)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET
+            workstation = iif(excluded.last_ms >= last_ms, excluded.workstation, workstation),
+            agent = iif(excluded.last_ms >= last_ms, excluded.agent, agent),
+            project = iif(excluded.last_ms >= last_ms, excluded.project, project),
+            first_ms = min(first_ms, excluded.first_ms),
+            last_ms = max(last_ms, excluded.last_ms),
+            started_ms = min(coalesce(started_ms, excluded.started_ms), coalesce(excluded.started_ms, started_ms)),
+            ended_ms = max(coalesce(ended_ms, excluded.ended_ms), coalesce(excluded.ended_ms, ended_ms)),
+            state = iif(excluded.state_ms >= coalesce(state_ms, 0), excluded.state, state),
+            state_ms = max(coalesce(state_ms, excluded.state_ms), coalesce(excluded.state_ms, state_ms))
+        """
 
-    private static func write(_ span: SessionSpan, _ interner: inout Interner, _ database: Database) throws {
-        // Where and what the session is, its latest event says; a state, the latest state event.
-        try database.run(
-            """
-            INSERT INTO sessions
-                (id, workstation, agent, project, first_ms, last_ms, started_ms, ended_ms, state, state_ms)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT DO UPDATE SET
-                workstation = iif(excluded.last_ms >= last_ms, excluded.workstation, workstation),
-                agent = iif(excluded.last_ms >= last_ms, excluded.agent, agent),
-                project = iif(excluded.last_ms >= last_ms, excluded.project, project),
-                first_ms = min(first_ms, excluded.first_ms),
-                last_ms = max(last_ms, excluded.last_ms),
-                started_ms = min(coalesce(started_ms, excluded.started_ms), coalesce(excluded.started_ms, started_ms)),
-                ended_ms = max(coalesce(ended_ms, excluded.ended_ms), coalesce(excluded.ended_ms, ended_ms)),
-                state = iif(excluded.state_ms >= coalesce(state_ms, 0), excluded.state, state),
-                state_ms = max(coalesce(state_ms, excluded.state_ms), coalesce(excluded.state_ms, state_ms))
-            """,
-            [
-                try interner.session(span.session, database), span.workstation.value.pattern, span.agent.rawValue,
-                try interner.project(span.project, database), span.firstMs, span.lastMs, span.startedMs, span.endedMs,
-                span.state?.rawValue, span.stateMs,
-            ])
+    private static func write(_ spans: [SessionSpan], _ interner: inout Interner, _ database: Database) throws {
+        // No event lies so early (`Limits`), and no number of a state is negative.
+        let null = Int64.min
+        var rows: [Int64] = []
+        rows.reserveCapacity(spans.count * 10)
+        for span in spans {
+            let session = try interner.session(span.session, database)
+            rows += [session, span.workstation.value.pattern, Int64(span.agent.rawValue)]
+            rows += [try interner.project(span.project, database), span.firstMs, span.lastMs]
+            rows += [span.startedMs ?? null, span.endedMs ?? null]
+            rows += [span.state.map { Int64($0.rawValue) } ?? null, span.stateMs ?? null]
+        }
+        try database.run(upsertSession, rows: rows, width: 10, null: null, nullFrom: 6)
     }
 
     private static func write(_ gap: GapRow, _ database: Database) throws {

@@ -91,7 +91,6 @@ package final class Views: Sendable {
         guard cutoffMs > 0 else { return }
         try file.write { database in
             let quarter = cutoffMs / Quarter.ms
-            try database.run("DELETE FROM rollup WHERE quarter < ?", [quarter])
             try database.run("DELETE FROM session_rollup WHERE quarter < ?", [quarter])
             try HourSums.expire(before: quarter, database)
             try database.run("DELETE FROM sessions WHERE last_ms <= ?", [cutoffMs])

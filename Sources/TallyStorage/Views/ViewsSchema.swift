@@ -4,14 +4,15 @@
 /// negative amounts too (the whole part is rounded down). Added up with a carry, neither can overflow below
 /// 9 × 10¹⁸ dollars; and a sum that no longer fits 63 bits is refused by the STRICT column, never bent.
 ///
-/// Quarter-hours come first in the keys, so that a report reads one stretch of the table. Models, projects
+/// Quarter-hours and hours come first in the keys, so that a report reads one stretch of the table. Models, projects
 /// and sessions are small numbers from dictionaries; project 0 stands for "none". The three rollups hold the same
-/// sums, by more or fewer dimensions: a report reads the smallest that has what it asks for.
+/// sums, by more or fewer dimensions: a report reads the smallest that has what it asks for. Only the finest has
+/// quarter-hours: of the others a row would cost as much to write, and a report needs them at a few ends of hours alone.
 extension DatabaseSchema {
     static let views = DatabaseSchema(
         // "TGvw"
         applicationID: 0x5447_7677,
-        version: 3,
+        version: 4,
         synchronous: .normal,
         isDerived: true,
         statements: """
@@ -30,40 +31,43 @@ extension DatabaseSchema {
             CREATE TABLE projects (id INTEGER PRIMARY KEY, value BLOB NOT NULL UNIQUE) STRICT;
             CREATE TABLE session_ids (id INTEGER PRIMARY KEY, value BLOB NOT NULL UNIQUE) STRICT;
 
-            CREATE TABLE rollup (
-                quarter INTEGER NOT NULL,
-                workstation INTEGER NOT NULL,
-                agent INTEGER NOT NULL,
-                model INTEGER NOT NULL,
-                origin INTEGER NOT NULL,
-                project INTEGER NOT NULL,
-                \(RollupColumns.declarations),
-                PRIMARY KEY (quarter, workstation, agent, model, origin, project)
-            ) STRICT, WITHOUT ROWID;
-
-            -- The same by hours since 1970, without workstation, origin and project.
-            CREATE TABLE hour_rollup (
-                hour INTEGER NOT NULL,
-                model INTEGER NOT NULL,
-                agent INTEGER NOT NULL,
-                \(RollupColumns.declarations),
-                PRIMARY KEY (hour, model, agent)
-            ) STRICT, WITHOUT ROWID;
-
             CREATE TABLE session_rollup (
                 quarter INTEGER NOT NULL,
+                session INTEGER NOT NULL,
                 workstation INTEGER NOT NULL,
                 agent INTEGER NOT NULL,
                 model INTEGER NOT NULL,
                 origin INTEGER NOT NULL,
                 project INTEGER NOT NULL,
-                session INTEGER NOT NULL,
                 \(RollupColumns.declarations),
                 PRIMARY KEY (quarter, session, workstation, agent, model, origin, project)
             ) STRICT, WITHOUT ROWID;
 
+            -- The same by hours since 1970, without the session.
+            CREATE TABLE rollup (
+                hour INTEGER NOT NULL,
+                workstation INTEGER NOT NULL,
+                agent INTEGER NOT NULL,
+                model INTEGER NOT NULL,
+                origin INTEGER NOT NULL,
+                project INTEGER NOT NULL,
+                \(RollupColumns.declarations),
+                PRIMARY KEY (hour, workstation, agent, model, origin, project)
+            ) STRICT, WITHOUT ROWID;
+
+            -- The same without workstation, origin and project too.
+            CREATE TABLE hour_rollup (
+                hour INTEGER NOT NULL,
+                agent INTEGER NOT NULL,
+                model INTEGER NOT NULL,
+                \(RollupColumns.declarations),
+                PRIMARY KEY (hour, agent, model)
+            ) STRICT, WITHOUT ROWID;
+
             CREATE TABLE sessions (
-                id INTEGER PRIMARY KEY REFERENCES session_ids (id),
+                -- Of `session_ids`, which gave it in the same transaction; no index and no reference, which would cost
+                -- as much as the row. Expiry reads the table.
+                id INTEGER PRIMARY KEY,
                 workstation INTEGER NOT NULL,
                 agent INTEGER NOT NULL,
                 project INTEGER NOT NULL,
@@ -74,7 +78,6 @@ extension DatabaseSchema {
                 state INTEGER,
                 state_ms INTEGER
             ) STRICT;
-            CREATE INDEX sessions_last ON sessions (last_ms);
 
             CREATE TABLE gaps (
                 stream BLOB NOT NULL CHECK (length(stream) = 16),

@@ -21,13 +21,14 @@ extension ViewsSnapshot {
         while let (key, counts) = try guarded({ try rows.next().map(ViewsSnapshot.cell) }) { try body(key, counts) }
     }
 
-    /// Whether the rollups hold the same: the cells without sessions are the sums of those with, and the hours are the
-    /// sums of their quarter-hours.
+    /// Whether the rollups hold the same: the hours are the sums of their quarter-hours, and the coarser hours those of
+    /// the finer.
     package func tablesAgree() throws(StorageError) -> Bool {
-        let cell = "quarter, workstation, agent, model, origin, project"
         return try guarded {
-            guard try agree(("rollup", cell), ("session_rollup", cell), keys: 6) else { return false }
-            return try agree(("hour_rollup", HourSums.key), ("rollup", HourSums.keyOfQuarters), keys: 3)
+            guard try agree(("rollup", HourSums.key), ("session_rollup", HourSums.keyOfQuarters), keys: 6) else {
+                return false
+            }
+            return try agree(("hour_rollup", HourSums.coarseKey), ("rollup", HourSums.coarseKey), keys: 3)
         }
     }
 
