@@ -7,8 +7,10 @@ import TallyModel
 package struct BatchDecoder: Sendable {
     var labels = LabelCache()
     var keys: KeyTable
-    /// Zigzag values of column 13 as read, until the predictions are known.
-    var residuals: [UInt64] = []
+    /// Varints on their way from bytes to values.
+    var lanes: [UInt32] = []
+    /// What the rows of column 2, then those of column 13 add to the row or the prediction before.
+    var differences: [Int64] = []
     /// The prompt of each session's latest usage row, by the session's index.
     var prompts: [UInt64] = []
     private let columns = SchemaTable.columns

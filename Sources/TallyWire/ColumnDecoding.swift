@@ -33,18 +33,38 @@ extension BatchDecoder {
     func counts(
         _ column: Column, _ raw: Span<UInt8>, _ position: inout Int, _ rows: Int, _ batch: inout Batch
     ) throws(ColumnFault) {
-        var tally = ColumnTally(0...column.encodedMax)
         let (kind, index) = Slot.of(column.id)
-        let start = index * batch.capacity
+        let places = index * batch.capacity..<index * batch.capacity + rows
+        if kind == .word, let tally = quickCounts(raw, &position, places, column.encodedMax, &batch) {
+            if tally.isEqual { throw .nonCanonical }
+            batch.finishVarying(column.id, hasDefaults: tally.hasDefaults, rows: rows)
+            return
+        }
+        var tally = ColumnTally(0...column.encodedMax)
         if kind == .word {
             var out = batch.words.mutableSpan
-            try counts(raw, &position, &tally, start..<start + rows, &out)
+            try counts(raw, &position, &tally, places, &out)
         } else {
             var out = batch.longs.mutableSpan
-            try counts(raw, &position, &tally, start..<start + rows, &out)
+            try counts(raw, &position, &tally, places, &out)
         }
         try tally.finish()
         batch.finishVarying(column.id, hasDefaults: tally.hasDefaults, rows: rows)
+    }
+
+    /// The same for a column whose values have four bytes at most and are in order. If it may not be such a one,
+    /// `position` stays and there is no answer.
+    private func quickCounts(
+        _ raw: Span<UInt8>, _ position: inout Int, _ places: Range<Int>, _ most: UInt64, _ batch: inout Batch
+    ) -> LaneTally? {
+        var at = position
+        var out = batch.words.mutableSpan
+        var lanes = out._mutatingExtracting(places)
+        guard VarintRun.split(raw, &at, to: &lanes) else { return nil }
+        let tally = VarintRun.join(&lanes, most: UInt32(truncatingIfNeeded: most))
+        guard !tally.isOdd else { return nil }
+        position = at
+        return tally
     }
 
     @inline(__always)
@@ -63,24 +83,70 @@ extension BatchDecoder {
 
     /// The first row, then zigzag differences. A difference is below 2⁶³ in size, so a sum that leaves the range
     /// cannot wrap into it.
-    func times(
+    mutating func times(
         _ column: Column, _ raw: Span<UInt8>, _ position: inout Int, _ rows: Int, _ batch: inout Batch
     ) throws(ColumnFault) {
-        var tally = ColumnTally(column.bounds)
         let start = Slot.time * batch.capacity
-        var out = batch.longs.mutableSpan
-        var at = position
-        var value = try Varint.read(raw, &at)
-        try tally.note(value, 0)
-        out[start] = value
-        for row in 1..<rows {
-            value = value &+ UInt64(bitPattern: Varint.unzigzag(try Varint.read(raw, &at)))
-            try tally.note(value, row)
-            out[start + row] = value
+        let places = start..<start + rows
+        if !quickTimes(column, raw, &position, places, &batch) {
+            var tally = ColumnTally(column.bounds)
+            var out = batch.longs.mutableSpan
+            var value = try Varint.read(raw, &position)
+            try tally.note(value, 0)
+            out[start] = value
+            for row in 1..<rows {
+                value = value &+ UInt64(bitPattern: Varint.unzigzag(try Varint.read(raw, &position)))
+                try tally.note(value, row)
+                out[start + row] = value
+            }
+            try tally.finish()
         }
+        batch.finishVarying(column.id, hasDefaults: false, rows: rows)
+    }
+
+    /// The same for a column that is in order. If it may not be, `position` stays and the answer is false.
+    private mutating func quickTimes(
+        _ column: Column, _ raw: Span<UInt8>, _ position: inout Int, _ places: Range<Int>, _ batch: inout Batch
+    ) -> Bool {
+        var at = position
+        guard let first = try? Varint.read(raw, &at), column.bounds.contains(first),
+            quickDifferences(raw, &at, places.count - 1)
+        else { return false }
+        let steps = differences.span.extracting(0..<places.count - 1)
+        var out = batch.longs.mutableSpan
+        var times = out._mutatingExtracting(places)
+        var value = first
+        // Steps are below 2²⁸ in size here, so that no sum comes near 2⁶³.
+        var changes: UInt64 = 0
+        var odd: UInt64 = 0
+        times[0] = first
+        for row in 0..<min(steps.count, times.count - 1) {
+            value = value &+ UInt64(bitPattern: steps[row])
+            changes |= value ^ first
+            odd |= (value &- column.bounds.lowerBound) | (column.bounds.upperBound &- value)
+            times[row + 1] = value
+        }
+        guard odd >> 63 == 0, changes != 0 else { return false }
         position = at
-        try tally.finish()
-        batch.finishVarying(column.id, hasDefaults: tally.hasDefaults, rows: rows)
+        return true
+    }
+
+    /// Reads zigzag varints of up to four bytes into `differences`. If there are others, the answer is false.
+    mutating func quickDifferences(_ raw: Span<UInt8>, _ position: inout Int, _ count: Int) -> Bool {
+        while lanes.count < count { lanes.append(0) }
+        while differences.count < count { differences.append(0) }
+        return Self.quickDifferences(raw, &position, count, &lanes, &differences)
+    }
+
+    private static func quickDifferences(
+        _ raw: Span<UInt8>, _ position: inout Int, _ count: Int, _ lanes: inout [UInt32], _ values: inout [Int64]
+    ) -> Bool {
+        var allLanes = lanes.mutableSpan
+        var lanes = allLanes._mutatingExtracting(0..<count)
+        guard VarintRun.split(raw, &position, to: &lanes) else { return false }
+        var allValues = values.mutableSpan
+        var values = allValues._mutatingExtracting(0..<count)
+        return VarintRun.joinSigned(lanes.span, to: &values)
     }
 
     /// Numbers of a vocabulary, packed.
@@ -91,8 +157,9 @@ extension BatchDecoder {
         let start = Slot.of(column.id).index * batch.capacity
         let run = try PackedRun(raw, &position, bits: bits, rows: rows)
         var out = batch.bytes.mutableSpan
-        run.unpack(raw, adding: 0, to: start..<start + rows, of: &out)
-        let hasDefaults = try check(batch.bytes.span.extracting(start..<start + rows), column.encodedMax)
+        var values = out._mutatingExtracting(start..<start + rows)
+        run.unpack(raw, to: &values)
+        let hasDefaults = try check(values.span, column.encodedMax)
         try run.finish(raw, rows: rows)
         batch.finishVarying(column.id, hasDefaults: hasDefaults, rows: rows)
     }
@@ -156,60 +223,5 @@ struct ColumnTally {
 
     func finish() throws(ColumnFault) {
         if differences == 0 { throw .nonCanonical }
-    }
-}
-
-/// A run of packed values: each fills bytes from the lowest bit, and the last byte's spare bits are zero.
-struct PackedRun {
-    private let bits: Int
-    private let mask: UInt64
-    private let start: Int
-    private let length: Int
-
-    /// Checks the run's length and moves `position` behind it. Precondition: a value has 1 to 16 bits.
-    init(_ raw: Span<UInt8>, _ position: inout Int, bits: Int, rows: Int) throws(ColumnFault) {
-        length = (bits * rows + 7) / 8
-        guard raw.count - position >= length else { throw .malformed }
-        self.bits = bits
-        mask = 1 << UInt64(bits) - 1
-        start = position
-        position += length
-    }
-
-    /// Puts each value, with `offset` added, into its place. Eight values of up to 8 bits lie in one word.
-    @inline(__always)
-    func unpack<Value: FixedWidthInteger & UnsignedInteger>(
-        _ raw: Span<UInt8>, adding offset: Value, to places: Range<Int>, of out: inout MutableSpan<Value>
-    ) {
-        let first = places.lowerBound
-        let rows = places.count
-        let step = UInt64(truncatingIfNeeded: bits)
-        var row = 0
-        var position = start
-        while bits <= 8, row + 8 <= rows {
-            var word = raw.word(at: position)
-            for index in 0..<8 {
-                out[first + row + index] = Value(truncatingIfNeeded: word & mask) &+ offset
-                word &>>= step
-            }
-            row += 8
-            position += bits
-        }
-        while row < rows {
-            out[first + row] = Value(truncatingIfNeeded: value(raw, row)) &+ offset
-            row += 1
-        }
-    }
-
-    @inline(__always)
-    private func value(_ raw: Span<UInt8>, _ row: Int) -> UInt64 {
-        let bit = row &* bits
-        return raw.word(at: start &+ bit >> 3) >> UInt64(truncatingIfNeeded: bit & 7) & mask
-    }
-
-    /// What is left of the last byte is zero.
-    func finish(_ raw: Span<UInt8>, rows: Int) throws(ColumnFault) {
-        let used = bits * rows - 8 * (length - 1)
-        if UInt64(raw[start + length - 1]) >> UInt64(used) != 0 { throw .nonCanonical }
     }
 }

@@ -1,6 +1,6 @@
 import TallyModel
 
-/// Columns that point into the batch's own dictionaries, and the column that is told as a difference.
+/// Columns that point into the batch's own dictionaries.
 extension BatchDecoder {
     /// Entries in the order of first use, then one packed index a row.
     mutating func dictionary(
@@ -20,8 +20,9 @@ extension BatchDecoder {
         let start = Slot.of(column.id).index * batch.capacity
         let run = try PackedRun(raw, &position, bits: bits, rows: rows)
         var out = batch.shorts.mutableSpan
-        run.unpack(raw, adding: hasAbsent ? 0 : 1, to: start..<start + rows, of: &out)
-        try checkOrder(batch.shorts.span.extracting(start..<start + rows), entries, hasAbsent)
+        var indices = out._mutatingExtracting(start..<start + rows)
+        run.unpack(raw, adding: hasAbsent ? 0 : 1, to: &indices)
+        try checkOrder(indices.span, entries, hasAbsent)
         try run.finish(raw, rows: rows)
         batch.finishVarying(column.id, hasDefaults: hasAbsent, rows: rows)
     }
@@ -29,18 +30,32 @@ extension BatchDecoder {
     /// Every entry is used, for the first time in the order of entries; and some row is absent exactly if the
     /// encoding says so.
     private func checkOrder(_ indices: Span<UInt16>, _ entries: Int, _ hasAbsent: Bool) throws(ColumnFault) {
-        var seen = 0
-        var lowest = Int.max
-        // Negative once an index is more than one above those seen.
-        var room = 0
+        var lowest = UInt16.max
+        var highest: UInt16 = 0
         for row in indices.indices {
-            let index = Int(indices[row])
-            room |= seen &+ 1 &- index
-            seen = max(seen, index)
-            lowest = min(lowest, index)
+            lowest = min(lowest, indices[row])
+            highest = max(highest, indices[row])
         }
-        if room < 0 || seen > entries { throw fault(indices, entries) }
-        guard seen == entries, (lowest == 0) == hasAbsent else { throw .nonCanonical }
+        guard Int(highest) <= entries, isInOrder(indices, entries) else { throw fault(indices, entries) }
+        guard highest == entries, (lowest == 0) == hasAbsent else { throw .nonCanonical }
+    }
+
+    /// Whether no index is more than one above those before it. Where the last entry was used, none can be.
+    private func isInOrder(_ indices: Span<UInt16>, _ entries: Int) -> Bool {
+        var seen = 0
+        // Negative once an index is out of order.
+        var room = 0
+        var row = 0
+        while row < indices.count, seen < entries {
+            let end = min(row + 16, indices.count)
+            for place in row..<end {
+                let index = Int(indices[place])
+                room |= seen &+ 1 &- index
+                seen = max(seen, index)
+            }
+            row = end
+        }
+        return room >= 0
     }
 
     /// What the first bad index is.
@@ -88,53 +103,6 @@ extension BatchDecoder {
             batch.models.append(label)
             batch.modelHashes.append(hash)
         }
-    }
-
-    /// Keeps the differences until all columns that the predictions need have been read.
-    mutating func readResiduals(
-        _ raw: Span<UInt8>, _ position: inout Int, _ rows: Int
-    ) throws(ColumnFault) {
-        while residuals.count < rows { residuals.append(0) }
-        var out = residuals.mutableSpan
-        var at = position
-        for row in 0..<rows { out[row] = try Varint.read(raw, &at) }
-        position = at
-    }
-
-    /// Adds each row's prediction: the prompt of the nearest earlier usage row of the same session.
-    mutating func resolveResiduals(_ rows: Int, _ batch: inout Batch) throws(ColumnFault) {
-        while prompts.count < batch.sessions.count { prompts.append(0) }
-        for index in batch.sessions.indices { prompts[index] = 0 }
-        let tally = try Self.resolve(
-            residuals, rows: rows, capacity: batch.capacity, &prompts, batch.bytes, batch.shorts, &batch.words)
-        try tally.finish()
-        batch.finishVarying(.cacheReadTokens, hasDefaults: tally.hasDefaults, rows: rows)
-    }
-
-    /// Kinds are the first column of `small`, sessions that of `indices`.
-    private static func resolve(
-        _ residuals: [UInt64], rows: Int, capacity: Int, _ prompts: inout [UInt64], _ small: [UInt8],
-        _ indices: [UInt16], _ words: inout [UInt32]
-    ) throws(ColumnFault) -> ColumnTally {
-        var tally = ColumnTally(0...SchemaTable.column(.cacheReadTokens).encodedMax)
-        let differences = residuals.span.extracting(0..<rows)
-        let kinds = small.span.extracting(0..<rows)
-        let sessions = indices.span.extracting(0..<rows)
-        var prompts = prompts.mutableSpan
-        var words = words.mutableSpan
-        for row in 0..<rows {
-            let session = Int(sessions[row])
-            let isUsage = kinds[row] == EventKind.usage.rawValue
-            let predicted = isUsage ? prompts[session] : 0
-            let value = predicted &+ UInt64(bitPattern: Varint.unzigzag(differences[row]))
-            try tally.note(value, row)
-            words[capacity + row] = UInt32(truncatingIfNeeded: value)
-            guard isUsage else { continue }
-            prompts[session] =
-                value &+ UInt64(words[row]) &+ UInt64(words[2 * capacity + row])
-                &+ UInt64(words[3 * capacity + row]) &+ UInt64(words[4 * capacity + row])
-        }
-        return tally
     }
 }
 

@@ -8,12 +8,25 @@ extension Span<UInt8> {
         let last = count - 8
         guard last >= 0 else { return shortWord(at: position) }
         let start = Swift.min(position, last)
-        let eight = extracting(start..<start + 8)
+        return whole(at: start) >> UInt64(truncatingIfNeeded: 8 * (position - start))
+    }
+
+    /// The eight bytes from `position`, which must be there.
+    @inline(__always)
+    func whole(at position: Int) -> UInt64 {
+        let eight = extracting(position..<position + 8)
         let low =
             UInt64(eight[0]) | UInt64(eight[1]) << 8 | UInt64(eight[2]) << 16 | UInt64(eight[3]) << 24
         let high =
             UInt64(eight[4]) | UInt64(eight[5]) << 8 | UInt64(eight[6]) << 16 | UInt64(eight[7]) << 24
-        return (low | high << 32) >> UInt64(truncatingIfNeeded: 8 * (position - start))
+        return low | high << 32
+    }
+
+    /// The four bytes from `position`, which must be there.
+    @inline(__always)
+    func lane(at position: Int) -> UInt32 {
+        let four = extracting(position..<position + 4)
+        return UInt32(four[0]) | UInt32(four[1]) << 8 | UInt32(four[2]) << 16 | UInt32(four[3]) << 24
     }
 
     /// The same where there are fewer than eight bytes in all.
