@@ -16,7 +16,7 @@ extension Aggregator {
 
     mutating func number(of session: Bytes16, _ workstation: WorkstationID) -> UInt32 {
         let number = sessions.index(of: SessionCellKey(session, workstation), empty: .unseen)
-        if latestCells.count < sessions.count { latestCells.append(.max) }
+        if latestCells.count < sessions.count { latestCells.append(LatestCells()) }
         return UInt32(truncatingIfNeeded: number)
     }
 
@@ -28,38 +28,66 @@ extension Aggregator {
 
     mutating func see(_ delta: SessionDelta, session: UInt32) { sessions.values[Int(session)].merge(delta) }
 
-    /// The cell of each of `rows`, by the numbers of their dictionaries' entries.
+    /// In place of a row's cell: it has none, its effective time is not wanted, it is of another kind.
+    static let none = UInt32.max
+    static let unwanted = UInt32.max - 1
+    static let other = UInt32.max - 2
+
+    /// The cell of each row, by the numbers of its dictionaries' entries; `other` where its kind has none, and how many
+    /// these are. Narrowed: those that are `unwanted` get `none`.
     mutating func place(
-        _ batch: borrowing Batch, rows: Range<Int>, sessions numbers: Span<UInt32>, projects: Span<UInt32>,
+        _ batch: borrowing Batch, isNarrowed: Bool, sessions numbers: Span<UInt32>, projects: Span<UInt32>,
         labels: Span<UInt32>, times: Span<Int64>, into cellNumbers: inout [UInt32]
-    ) {
+    ) -> Int {
         var places = cellNumbers.mutableSpan
+        let rows = batch.count
         let capacity = batch.capacity
-        let agents = batch.bytes.span.extracting(capacity..<capacity + rows.upperBound)
-        let origins = batch.bytes.span.extracting(2 * capacity..<2 * capacity + rows.upperBound)
-        let ofSession = batch.shorts.span.extracting(0..<rows.upperBound)
-        let ofProject = batch.shorts.span.extracting(capacity..<capacity + rows.upperBound)
-        let ofModel = batch.shorts.span.extracting(2 * capacity..<2 * capacity + rows.upperBound)
+        let bytes = batch.bytes.span
+        let kinds = bytes.extracting(0..<rows)
+        let agents = bytes.extracting(capacity..<capacity + rows)
+        let origins = bytes.extracting(2 * capacity..<2 * capacity + rows)
+        let shorts = batch.shorts.span
+        let ofSession = shorts.extracting(0..<rows)
+        let ofProject = shorts.extracting(capacity..<capacity + rows)
+        let ofModel = shorts.extracting(2 * capacity..<2 * capacity + rows)
+        let lastWithCell = EventKind.correction.rawValue
+        let quarterMs = Limits.quarterMs
+        var others = 0
         var quarter: Int64 = 0
         // Behind every time, so that the first row sets it.
         var quarterStart = Int64.max
-        for row in rows {
+        for row in 0..<rows {
+            if isNarrowed, places[row] == Self.unwanted {
+                places[row] = Self.none
+                continue
+            }
+            if kinds[row] > lastWithCell {
+                places[row] = Self.other
+                others += 1
+                continue
+            }
             let time = times[row]
-            if time < quarterStart || time &- quarterStart >= Limits.quarterMs {
+            if time < quarterStart || time &- quarterStart >= quarterMs {
                 quarter = Aggregator.quarter(time)
-                quarterStart = quarter * Limits.quarterMs
+                quarterStart = quarter * quarterMs
             }
             let session = numbers[Int(ofSession[row])]
             let key = CellKey(
                 session: session, project: projects[Int(ofProject[row])], quarter: quarter,
                 label: labels[Int(ofModel[row])], served: UInt16(agents[row]) << 8 | UInt16(origins[row]))
-            var cell = latestCells[Int(session)]
-            if cell == .max || cells.keys[Int(cell)] != key {
-                cell = UInt32(truncatingIfNeeded: cells.index(of: key, empty: RollupCounts()))
-                latestCells[Int(session)] = cell
+            let latest = latestCells[Int(session)]
+            if latest.first != Self.none, cells.keys[Int(latest.first)] == key {
+                places[row] = latest.first
+                continue
             }
+            var cell = latest.second
+            if cell == Self.none || cells.keys[Int(cell)] != key {
+                cell = UInt32(truncatingIfNeeded: cells.index(of: key, empty: RollupCounts()))
+            }
+            latestCells[Int(session)] = LatestCells(first: cell, second: latest.first)
             places[row] = cell
         }
+        return others
     }
 
     /// Adds each row that has a cell to it. Sessions are found again in their cells (`deltas`).
@@ -73,9 +101,15 @@ extension Aggregator {
         let costs = batch.longs.span.extracting(Slot.cost * capacity..<Slot.cost * capacity + rows)
         let usage = EventKind.usage.rawValue
         var sums = cells.values.mutableSpan
-        for row in 0..<rows where places[row] != .max {
+        for row in 0..<rows where places[row] != Self.none {
             let numbers = RowNumbers(words, row, capacity, reported: costs[row], isUsage: kinds[row] == usage)
             sums[Int(places[row])].fold(numbers, femtoUSD: prices[row], effectiveMs: times[row])
         }
     }
+}
+
+/// The two cells that a session's rows went into last: many sessions go back and forth between two models.
+struct LatestCells: Sendable {
+    var first = Aggregator.none
+    var second = Aggregator.none
 }

@@ -23,8 +23,8 @@ package struct Aggregator: Sendable {
     var sessions: FlatTable<SessionCellKey, SessionDelta>
     var projects: FlatTable<ProjectCellKey, Void>
     var labels: LabelTable
-    /// By session: the cell that its last row of a batch went into; `.max` for none.
-    var latestCells: [UInt32] = []
+    /// By session: the cells that its last rows of a batch went into.
+    var latestCells: [LatestCells] = []
     /// Rows folded since the last drain.
     var rows = 0
 

@@ -23,17 +23,16 @@ package struct BatchFolder: Sendable {
     private var which: [UInt16] = []
     private var tariffs: [Tariff] = []
     private var prices: [Int128] = []
-    /// By the model's place: the tariff found last.
+    /// By the model's place: the tariff found last, and how its last row was served.
     private var latest: [UInt16] = []
+    private var servedLast: [Int] = []
+    /// A tariff does not hold for the times of all rows.
+    private var isTimely = false
 
     /// The number of each way of being served, by the raw values of speed, tier and region: `Servings.index`.
     private let servings = Servings()
 
     package init(book: PriceBook) { self.book = book }
-
-    /// Of a row that has no cell, and one whose effective time is not wanted.
-    private static let none = UInt32.max
-    private static let unwanted = UInt32.max - 1
 
     /// Rows as the record that carries them says (`EffectiveTime`). Those whose effective time lies in none of the periods
     /// `within` are left out, unless that is nil. Returns how many were counted.
@@ -49,11 +48,7 @@ package struct BatchFolder: Sendable {
         makeRoom(batch.count)
         BatchFolder.time(batch, receivedMs, offsetMs, into: &times)
         let counted = within.map { choose($0, batch.count) } ?? batch.count
-        if counted == batch.count, !batch.varies(.kind), batch.kind(0) == .usage || batch.kind(0) == .correction {
-            place(batch, 0..<batch.count, &aggregator)
-        } else {
-            place(batch, isNarrowed: within != nil, &aggregator)
-        }
+        place(batch, isNarrowed: within != nil, &aggregator)
         price(batch)
         aggregator.add(batch, cells: cells.span, times: times.span, prices: prices.span)
         return counted
@@ -69,8 +64,8 @@ package struct BatchFolder: Sendable {
         labels.removeAll(keepingCapacity: true)
         entries.removeAll(keepingCapacity: true)
         // Entry 0 of each is the absent value: no row that has a cell is without a session or a model.
-        sessions.append(Self.none)
-        labels.append(Self.none)
+        sessions.append(Aggregator.none)
+        labels.append(Aggregator.none)
         entries.append(0)
         let ids = batch.sessions.span
         for place in 1..<max(ids.count, 1) { sessions.append(aggregator.number(of: ids[place], workstation)) }
@@ -86,7 +81,7 @@ package struct BatchFolder: Sendable {
 
     private mutating func makeRoom(_ rows: Int) {
         guard cells.count < rows else { return }
-        cells = [UInt32](repeating: Self.none, count: rows)
+        cells = [UInt32](repeating: Aggregator.none, count: rows)
         times = [Int64](repeating: 0, count: rows)
         which = [UInt16](repeating: 0, count: rows)
         prices = [Int128](repeating: 0, count: rows)
@@ -116,39 +111,26 @@ package struct BatchFolder: Sendable {
         for row in 0..<rows {
             let time = times[row]
             let isWanted = within.contains { $0.contains(time) }
-            cells[row] = isWanted ? Self.none : Self.unwanted
+            cells[row] = isWanted ? Aggregator.none : Aggregator.unwanted
             counted += isWanted ? 1 : 0
         }
         return counted
     }
 
-    /// Finds the cells of rows that have one.
-    private mutating func place(_ batch: borrowing Batch, _ rows: Range<Int>, _ aggregator: inout Aggregator) {
+    /// Finds the cell of each row that has one: usage and corrections alone do. Every kind reaches its session.
+    private mutating func place(_ batch: borrowing Batch, isNarrowed: Bool, _ aggregator: inout Aggregator) {
         // Apart from the rest while it is written to.
         var found: [UInt32] = []
         swap(&found, &cells)
-        aggregator.place(
-            batch, rows: rows, sessions: sessions.span, projects: projects.span, labels: labels.span,
+        let others = aggregator.place(
+            batch, isNarrowed: isNarrowed, sessions: sessions.span, projects: projects.span, labels: labels.span,
             times: times.span, into: &found)
         swap(&found, &cells)
-    }
-
-    /// The same row by row. Usage and corrections alone have one; every kind reaches its session.
-    private mutating func place(_ batch: borrowing Batch, isNarrowed: Bool, _ aggregator: inout Aggregator) {
-        for row in 0..<batch.count {
-            if isNarrowed, cells[row] == Self.unwanted {
-                cells[row] = Self.none
-                continue
-            }
-            let kind = batch.kind(row)
-            if kind == .usage || kind == .correction {
-                place(batch, row..<row + 1, &aggregator)
-            } else {
-                cells[row] = Self.none
-                guard let event = batch.event(at: row) else { continue }
-                aggregator.see(
-                    SessionDelta(event, effectiveMs: times[row]), session: sessions[batch.sessionIndex(row)])
-            }
+        guard others > 0 else { return }
+        for row in 0..<batch.count where cells[row] == Aggregator.other {
+            cells[row] = Aggregator.none
+            guard let event = batch.event(at: row) else { continue }
+            aggregator.see(SessionDelta(event, effectiveMs: times[row]), session: sessions[batch.sessionIndex(row)])
         }
     }
 
@@ -159,17 +141,22 @@ package struct BatchFolder: Sendable {
         let indices = batch.shorts.span.extracting(2 * capacity..<2 * capacity + rows)
         let servedAlike = !(batch.varies(.speed) || batch.varies(.tier) || batch.varies(.region))
         let bytes = batch.bytes.span
-        let serving = servings.number(bytes, 0, capacity)
+        var serving = servings.number(bytes, 0, capacity)
         tariffs.removeAll(keepingCapacity: true)
         tariffs.append(.none)
         latest.removeAll(keepingCapacity: true)
         for _ in 0..<batch.models.count { latest.append(0) }
-        if servedAlike, bound(serving, rows) {
-            // The rows of a model are all priced alike.
-            for row in 0..<rows { which[row] = latest[Int(indices[row])] }
-        } else {
-            match(batch, servedAlike: servedAlike, serving)
+        isTimely = false
+        servedLast.removeAll(keepingCapacity: true)
+        for _ in 0..<batch.models.count { servedLast.append(-1) }
+        let bounds = BatchFolder.bounds(times.span, rows)
+        for row in 0..<rows {
+            if !servedAlike { serving = servings.number(bytes, row, capacity) }
+            let model = Int(indices[row])
+            if servedLast[model] != serving { find(model, serving, bounds) }
+            which[row] = latest[model]
         }
+        if isTimely { match(batch) }
         // Apart from the rest while it is written to.
         var found: [Int128] = []
         swap(&found, &prices)
@@ -179,17 +166,15 @@ package struct BatchFolder: Sendable {
         swap(&found, &prices)
     }
 
-    /// Finds the tariff of each model, where it holds for the times of all rows.
-    private mutating func bound(_ serving: Int, _ rows: Int) -> Bool {
-        let (earliest, last) = BatchFolder.bounds(times.span, rows)
-        // Entry 0 is no model.
-        for model in 1..<max(entries.count, 1) {
-            let tariff = models.tariff(of: entries[model], at: earliest, serving: serving, book)
-            guard last < tariff.validTo else { return false }
-            latest[model] = UInt16(truncatingIfNeeded: tariffs.count)
-            tariffs.append(tariff)
-        }
-        return true
+    /// Finds the tariff of a model served so, and whether it holds for the times of all rows.
+    private mutating func find(_ model: Int, _ serving: Int, _ bounds: (earliest: Int64, latest: Int64)) {
+        // Entry 0 is no model: a row without one is no row with a price.
+        guard model > 0 else { return }
+        let tariff = models.tariff(of: entries[model], at: bounds.earliest, serving: serving, book)
+        isTimely = isTimely || bounds.latest >= tariff.validTo
+        servedLast[model] = serving
+        latest[model] = UInt16(truncatingIfNeeded: tariffs.count)
+        tariffs.append(tariff)
     }
 
     private static func bounds(_ times: Span<Int64>, _ rows: Int) -> (earliest: Int64, latest: Int64) {
@@ -202,22 +187,21 @@ package struct BatchFolder: Sendable {
         return (earliest, latest)
     }
 
-    /// Finds the tariff of each row: the one found last for its model mostly holds for the next.
-    private mutating func match(_ batch: borrowing Batch, servedAlike: Bool, _ first: Int) {
+    /// Finds the tariff of each row by its own time.
+    private mutating func match(_ batch: borrowing Batch) {
         let rows = batch.count
         let capacity = batch.capacity
         let indices = batch.shorts.span.extracting(2 * capacity..<2 * capacity + rows)
         let bytes = batch.bytes.span
-        var serving = first
         tariffs.removeAll(keepingCapacity: true)
         tariffs.append(.none)
         for model in latest.indices { latest[model] = 0 }
         for row in 0..<rows {
-            guard cells[row] != Self.none else {
+            guard cells[row] != Aggregator.none else {
                 which[row] = 0
                 continue
             }
-            if !servedAlike { serving = servings.number(bytes, row, capacity) }
+            let serving = servings.number(bytes, row, capacity)
             let model = Int(indices[row])
             let last = Int(latest[model])
             if last != 0, tariffs[last].holds(at: times[row], serving: serving) {

@@ -42,9 +42,10 @@ extension RollupCounts {
         webSearches &+= Int64(row.webSearches)
         toolCalls &+= Int64(row.toolCalls)
         RollupCounts.add(Int64(clamping: row.reportedNanoUSD), to: &reportedCostNanoUSD)
-        if femtoUSD != unpricedFemtoUSD {
+        // `unpricedFemtoUSD`
+        if femtoUSD != .min {
             let (sum, isOver) = cost.femtoUSD.addingReportingOverflow(femtoUSD)
-            cost = Money(femtoUSD: isOver ? .max : sum)
+            cost.femtoUSD = isOver ? .max : sum
         } else {
             unpricedEvents &+= usage
         }
