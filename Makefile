@@ -3,6 +3,10 @@
 SWIFT ?= swift
 FLAGS := --explicit-target-dependency-import-check error
 PYTHON ?= python3
+# The thread sanitizer looks where there are threads: everything else is values, which one thread at a time owns.
+THREADED := TallyIOTests|TallyTransportTests|TallyHTTPTests|TallyGatewayTests|EndToEndTests
+# Long runs of what other targets cover under the address sanitizer, and tests of the house's texts.
+LONG := SimulationTests|TallyGeneratorTests|TallybenchTests|TidyTests
 # Locks that the thread sanitizer can see (Sources/TallyIO/System/Guarded.swift).
 SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
@@ -56,13 +60,13 @@ graph: ## the dependency graph, which must be free of SwiftNIO
 	@$(SWIFT) package show-dependencies --format flatlist | tee .build-graph.txt | sed 's/^/  depends on /'
 	@! grep -qi nio .build-graph.txt || { echo "the dependency graph holds SwiftNIO" >&2; exit 1; }
 
-sanitize-address: deps ## the tests under the address sanitizer
+sanitize-address: deps ## the tests under the address sanitizer, but for the long runs
 	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build-address
-	.ci/swift-test --skip-build --sanitize=address --scratch-path .build-address
+	.ci/swift-test --skip-build --sanitize=address --scratch-path .build-address --skip '$(LONG)'
 
-sanitize-thread: deps ## the tests under the thread sanitizer
+sanitize-thread: deps ## the tests that have threads, under the thread sanitizer
 	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build-thread $(SEEN)
-	.ci/swift-test --skip-build --sanitize=thread --scratch-path .build-thread $(SEEN)
+	.ci/swift-test --skip-build --sanitize=thread --scratch-path .build-thread $(SEEN) --filter '$(THREADED)'
 
 torture-shim: ## the preload library of the torture tests: .build/torture/shim.so
 	@Tests/torture/shim/build .build/torture/shim.so
