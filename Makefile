@@ -12,7 +12,7 @@ SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean \
-	bench bench-peers torture torture-selftest torture-shim torture-power torture-syncs simulate mutants ceiling \
+	bench bench-peers allocations torture torture-selftest torture-shim torture-power torture-syncs simulate mutants ceiling \
 	ceiling-test
 
 help: ## this list
@@ -34,6 +34,7 @@ test: deps graph ## every test, the Python reference's and the oracle's included
 	$(SWIFT) build --build-tests $(FLAGS)
 	.ci/swift-test --skip-build
 	$(MAKE) simulate SEED=1 RUNS=10000
+	$(MAKE) allocations
 	$(PYTHON) -m unittest discover -s Tests/oracle -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s protocol/reference -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s bench/peers -p 'test_*.py'
@@ -43,6 +44,10 @@ test: deps graph ## every test, the Python reference's and the oracle's included
 	$(PYTHON) -m unittest discover -s Tests/torture -p 'test_*.py'
 	@$(MAKE) --no-print-directory ceiling-test
 	$(PYTHON) bench/run.py --small --quiet --seconds 1 --binaries $$($(SWIFT) build --show-bin-path)
+
+allocations: ## what a batch costs in allocations once everything has its size: none
+	$(SWIFT) build -c release --product tallyalloc
+	"$$($(SWIFT) build -c release --show-bin-path)/tallyalloc"
 
 simulate: deps ## simulated worlds: make simulate [SEED=n] [RUNS=n, 0 until stopped] [JOBS=n]; RUNS=1 shows the trace
 	$(SWIFT) build -c release --product tallysim

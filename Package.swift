@@ -118,6 +118,8 @@ let package = Package(
                 "TallyModel", arguments, histogram,
             ], path: "bench/tallybench", swiftSettings: strict),
 
+        // The C library's allocator with a counter in front.
+        .target(name: "AllocationCount", path: "Tests/AllocationCount"),
         // A disk that lies, for whoever must survive one.
         .target(
             name: "TestDisk", dependencies: ["TallyIO", "TallyLog", "TallyModel"], path: "Tests/TestDisk",
@@ -138,6 +140,13 @@ let package = Package(
         .executableTarget(
             name: "tallysim", dependencies: ["TallySimulation", "TallyStorage", "TallyIO", arguments],
             path: "Tests/tallysim", swiftSettings: strict),
+        .executableTarget(
+            name: "tallyalloc",
+            dependencies: [
+                "AllocationCount", "TestDisk", "TallyGateway", "TallyStorage", "TallyLog", "TallyProtocol",
+                "TallyRollup",
+                "TallyPricing", "TallyWire", "TallyIO", "TallyHash", "TallyModel",
+            ], path: "Tests/tallyalloc", swiftSettings: strict),
         proof("SimulationTests", ["TallySimulation", "TallyStorage", "TallyIO"]),
         proof("TallyModelTests", ["TallyModel"]),
         proof("TallyIOTests", ["TallyIO", "TallyModel"]),

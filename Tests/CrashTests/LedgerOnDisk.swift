@@ -101,7 +101,7 @@ final class LedgerOnDisk {
         draft.chainBefore = stream.chain
         draft.chainAfter = encoded.chainAfter
         try ledger?.append(
-            batch: draft, body: encoded.raw,
+            batch: draft, body: encoded.raw.span,
             totals: RunningTotals(
                 tokens: UInt128(encoded.controlTokens), reportedNanoUSD: UInt128(encoded.reportedNanoUSD)))
         var batch = Batch()

@@ -186,7 +186,8 @@ final class CoreSpool {
         return .append(
             BatchAppend(
                 ticket: try #require(ticket), connection: connection, header: header, chainBefore: before,
-                rawBody: encoded.raw, lowestTimeMs: timeMs, highestTimeMs: timeMs + Int64(count) - 1, clockOffsetMs: 0))
+                body: .own(encoded.raw), lowestTimeMs: timeMs, highestTimeMs: timeMs + Int64(count) - 1,
+                clockOffsetMs: 0))
     }
 
     func skip(_ count: Int, groups: [SkipGroup] = []) throws -> LedgerCommand {

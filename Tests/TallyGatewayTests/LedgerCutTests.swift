@@ -23,7 +23,8 @@ struct LedgerCutTests {
         var taken = [[UInt64]](repeating: [], count: shards)
         var cuts = 0
         func take(_ delivery: ShardDelivery) {
-            for case .revoke(let id) in cut.admit(delivery) { taken[Int(id.value % 8)].append(id.value) }
+            guard cut.admit(delivery) else { return }
+            for case .revoke(let id) in delivery.commands { taken[Int(id.value % 8)].append(id.value) }
         }
         for turn in 0..<400 {
             let shard = random.below(shards)
@@ -69,7 +70,7 @@ struct LedgerCutTests {
         /// The next batch as a shard submits it: decoded and added up.
         func batch(_ count: Int, at timeMs: Int64 = CoreRig.startMs) throws -> LedgerCommand {
             guard case .append(var append) = try spool.batch(count, at: timeMs) else { throw CoreRig.NoClaim() }
-            try decoder.decode(append.rawBody.span, count: count, into: &batch)
+            try decoder.decode(append.body.bytes(in: []).span, count: count, into: &batch)
             append.foldedFor = WorkstationID(1)
             let isAdded = sums.fold(batch, of: WorkstationID(1), append.ticket.tenant)
             #expect(isAdded)

@@ -70,7 +70,7 @@ struct MachineTests {
         let actions = kit.feed(.batch(batch))
         #expect(actions.commands.count == 1 && actions.frames.isEmpty)
         let append = try #require(actions.appends.first)
-        #expect(append.rawBody == raw)
+        #expect(append.body.bytes(in: kit.scratch.takeBodies()) == raw)
         #expect(append.ticket == MachineKit.ticket && append.header == batch.header)
         #expect(append.chainBefore == Chain.initial(spool.stream))
         #expect(append.lowestTimeMs == events[0].timeMs && append.highestTimeMs == events[299].timeMs)

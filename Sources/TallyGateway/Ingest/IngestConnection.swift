@@ -108,7 +108,10 @@ final class IngestConnection: ChannelHandler {
     private func perform() {
         for index in lane.actions.indices {
             switch lane.actions[index] {
-            case .send(let frame): _ = channel?.send(FrameCodec.encode(frame))
+            case .send(let frame):
+                lane.frame.removeAll(keepingCapacity: true)
+                FrameCodec.append(frame, to: &lane.frame)
+                _ = channel?.send(lane.frame)
             case .submit(let command): lane.submit(command)
             case .close(.refused): channel?.close(.refused)
             case .close(.requested): channel?.close(.requested)

@@ -13,6 +13,8 @@ final class IngestLane: RoundEndHandler, ShardResident {
     var scratch: IngestScratch
     /// What one call of a machine asks for; empty between two calls.
     var actions: [IngestAction] = []
+    /// A frame on its way out.
+    var frame: [UInt8] = []
     private var commands: [LedgerCommand] = []
     private var isArmed = false
     private let loop: ShardLoop
@@ -40,8 +42,7 @@ final class IngestLane: RoundEndHandler, ShardResident {
 
     func roundEnded() {
         isArmed = false
-        keeper.submit(ShardDelivery(shard: shard, commands: commands))
-        commands.removeAll(keepingCapacity: true)
+        keeper.submit(takeDelivery())
         if scratch.sums?.isFull == true, !isCutAsked {
             isCutAsked = true
             keeper.askForCut()
@@ -51,8 +52,18 @@ final class IngestLane: RoundEndHandler, ShardResident {
     /// The sums of everything that was submitted, behind it.
     func handOverSums() {
         isCutAsked = false
-        keeper.submit(ShardDelivery(shard: shard, commands: commands, sums: takeSums()))
-        commands.removeAll(keepingCapacity: true)
+        var delivery = takeDelivery()
+        delivery.sums = takeSums()
+        keeper.submit(delivery)
+    }
+
+    private func takeDelivery() -> ShardDelivery {
+        let size = commands.count
+        defer {
+            commands = []
+            commands.reserveCapacity(size)
+        }
+        return ShardDelivery(shard: shard, commands: commands, bodies: scratch.takeBodies())
     }
 
     func takeSums() -> [TenantSums] { scratch.sums?.take() ?? [] }

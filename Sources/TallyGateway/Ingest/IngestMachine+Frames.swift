@@ -67,8 +67,8 @@ extension IngestMachine {
         return TokenHash(sha256: SHA256.hash(input))
     }
 
-    /// Where a frame becomes a batch: the session's checks first, then the body. A valid one costs one allocation: its
-    /// body as the ledger stores it.
+    /// Where a frame becomes a batch: the session's checks first, then the body. A valid one allocates
+    /// nothing; its body is kept for the ledger with the others of the round.
     private mutating func take(
         _ header: BatchHeader, _ body: Span<UInt8>, _ scratch: inout IngestScratch, _ now: GatewayInstant,
         _ actions: inout [IngestAction]
@@ -96,7 +96,7 @@ extension IngestMachine {
         }
         session.accepted(header, bodyBytes: body.count)
         var append = BatchAppend(
-            ticket: ticket, connection: id, header: header, chainBefore: chainBefore, rawBody: scratch.rawBody,
+            ticket: ticket, connection: id, header: header, chainBefore: chainBefore, body: scratch.keepBody(),
             lowestTimeMs: times.lowest, highestTimeMs: times.highest, clockOffsetMs: age.clockOffsetMs)
         if let workstation = holder?.workstation,
             EffectiveTime.areAsSent(

@@ -8,6 +8,7 @@ package struct IngestScratch: Sendable {
     private var decoder: BatchDecoder
     /// The rows decoded last.
     package private(set) var batch = Batch()
+    private var bodies: [UInt8] = []
     /// What was accepted comes to; nil where nobody wants to know.
     package var sums: ShardSums?
 
@@ -28,6 +29,22 @@ package struct IngestScratch: Sendable {
         sums?.fold(batch, of: workstation, tenant) ?? false
     }
 
-    /// The canonical body of the batch decoded last, as a ledger stores it.
-    var rawBody: [UInt8] { Array(opener.buffer[opener.raw]) }
+    /// Keeps the canonical body of the batch decoded last, as a ledger stores it, with those before it.
+    mutating func keepBody() -> BatchBody {
+        let start = bodies.count
+        bodies.append(contentsOf: opener.buffer[opener.raw])
+        return .part(start..<bodies.count)
+    }
+
+    /// The bodies that were kept, to be handed over with the commands that name them.
+    package mutating func takeBodies() -> [UInt8] {
+        guard !bodies.isEmpty else { return [] }
+        // The next round is likely to be of this size, and is spared the growing.
+        let size = bodies.count
+        defer {
+            bodies = []
+            bodies.reserveCapacity(size + size / 4)
+        }
+        return bodies
+    }
 }

@@ -66,13 +66,27 @@ package struct StreamRequest: Hashable, Sendable {
     }
 }
 
+/// Where the canonical body of a batch is, as it is stored.
+package enum BatchBody: Sendable {
+    case own([UInt8])
+    /// Part of the bodies that are handed over with the command (`ShardDelivery`): one piece of memory a round.
+    case part(Range<Int>)
+
+    /// A copy, for whoever looks at one.
+    package func bytes(in bodies: [UInt8]) -> [UInt8] {
+        switch self {
+        case .own(let bytes): bytes
+        case .part(let range): Array(bodies[range])
+        }
+    }
+}
+
 package struct BatchAppend: Sendable {
     package var ticket: StreamTicket
     package var connection: ConnectionID
     package var header: BatchHeader
     package var chainBefore: ChainValue
-    /// The canonical body, as it is stored.
-    package var rawBody: [UInt8]
+    package var body: BatchBody
     /// The workstation for which its rows were added up, at their own times, on the way in; nil where they were not.
     package var foldedFor: WorkstationID?
     package var lowestTimeMs: Int64
@@ -81,14 +95,14 @@ package struct BatchAppend: Sendable {
     package var clockOffsetMs: Int32
 
     package init(
-        ticket: StreamTicket, connection: ConnectionID, header: BatchHeader, chainBefore: ChainValue, rawBody: [UInt8],
+        ticket: StreamTicket, connection: ConnectionID, header: BatchHeader, chainBefore: ChainValue, body: BatchBody,
         lowestTimeMs: Int64, highestTimeMs: Int64, clockOffsetMs: Int32
     ) {
         self.ticket = ticket
         self.connection = connection
         self.header = header
         self.chainBefore = chainBefore
-        self.rawBody = rawBody
+        self.body = body
         self.lowestTimeMs = lowestTimeMs
         self.highestTimeMs = highestTimeMs
         self.clockOffsetMs = clockOffsetMs

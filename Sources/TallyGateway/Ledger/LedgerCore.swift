@@ -117,7 +117,8 @@ package final class LedgerCore {
 
     // MARK: A round
 
-    package func take(_ command: LedgerCommand, now: GatewayInstant) {
+    /// `bodies`: of the delivery that the command came with.
+    package func take(_ command: LedgerCommand, bodies: [UInt8] = [], now: GatewayInstant) {
         guard failure == nil else { return }
         switch command {
         case .claim(let request): claim(request, now: now)
@@ -125,7 +126,7 @@ package final class LedgerCore {
             append(
                 to: batch.ticket.tenant, batch.connection, first: batch.header.first, run: batch.header.count, now: now
             ) { desk throws(LedgerError) in
-                try desk.append(batch, now: now)
+                try desk.append(batch, bodies, now: now)
             }
         case .skip(let skip):
             append(

@@ -4,11 +4,14 @@ package struct ShardDelivery: Sendable {
     /// Nil for commands that come from no connection.
     package var shard: UInt16?
     package var commands: [LedgerCommand]
+    /// The bodies of the commands' batches (`BatchBody.part`).
+    package var bodies: [UInt8]
     package var sums: [TenantSums]?
 
-    package init(shard: UInt16?, commands: [LedgerCommand], sums: [TenantSums]? = nil) {
+    package init(shard: UInt16?, commands: [LedgerCommand], bodies: [UInt8] = [], sums: [TenantSums]? = nil) {
         self.shard = shard
         self.commands = commands
+        self.bodies = bodies
         self.sums = sums
     }
 }
@@ -35,18 +38,18 @@ package struct LedgerCut: Sendable {
         return true
     }
 
-    /// The commands to take now; none where the delivery is held.
-    package mutating func admit(_ delivery: ShardDelivery) -> [LedgerCommand] {
-        guard isOpen, let shard = delivery.shard else { return delivery.commands }
+    /// Whether to take the delivery's commands now; they are held otherwise.
+    package mutating func admit(_ delivery: ShardDelivery) -> Bool {
+        guard isOpen, let shard = delivery.shard else { return true }
         guard awaited.contains(shard) else {
             held.append(delivery)
-            return []
+            return false
         }
         if let sums = delivery.sums {
             self.sums += sums
             awaited.remove(shard)
         }
-        return delivery.commands
+        return true
     }
 
     package var isComplete: Bool { isOpen && awaited.isEmpty }

@@ -174,7 +174,9 @@ struct LedgerDesk: ~Copyable {
     // MARK: Appends
 
     /// Appends a valid batch, or says why not. A stale generation is silence: its connection is superseded.
-    mutating func append(_ batch: BatchAppend, now: GatewayInstant) throws(LedgerError) -> RunRefusal? {
+    mutating func append(
+        _ batch: BatchAppend, _ bodies: [UInt8], now: GatewayInstant
+    ) throws(LedgerError) -> RunRefusal? {
         guard holds(batch.ticket), let stream = ledger.state.streams[batch.ticket.number] else { return nil }
         let header = batch.header
         // Otherwise an earlier batch of this connection was refused after this one had been handed over: its REJECT
@@ -194,7 +196,10 @@ struct LedgerDesk: ~Copyable {
         draft.chainBefore = batch.chainBefore
         draft.chainAfter = header.chainAfter
         draft.generation = batch.ticket.generation
-        try ledger.append(batch: draft, body: batch.rawBody, totals: totals)
+        switch batch.body {
+        case .own(let bytes): try ledger.append(batch: draft, body: bytes.span, totals: totals)
+        case .part(let range): try ledger.append(batch: draft, body: bodies.span.extracting(range), totals: totals)
+        }
         growth.batches += 1
         if batch.foldedFor == stream.workstation,
             EffectiveTime.areAsSent(

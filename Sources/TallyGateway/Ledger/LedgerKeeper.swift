@@ -149,7 +149,8 @@ actor LedgerKeeper {
         watchDisk()
         let started = now()
         for delivery in deliveries {
-            for command in cut.admit(delivery) { core.take(command, now: started) }
+            guard cut.admit(delivery) else { continue }
+            for command in delivery.commands { core.take(command, bodies: delivery.bodies, now: started) }
         }
         let outcome = core.commit(now: now())
         let took = services.clock.now().since(started.monotonic)

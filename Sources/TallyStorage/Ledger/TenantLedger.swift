@@ -97,7 +97,7 @@ package struct TenantLedger: ~Copyable, Sendable {
 
     /// Appends a batch. Nothing is appended where it does not continue its stream; nothing is copied on the way.
     package mutating func append(
-        batch draft: RecordDraft, body: [UInt8], totals: RunningTotals
+        batch draft: RecordDraft, body: Span<UInt8>, totals: RunningTotals
     ) throws(LedgerError) {
         var draft = draft
         draft.priceBook = book
@@ -107,7 +107,8 @@ package struct TenantLedger: ~Copyable, Sendable {
         } catch {
             throw .fault(error)
         }
-        do throws(LogError) { try log.append(draft, body: body) } catch { throw .log(error) }
+        let local: [UInt8] = []
+        do throws(LogError) { try log.append(draft, body: body, local: local.span) } catch { throw .log(error) }
         bytesAppended &+= UInt64(body.count)
         state.take(step)
     }

@@ -114,7 +114,7 @@ extension World {
         gateway.holders[hash] = nil
         gateway.revoked.insert(hash)
         gateway.refreshDirectory()
-        submit(.revoke(holder.workstation), from: nil)
+        submit([.revoke(holder.workstation)], from: nil)
         plan(.repair(.enrol(machine.index)), after: 1_000_000_000 + fault.draw % 40_000_000_000)
     }
 

@@ -172,7 +172,7 @@ extension World {
         guard var machine = gateway.connections.removeValue(forKey: wire.number) else { return }
         var actions: [IngestAction] = []
         machine.closed(into: &actions)
-        for action in actions { if case .submit(let command) = action { submit(command, from: shard(of: wire)) } }
+        submit(actions.compactMap { if case .submit(let command) = $0 { command } else { nil } }, from: shard(of: wire))
     }
 
     func deliver(_ news: [(ConnectionID, LedgerNews)]) {
@@ -200,16 +200,18 @@ extension World {
         gateway.connections[wire.number] = machine
         checkCredit(machine, wire)
         var mustClose = false
+        var commands: [LedgerCommand] = []
         for action in actions {
             switch action {
             case .send(let frame):
                 promised(frame, on: wire, machine)
                 send(FrameCodec.encode(frame), on: wire, toGateway: false)
-            case .submit(let command): submit(command, from: shard(of: wire))
+            case .submit(let command): commands.append(command)
             case .close: mustClose = true
             case .note(let note): take(note)
             }
         }
+        submit(commands, from: shard(of: wire))
         guard mustClose else { return planTick(wire) }
         leaveAtGateway(wire)
         plan(
@@ -241,9 +243,10 @@ extension World {
 
     func shard(of wire: Wire) -> UInt16 { UInt16(wire.number % UInt64(World.shards)) }
 
-    func submit(_ command: LedgerCommand, from shard: UInt16?) {
-        guard gateway.isUp else { return }
-        gateway.mailbox.append(ShardDelivery(shard: shard, commands: [command]))
+    func submit(_ commands: [LedgerCommand], from shard: UInt16?) {
+        guard gateway.isUp, !commands.isEmpty else { return }
+        let bodies = shard.map { gateway.scratches[Int($0)].takeBodies() } ?? []
+        gateway.mailbox.append(ShardDelivery(shard: shard, commands: commands, bodies: bodies))
         planRound()
     }
 
@@ -265,17 +268,18 @@ extension World {
         guard gateway.isUp, let core = gateway.core else { return }
         var deliveries: [ShardDelivery] = []
         swap(&deliveries, &gateway.mailbox)
-        let commands = deliveries.flatMap { gateway.cut.admit($0) }
+        let admitted = deliveries.filter { gateway.cut.admit($0) }
+        let commands = admitted.flatMap { delivery in delivery.commands.map { ($0, delivery.bodies) } }
         let free: UInt64 = gateway.isDiskFull ? 3 : 50
         core.measured(freeBytes: free, totalBytes: 100)
         var refused: [(ConnectionID, LedgerNews)] = []
-        for command in commands {
-            if case .append(let batch) = command, let refusal = poison(in: batch, core) {
+        for (command, bodies) in commands {
+            if case .append(let batch) = command, let refusal = poison(in: batch, bodies, core) {
                 refused.append((batch.connection, .refused(first: batch.header.first, refusal)))
                 continue
             }
             let fence = fence(command, core)
-            core.take(command, now: gateway.instant(now))
+            core.take(command, bodies: bodies, now: gateway.instant(now))
             checkFence(fence, core)
         }
         let outcome = core.commit(now: gateway.instant(now))

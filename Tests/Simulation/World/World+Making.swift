@@ -76,14 +76,14 @@ extension World {
     }
 
     /// Why the appender is made to refuse a batch, if it would take it and it holds a poisoned event: named by its row.
-    func poison(in batch: BatchAppend, _ core: LedgerCore) -> RunRefusal? {
+    func poison(in batch: BatchAppend, _ bodies: [UInt8], _ core: LedgerCore) -> RunRefusal? {
         guard plan.poisonPercent > 0,
             core.holder(of: batch.ticket.tenant, stream: batch.ticket.number) == batch.connection,
             let stream = core.streams(of: batch.ticket.tenant)[batch.ticket.number],
             stream.sequence.value + 1 == batch.header.first.value, stream.chain == batch.chainBefore
         else { return nil }
         do throws(BatchRefusal) {
-            try tap.decode(raw: batch.rawBody, count: Int(batch.header.count))
+            try tap.decode(raw: batch.body.bytes(in: bodies), count: Int(batch.header.count))
         } catch {
             violate(.i10, "a batch that the gateway took does not decode")
             return nil

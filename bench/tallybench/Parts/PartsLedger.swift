@@ -89,7 +89,7 @@ extension Parts {
                 draft.chainBefore = chain
                 draft.chainAfter = batch.chainAfter
                 try ledger.append(
-                    batch: draft, body: batch.raw,
+                    batch: draft, body: batch.raw.span,
                     totals: RunningTotals(
                         tokens: UInt128(batch.controlTokens), reportedNanoUSD: UInt128(batch.reportedNanoUSD)))
                 sequence = sequence.advanced(by: UInt64(batch.count))
