@@ -36,6 +36,9 @@ package struct Batch: Sendable {
     /// recurs costs nothing. By column id.
     var filledValues = [UInt64](repeating: 0, count: 26)
     var filledRows = [Int](repeating: 0, count: 26)
+    /// Columns that hold the default in all their places.
+    var blank: UInt64 = 0
+    static let allColumns: UInt64 = 0x3ff_fffe
 
     package init() {}
 
@@ -67,6 +70,7 @@ package struct Batch: Sendable {
         shorts = [UInt16](repeating: 0, count: larger * Slot.shortColumns)
         words = [UInt32](repeating: 0, count: larger * Slot.wordColumns)
         longs = [UInt64](repeating: 0, count: larger * Slot.longColumns)
+        blank = Batch.allColumns
         for id in filledRows.indices {
             filledValues[id] = 0
             filledRows[id] = larger
@@ -83,6 +87,19 @@ package enum Slot {
 
     package static let time = 0
     package static let cost = 1
+
+    /// The ids of the columns of each width but the indices, as bits.
+    static let byteIDs: UInt64 = 0x280_0fa2
+    static let wordIDs: UInt64 = 0x13f_f000
+    static let longIDs: UInt64 = 0x040_0004
+
+    private static let indices: [Int] = [
+        0, 0, time, 0, 1, 1, 2, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, cost, 7, 10, 8,
+    ]
+
+    /// The same as `of` for an id as a number.
+    @inline(__always)
+    static func index(_ id: Int) -> Int { indices[id] }
 
     package enum Kind: Hashable, Sendable { case byte, short, word, long }
 

@@ -17,7 +17,7 @@ struct BatchCollector: Sendable {
         keys.removeAll()
         sessionKeys.removeAll()
         modelPlaces.removeAll(keepingCapacity: true)
-        for column in columns { batch.beginVarying(column.id) }
+        for column in columns { batch.beginVarying(column) }
         for row in 0..<count { put(events[row], row, into: &batch) }
         do throws(BatchRefusal) {
             for column in columns { try settle(column, count, &batch) }
@@ -95,7 +95,7 @@ struct BatchCollector: Sendable {
             if isNumber, value > column.encodedMax { throw .row(row, .fieldRange, column.id) }
         }
         if differences != 0 {
-            batch.finishVarying(column.id, hasDefaults: hasDefaults, rows: rows)
+            batch.finishVarying(column, hasDefaults: hasDefaults, rows: rows)
         } else if first != 0 {
             batch.present |= Batch.bit(column.id)
         }

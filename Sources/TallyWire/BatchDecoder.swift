@@ -7,13 +7,15 @@ import TallyModel
 package struct BatchDecoder: Sendable {
     var labels = LabelCache()
     var keys: KeyTable
+    /// The end of the body, with room behind it.
+    var tail: [UInt8] = []
     /// Varints on their way from bytes to values.
     var lanes: [UInt32] = []
     /// What the rows of column 2, then those of column 13 add to the row or the prediction before.
     var differences: [Int64] = []
     /// The prompt of each session's latest usage row, by the session's index.
     var prompts: [UInt64] = []
-    private let columns = SchemaTable.columns
+    let columns = SchemaTable.columns
     private var rules = KindRules()
 
     /// `hashSeed` is random and not told to peers.
@@ -28,6 +30,7 @@ package struct BatchDecoder: Sendable {
             throw .whole(.size, rows: count)
         }
         batch.reset(rows: count)
+        VarintRun.keepTail(of: raw, in: &tail)
         do throws(BatchRefusal) {
             try decodeColumns(raw, count, into: &batch)
             try rules.check(batch, rows: count)
@@ -43,14 +46,15 @@ package struct BatchDecoder: Sendable {
     ) throws(BatchRefusal) {
         var position = 0
         var last: UInt8 = 0
+        var written: UInt64 = 0
         var hasResiduals = false
         // Ids ascend and are at most 25: at most 25 turns.
         while position < raw.count {
             let (column, encoding) = try head(raw, &position, after: last, rows: count)
-            let id = column.id.rawValue
-            batch.fillAbsent(after: last, before: id, rows: count)
+            let id = column.number
             last = id
-            if encoding != .constant { batch.beginVarying(column.id) }
+            written |= column.bit
+            if encoding != .constant { batch.beginVarying(column) }
             do throws(ColumnFault) {
                 switch encoding {
                 case .constant: try constant(column, raw, &position, count, &batch)
@@ -67,7 +71,7 @@ package struct BatchDecoder: Sendable {
                 throw refusal(error, id, rows: count)
             }
         }
-        batch.fillAbsent(after: last, before: UInt8(columns.count + 1), rows: count)
+        batch.fillAbsent(except: written, rows: count)
         guard hasResiduals else { return }
         do throws(ColumnFault) {
             try resolveResiduals(count, &batch)

@@ -11,9 +11,6 @@ package import TallyModel
 /// A default is 0 and adds nothing. So the sums are made column by column: a constant column is one product for all
 /// rows, and a varying one a loop without branches. Only the last line goes from row to row.
 package enum Chain {
-    /// Rows whose sums are held at once, on the stack.
-    private static let rowsAtOnce = 128
-
     /// The value before the first event.
     package static func initial(_ stream: StreamID) -> ChainValue {
         ChainValue(XXH3.hash64(Array("tallygate/1".utf8) + stream.value.bytes))
@@ -25,16 +22,15 @@ package enum Chain {
     ) -> ChainValue {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= batch.count, "rows outside the batch")
         let shared = sharedSum(batch)
-        var held = InlineArray<128, UInt64>(repeating: 0)
-        var sums = held.mutableSpan
+        var sums = ChainSums()
         var value = chain.value
-        var start = rows.lowerBound
-        while start < rows.upperBound {
-            let end = min(start + rowsAtOnce, rows.upperBound)
-            for index in 0..<end - start { sums[index] = shared }
-            addVarying(batch, start..<end, to: &sums)
-            for index in 0..<end - start { value = step(value, sums[index]) }
-            start = end
+        var row = rows.lowerBound
+        while row < rows.upperBound {
+            let start = row & ~3
+            let end = min(start + ChainSums.rowsMax, rows.upperBound)
+            sums.make(batch, start..<end, shared: shared)
+            for index in row - start..<end - start { value = step(value, sums[index]) }
+            row = end
         }
         return ChainValue(value)
     }
@@ -67,63 +63,5 @@ package enum Chain {
             }
         }
         return sum
-    }
-
-    /// Adds what the other columns hold in `rows`.
-    private static func addVarying(
-        _ batch: borrowing Batch, _ rows: Range<Int>, to sums: inout MutableSpan<UInt64>
-    ) {
-        var rest = batch.present & batch.varying
-        // One turn for each of at most 25 columns.
-        while rest != 0 {
-            let id = rest.trailingZeroBitCount
-            rest &= rest - 1
-            guard let column = ColumnID(rawValue: UInt8(truncatingIfNeeded: id)) else { continue }
-            let (kind, index) = Slot.of(column)
-            let first = index * batch.capacity + rows.lowerBound
-            let places = first..<first + rows.count
-            let factor = ChainTable.first[id]
-            switch kind {
-            case .byte: add(batch.bytes.span.extracting(places), factor, to: &sums)
-            case .word: add(batch.words.span.extracting(places), factor, to: &sums)
-            case .long: add(batch.longs.span.extracting(places), factor, to: &sums)
-            case .short:
-                let indices = batch.shorts.span.extracting(places)
-                switch column {
-                case .session: add(indices, of: batch.sessions.span, factor, ChainTable.secondOfSession, to: &sums)
-                case .project: add(indices, of: batch.projects.span, factor, ChainTable.secondOfProject, to: &sums)
-                default: add(indices, of: batch.modelHashes.span, factor, to: &sums)
-                }
-            }
-        }
-    }
-
-    @inline(__always)
-    private static func add<Value: FixedWidthInteger & UnsignedInteger>(
-        _ column: Span<Value>, _ factor: UInt64, to sums: inout MutableSpan<UInt64>
-    ) {
-        for row in 0..<min(column.count, sums.count) {
-            sums[row] &+= UInt64(truncatingIfNeeded: column[row]) &* factor
-        }
-    }
-
-    @inline(__always)
-    private static func add(
-        _ indices: Span<UInt16>, of entries: Span<UInt64>, _ factor: UInt64, to sums: inout MutableSpan<UInt64>
-    ) {
-        for row in 0..<min(indices.count, sums.count) {
-            sums[row] &+= entries[Int(indices[row])] &* factor
-        }
-    }
-
-    @inline(__always)
-    private static func add(
-        _ indices: Span<UInt16>, of entries: Span<Bytes16>, _ factor: UInt64, _ second: UInt64,
-        to sums: inout MutableSpan<UInt64>
-    ) {
-        for row in 0..<min(indices.count, sums.count) {
-            let entry = entries[Int(indices[row])]
-            sums[row] &+= entry.high &* factor &+ entry.low &* second
-        }
     }
 }

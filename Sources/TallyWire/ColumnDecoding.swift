@@ -12,12 +12,12 @@ extension BatchDecoder {
             let value = try Varint.read(raw, &position)
             guard value != 0 else { throw .nonCanonical }
             guard value <= column.encodedMax else { throw .outOfRange(row: 0, run: rows) }
-            batch.fill(column.id, with: value, rows: rows)
+            batch.fill(column, with: value, rows: rows)
         case .id16:
             let value = try identifier(raw, &position)
             guard !value.isZero else { throw .nonCanonical }
             batch.append(value, to: column.id)
-            batch.fill(column.id, with: 1, rows: rows)
+            batch.fill(column, with: 1, rows: rows)
         case .label:
             let range = try labelRange(raw, &position, rows)
             guard !range.isEmpty else { throw .nonCanonical }
@@ -25,7 +25,7 @@ extension BatchDecoder {
             guard label != nil else { throw .outOfRange(row: 0, run: rows) }
             batch.models.append(label)
             batch.modelHashes.append(hash)
-            batch.fill(column.id, with: 1, rows: rows)
+            batch.fill(column, with: 1, rows: rows)
         }
     }
 
@@ -33,15 +33,14 @@ extension BatchDecoder {
     func counts(
         _ column: Column, _ raw: Span<UInt8>, _ position: inout Int, _ rows: Int, _ batch: inout Batch
     ) throws(ColumnFault) {
-        let (kind, index) = Slot.of(column.id)
-        let places = index * batch.capacity..<index * batch.capacity + rows
-        if kind == .word, let tally = quickCounts(raw, &position, places, column.encodedMax, &batch) {
+        let places = column.index * batch.capacity..<column.index * batch.capacity + rows
+        if column.kind == .word, let tally = quickCounts(raw, &position, places, column.encodedMax, &batch) {
             if tally.isEqual { throw .nonCanonical }
-            batch.finishVarying(column.id, hasDefaults: tally.hasDefaults, rows: rows)
+            batch.finishVarying(column, hasDefaults: tally.hasDefaults, rows: rows)
             return
         }
         var tally = ColumnTally(0...column.encodedMax)
-        if kind == .word {
+        if column.kind == .word {
             var out = batch.words.mutableSpan
             try counts(raw, &position, &tally, places, &out)
         } else {
@@ -49,7 +48,7 @@ extension BatchDecoder {
             try counts(raw, &position, &tally, places, &out)
         }
         try tally.finish()
-        batch.finishVarying(column.id, hasDefaults: tally.hasDefaults, rows: rows)
+        batch.finishVarying(column, hasDefaults: tally.hasDefaults, rows: rows)
     }
 
     /// The same for a column whose values have four bytes at most and are in order. If it may not be such a one,
@@ -60,8 +59,9 @@ extension BatchDecoder {
         var at = position
         var out = batch.words.mutableSpan
         var lanes = out._mutatingExtracting(places)
-        guard VarintRun.split(raw, &at, to: &lanes) else { return nil }
-        let tally = VarintRun.join(&lanes, most: UInt32(truncatingIfNeeded: most))
+        let found = VarintRun.split(raw, tail: tail, &at, to: &lanes)
+        guard found != .less else { return nil }
+        let tally = VarintRun.join(&lanes, found, most: UInt32(truncatingIfNeeded: most))
         guard !tally.isOdd else { return nil }
         position = at
         return tally
@@ -101,7 +101,7 @@ extension BatchDecoder {
             }
             try tally.finish()
         }
-        batch.finishVarying(column.id, hasDefaults: false, rows: rows)
+        batch.finishVarying(column, hasDefaults: false, rows: rows)
     }
 
     /// The same for a column that is in order. If it may not be, `position` stays and the answer is false.
@@ -135,15 +135,16 @@ extension BatchDecoder {
     mutating func quickDifferences(_ raw: Span<UInt8>, _ position: inout Int, _ count: Int) -> Bool {
         while lanes.count < count { lanes.append(0) }
         while differences.count < count { differences.append(0) }
-        return Self.quickDifferences(raw, &position, count, &lanes, &differences)
+        return Self.quickDifferences(raw, tail, &position, count, &lanes, &differences)
     }
 
     private static func quickDifferences(
-        _ raw: Span<UInt8>, _ position: inout Int, _ count: Int, _ lanes: inout [UInt32], _ values: inout [Int64]
+        _ raw: Span<UInt8>, _ tail: [UInt8], _ position: inout Int, _ count: Int, _ lanes: inout [UInt32],
+        _ values: inout [Int64]
     ) -> Bool {
         var allLanes = lanes.mutableSpan
         var lanes = allLanes._mutatingExtracting(0..<count)
-        guard VarintRun.split(raw, &position, to: &lanes) else { return false }
+        guard VarintRun.split(raw, tail: tail, &position, to: &lanes) != .less else { return false }
         var allValues = values.mutableSpan
         var values = allValues._mutatingExtracting(0..<count)
         return VarintRun.joinSigned(lanes.span, to: &values)
@@ -154,14 +155,14 @@ extension BatchDecoder {
         _ column: Column, _ raw: Span<UInt8>, _ position: inout Int, _ rows: Int, _ batch: inout Batch
     ) throws(ColumnFault) {
         guard case .enumeration(let bits) = column.type else { throw .malformed }
-        let start = Slot.of(column.id).index * batch.capacity
+        let start = column.index * batch.capacity
         let run = try PackedRun(raw, &position, bits: bits, rows: rows)
         var out = batch.bytes.mutableSpan
         var values = out._mutatingExtracting(start..<start + rows)
         run.unpack(raw, to: &values)
         let hasDefaults = try check(values.span, column.encodedMax)
         try run.finish(raw, rows: rows)
-        batch.finishVarying(column.id, hasDefaults: hasDefaults, rows: rows)
+        batch.finishVarying(column, hasDefaults: hasDefaults, rows: rows)
     }
 
     /// Holds all values to the range, and to not being all equal; says whether a default is among them.

@@ -17,14 +17,14 @@ extension BatchDecoder {
         default: try readIdentifiers(entries, column.id, raw, &position, &batch)
         }
         let bits = Int.bitWidth - (hasAbsent ? entries : entries - 1).leadingZeroBitCount
-        let start = Slot.of(column.id).index * batch.capacity
+        let start = column.index * batch.capacity
         let run = try PackedRun(raw, &position, bits: bits, rows: rows)
         var out = batch.shorts.mutableSpan
         var indices = out._mutatingExtracting(start..<start + rows)
         run.unpack(raw, adding: hasAbsent ? 0 : 1, to: &indices)
         try checkOrder(indices.span, entries, hasAbsent)
         try run.finish(raw, rows: rows)
-        batch.finishVarying(column.id, hasDefaults: hasAbsent, rows: rows)
+        batch.finishVarying(column, hasDefaults: hasAbsent, rows: rows)
     }
 
     /// Every entry is used, for the first time in the order of entries; and some row is absent exactly if the
@@ -82,13 +82,36 @@ extension BatchDecoder {
     private mutating func readIdentifiers(
         _ entries: Int, into values: inout [Bytes16], _ raw: Span<UInt8>, _ position: inout Int
     ) throws(ColumnFault) {
-        values.reserveCapacity(entries + 1)
+        if quickIdentifiers(entries, into: &values, raw, &position) { return }
+        values.removeLast(values.count - 1)
+        keys.removeAll(for: entries)
         for entry in 1...entries {
             let value = try identifier(raw, &position)
             guard value.high | value.low != 0 else { throw .malformed }
             guard keys.find(value, in: values.span, orInsert: entry) == entry else { throw .nonCanonical }
             values.append(value)
         }
+    }
+
+    /// The same for a dictionary that is in order. If it may not be, `position` stays and the answer is false.
+    private mutating func quickIdentifiers(
+        _ entries: Int, into values: inout [Bytes16], _ raw: Span<UInt8>, _ position: inout Int
+    ) -> Bool {
+        guard raw.count - position >= 16 * entries else { return false }
+        var hasZero = false
+        values.append(addingCapacity: entries) { (out: inout OutputSpan<Bytes16>) in
+            var at = position
+            for _ in 0..<entries {
+                let high = raw.whole(at: at).byteSwapped
+                let low = raw.whole(at: at + 8).byteSwapped
+                hasZero = hasZero || high | low == 0
+                out.append(Bytes16(high: high, low: low))
+                at += 16
+            }
+        }
+        guard !hasZero, keys.areDistinct(values.span) else { return false }
+        position += 16 * entries
+        return true
     }
 
     private mutating func readLabels(

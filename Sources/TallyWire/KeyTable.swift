@@ -19,7 +19,7 @@ struct KeyTable: Sendable {
 
     /// Makes room for at most `entries`, which are at most `Limits.batchEventsMax`.
     mutating func removeAll(for entries: Int = Limits.batchEventsMax) {
-        mask = 1 << (Int.bitWidth - (2 * entries - 1).leadingZeroBitCount) - 1
+        mask = min(1 << (Int.bitWidth - (4 * entries - 1).leadingZeroBitCount), Self.places) - 1
         if round == .max {
             for index in table.indices { table[index] = 0 }
             round = 0
@@ -52,12 +52,37 @@ struct KeyTable: Sendable {
         return entry
     }
 
+    /// Whether entries 1 to the last are all different. Puts them into the table, which was emptied for them.
+    mutating func areDistinct(_ entries: Span<Bytes16>) -> Bool {
+        let mask = mask
+        let mark = UInt64(round) << 32
+        let seed = seed
+        var table = table.mutableSpan
+        for entry in 1..<max(entries.count, 1) {
+            let id = entries[entry]
+            var place = KeyTable.place(of: id.high, id.low, seed, mask)
+            // A table twice as large as its dictionary always has a free place.
+            for _ in 0...mask {
+                let held = table[place] &- mark
+                if held > 0xffff_ffff { break }
+                let other = entries[Int(truncatingIfNeeded: held)]
+                if (other.high ^ id.high) | (other.low ^ id.low) == 0 { return false }
+                place = (place &+ 1) & mask
+            }
+            table[place] = mark | UInt64(entry)
+        }
+        return true
+    }
+
     private func entryAt(_ place: Int) -> Int? {
         let held = table[place]
         return held >> 32 == UInt64(round) ? Int(truncatingIfNeeded: held & 0xffff_ffff) : nil
     }
 
-    private func place(of high: UInt64, _ low: UInt64) -> Int {
+    private func place(of high: UInt64, _ low: UInt64) -> Int { KeyTable.place(of: high, low, seed, mask) }
+
+    @inline(__always)
+    private static func place(of high: UInt64, _ low: UInt64, _ seed: UInt64, _ mask: Int) -> Int {
         let product = (high ^ seed).multipliedFullWidth(by: low ^ seed.byteSwapped ^ 0x9e37_79b9_7f4a_7c15)
         return Int(truncatingIfNeeded: (product.high ^ product.low) & UInt64(truncatingIfNeeded: mask))
     }

@@ -7,12 +7,13 @@ import TallyModel
 /// slows only the reading of labels down, to the cost of making each anew.
 struct LabelCache: Sendable {
     private static let places = 512
-    private static let stride = Limits.labelBytesMax
 
+    /// Of the texts: a multiple of eight.
+    private let stride = Limits.labelBytesMax
     private var labels = [Label?](repeating: nil, count: places)
     private var hashes = [UInt64](repeating: 0, count: places)
     private var lengths = [UInt8](repeating: 0, count: places)
-    private var texts = [UInt8](repeating: 0, count: places * stride)
+    private var texts = [UInt8](repeating: 0, count: places * Limits.labelBytesMax)
 
     /// The label of `bytes[range]` and the hash of its bytes. Nil label if the bytes are not one.
     mutating func label(_ bytes: Span<UInt8>, _ range: Range<Int>) -> (label: Label?, hash: UInt64) {
@@ -26,13 +27,22 @@ struct LabelCache: Sendable {
         labels[place] = made
         hashes[place] = hash
         lengths[place] = UInt8(truncatingIfNeeded: text.count)
-        for index in text.indices { texts[place * Self.stride + index] = text[index] }
+        for index in text.indices { texts[place * stride + index] = text[index] }
         return (made, hash)
     }
 
     private func holds(_ text: Span<UInt8>, _ place: Int) -> Bool {
-        for index in text.indices where texts[place * Self.stride + index] != text[index] { return false }
-        return true
+        let known = texts.span
+        let start = place * stride
+        var index = 0
+        // Eight bytes at a time; what is left of the last eight is shifted out.
+        while index + 8 <= text.count {
+            if text.whole(at: index) != known.whole(at: start + index) { return false }
+            index += 8
+        }
+        guard index < text.count else { return true }
+        let spare = UInt64(truncatingIfNeeded: 8 * (index + 8 - text.count))
+        return text.word(at: index) &<< spare == known.whole(at: start + index) &<< spare
     }
 
     private func make(_ text: Span<UInt8>) -> Label? {

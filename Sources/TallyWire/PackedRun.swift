@@ -30,17 +30,15 @@ struct PackedRun {
         let apart = Apart(bits: bits, lane: 8)
         var position = start
         var row = 0
-        while row + 8 <= out.count {
-            let word = apart.eight(raw.word(at: position))
+        while row + 8 <= out.count, position + 8 <= raw.count {
+            let word = apart.eight(raw.whole(at: position))
             var eight = out._mutatingExtracting(row..<row + 8)
             for index in 0..<8 { eight[index] = UInt8(truncatingIfNeeded: word >> UInt64(8 * index)) }
             row += 8
             position += bits
         }
-        var word = apart.eight(raw.word(at: position))
         while row < out.count {
-            out[row] = UInt8(truncatingIfNeeded: word)
-            word >>= 8
+            out[row] = UInt8(truncatingIfNeeded: value(raw, row))
             row += 1
         }
     }
@@ -54,23 +52,25 @@ struct PackedRun {
         let half = UInt64(truncatingIfNeeded: 4 * (bits & 1))
         var position = start
         var row = 0
-        while row + 8 <= out.count {
-            let low = apart.four(raw.word(at: position)) &+ offsets
-            let high = apart.four(raw.word(at: position + bits / 2) >> half) &+ offsets
+        while row + 8 <= out.count, position + bits / 2 + 8 <= raw.count {
+            let low = apart.four(raw.whole(at: position)) &+ offsets
+            let high = apart.four(raw.whole(at: position + bits / 2) &>> half) &+ offsets
             var eight = out._mutatingExtracting(row..<row + 8)
             for index in 0..<4 { eight[index] = UInt16(truncatingIfNeeded: low >> UInt64(16 * index)) }
             for index in 0..<4 { eight[4 + index] = UInt16(truncatingIfNeeded: high >> UInt64(16 * index)) }
             row += 8
             position += bits
         }
-        var low = apart.four(raw.word(at: position)) &+ offsets
-        var high = apart.four(raw.word(at: position + bits / 2) >> half) &+ offsets
         while row < out.count {
-            out[row] = UInt16(truncatingIfNeeded: low)
-            low = low >> 16 | high << 48
-            high >>= 16
+            out[row] = UInt16(truncatingIfNeeded: value(raw, row)) &+ offset
             row += 1
         }
+    }
+
+    @inline(__always)
+    private func value(_ raw: Span<UInt8>, _ row: Int) -> UInt64 {
+        let bit = row &* bits
+        return raw.word(at: start &+ bit >> 3) >> UInt64(truncatingIfNeeded: bit & 7) & (1 &<< UInt64(bits) &- 1)
     }
 
     /// What is left of the last byte is zero.

@@ -30,6 +30,7 @@ extension Span<UInt8> {
     }
 
     /// The same where there are fewer than eight bytes in all.
+    @inline(never)
     private func shortWord(at position: Int) -> UInt64 {
         var word: UInt64 = 0
         var shift: UInt64 = 0

@@ -19,17 +19,18 @@ extension BatchDecoder {
     mutating func resolveResiduals(_ rows: Int, _ batch: inout Batch) throws(ColumnFault) {
         while prompts.count < batch.sessions.count { prompts.append(0) }
         for index in 0..<batch.sessions.count { prompts[index] = 0 }
+        let column = columns[Int(ColumnID.cacheReadTokens.rawValue) - 1]
         let areUsage = !batch.varies(.kind) && batch.kind(0) == .usage
         if areUsage, let tally = quickResolve(rows, &batch) {
             if tally.isEqual { throw .nonCanonical }
-            batch.finishVarying(.cacheReadTokens, hasDefaults: tally.hasDefaults, rows: rows)
+            batch.finishVarying(column, hasDefaults: tally.hasDefaults, rows: rows)
             return
         }
         for index in 0..<batch.sessions.count { prompts[index] = 0 }
         let tally = try Self.resolve(
             differences, rows: rows, capacity: batch.capacity, &prompts, batch.bytes, batch.shorts, &batch.words)
         try tally.finish()
-        batch.finishVarying(.cacheReadTokens, hasDefaults: tally.hasDefaults, rows: rows)
+        batch.finishVarying(column, hasDefaults: tally.hasDefaults, rows: rows)
     }
 
     /// Usage rows alone. No answer if some value is out of range.

@@ -80,6 +80,14 @@ package struct Column: Hashable, Sendable {
     package let bounds: ClosedRange<UInt64>
     /// Of identifiers and labels: whether rows may hold none.
     package let canBeAbsent: Bool
+    /// The highest encoded value.
+    package let encodedMax: UInt64
+
+    /// What follows from the id, at hand for the decoder: its number, its bit in a set of columns, its place in a batch.
+    let number: UInt8
+    let bit: UInt64
+    let kind: Slot.Kind
+    let index: Int
 
     package init(
         _ id: ColumnID, _ type: ColumnType, _ bounds: ClosedRange<UInt64>, canBeAbsent: Bool = false
@@ -88,10 +96,11 @@ package struct Column: Hashable, Sendable {
         self.type = type
         self.bounds = bounds
         self.canBeAbsent = canBeAbsent
+        encodedMax = type == .nullableCount ? bounds.upperBound + 1 : bounds.upperBound
+        number = id.rawValue
+        bit = 1 << UInt64(id.rawValue)
+        (kind, index) = Slot.of(id)
     }
-
-    /// The highest encoded value.
-    package var encodedMax: UInt64 { type == .nullableCount ? bounds.upperBound + 1 : bounds.upperBound }
 
     @inline(__always)
     func allows(_ encoding: Encoding) -> Bool {

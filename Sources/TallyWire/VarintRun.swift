@@ -13,20 +13,36 @@
 /// Nothing is judged here: a run that is odd in any way is read again, value by value, by whoever called, and that
 /// reading says what is wrong and where. So what a peer gains by an odd run is to be read twice.
 enum VarintRun {
-    /// Bytes that are searched at once, and those that a lane may reach beyond them.
+    /// Bytes that are searched at once, and with those that a lane may reach beyond them.
     private static let block = 64
-    private static let reach = 8
+    static let reach = 72
 
-    /// Four bytes from the beginning of each varint, one lane a row. False if the bytes do not hold so many.
+    /// What was found in the bytes.
+    enum Found {
+        /// Not as many varints as rows, or one that has no end within 64 bytes.
+        case less
+        /// Varints of one byte each: the lanes are the values.
+        case bytes
+        case lanes
+    }
+
+    /// Four bytes from the beginning of each varint, one lane a row.
+    ///
+    /// `tail` is `raw` near its end: its last `reach` bytes, and as many zeros behind them.
     @inline(__always)
     static func split(
-        _ raw: Span<UInt8>, _ position: inout Int, to lanes: inout MutableSpan<UInt32>
-    ) -> Bool {
+        _ raw: Span<UInt8>, tail: [UInt8], _ position: inout Int, to lanes: inout MutableSpan<UInt32>
+    ) -> Found {
         var at = position
         var row = 0
+        var found = Found.bytes
         // Each turn takes a varint at least.
-        while row < lanes.count, raw.count - at >= block + reach {
-            let bytes = raw.extracting(at..<at + block + reach)
+        while row < lanes.count {
+            let left = raw.count - at
+            guard left > 0 else { return .less }
+            let bytes =
+                left >= reach
+                ? raw.extracting(at..<at + reach) : tail.span.extracting(reach - left..<2 * reach - left)
             let tops = topBits(bytes)
             if tops == 0 {
                 let count = min(block, lanes.count - row)
@@ -35,6 +51,7 @@ enum VarintRun {
                 row += count
                 continue
             }
+            found = .lanes
             var ends = ~tops
             var start = 0
             while ends != 0, row < lanes.count {
@@ -43,12 +60,21 @@ enum VarintRun {
                 ends &= ends &- 1
                 row &+= 1
             }
-            if start == 0 { return false }
+            if start == 0 { return .less }
             at += start
         }
-        guard splitLast(raw, &at, from: row, to: &lanes) else { return false }
         position = at
-        return true
+        return at <= raw.count ? found : .less
+    }
+
+    /// Makes the tail of `raw`.
+    static func keepTail(of raw: Span<UInt8>, in tail: inout [UInt8]) {
+        while tail.count < 2 * reach { tail.append(0) }
+        let count = min(raw.count, reach)
+        let last = raw.extracting(raw.count - count..<raw.count)
+        var out = tail.mutableSpan
+        var places = out._mutatingExtracting(reach - count..<reach)
+        for index in 0..<min(count, places.count) { places[index] = last[index] }
     }
 
     /// Values of one byte each.
@@ -56,32 +82,6 @@ enum VarintRun {
     private static func widen(_ bytes: Span<UInt8>, to lanes: inout MutableSpan<UInt32>, from row: Int) {
         var wanted = lanes._mutatingExtracting(row..<row + bytes.count)
         for index in 0..<min(bytes.count, wanted.count) { wanted[index] = UInt32(bytes[index]) }
-    }
-
-    /// The same near the end of the body, where the bytes behind it count as zeros.
-    @inline(never)
-    private static func splitLast(
-        _ raw: Span<UInt8>, _ at: inout Int, from first: Int, to lanes: inout MutableSpan<UInt32>
-    ) -> Bool {
-        var row = first
-        while row < lanes.count {
-            if at >= raw.count { return false }
-            var tops: UInt64 = 0
-            for index in 0..<8 {
-                tops |= topBits(raw.word(at: at + 8 * index)) << UInt64(truncatingIfNeeded: 8 * index)
-            }
-            var ends = ~tops
-            var start = 0
-            while ends != 0, row < lanes.count {
-                lanes[row] = UInt32(truncatingIfNeeded: raw.word(at: at + start))
-                start = ends.trailingZeroBitCount + 1
-                ends &= ends &- 1
-                row += 1
-            }
-            if start == 0 { return false }
-            at += start
-        }
-        return at <= raw.count
     }
 
     /// The top bits of the first 64 bytes, one a byte.
@@ -104,24 +104,32 @@ enum VarintRun {
     ///
     /// Each test is one whose answer is a top bit, for those of all rows can be gathered without a branch.
     @inline(__always)
-    static func join(_ lanes: inout MutableSpan<UInt32>, most: UInt32) -> LaneTally {
-        var tally = LaneTally()
-        guard lanes.count > 0 else { return tally }
+    static func join(_ lanes: inout MutableSpan<UInt32>, _ found: Found, most: UInt32) -> LaneTally {
+        guard lanes.count > 0 else { return LaneTally() }
         var odd: UInt32 = 0
-        let first = join(lanes[0], &odd)
-        var differences: UInt32 = 0
         var lessOne: UInt32 = 0
-        for row in 0..<lanes.count {
-            let value = join(lanes[row], &odd)
-            odd |= most &- value
-            differences |= value ^ first
-            lessOne |= value &- 1
-            lanes[row] = value
+        if found == .lanes {
+            for row in 0..<lanes.count {
+                let value = join(lanes[row], &odd)
+                lessOne |= value &- 1
+                lanes[row] = value
+            }
+        } else {
+            for row in 0..<lanes.count { lessOne |= lanes[row] &- 1 }
         }
-        tally.isOdd = odd >> 31 != 0
-        tally.isEqual = differences == 0
-        tally.hasDefaults = lessOne >> 31 != 0
-        return tally
+        // Four bytes hold less than 2²⁸.
+        if most < 1 << 28 {
+            for row in 0..<lanes.count { odd |= most &- lanes[row] }
+        }
+        return LaneTally(isOdd: odd >> 31 != 0, isEqual: isEqual(lanes.span), hasDefaults: lessOne >> 31 != 0)
+    }
+
+    /// Most columns differ in their first rows.
+    @inline(__always)
+    private static func isEqual(_ lanes: Span<UInt32>) -> Bool {
+        let first = lanes[0]
+        for row in 1..<max(lanes.count, 1) where lanes[row] != first { return false }
+        return true
     }
 
     /// The same for zigzag values, which go to `values`. False if some is too long for a lane or not canonical.
@@ -140,7 +148,7 @@ enum VarintRun {
     @inline(__always)
     private static func join(_ lane: UInt32, _ odd: inout UInt32) -> UInt32 {
         // The bit below the top one, of each byte that ends a varint.
-        let ends = ~lane >> 1 & 0x4040_4040
+        let ends = ~(lane >> 1) & 0x4040_4040
         let below = ends &- 1
         let own = lane & (ends ^ below)
         let sevens = own & 0x7f7f_7f7f
