@@ -112,7 +112,7 @@ extension BatchDecoder {
         guard let first = try? Varint.read(raw, &at), column.bounds.contains(first),
             quickDifferences(raw, &at, places.count - 1)
         else { return false }
-        let steps = differences.span.extracting(0..<places.count - 1)
+        let steps = lanes.span.extracting(0..<places.count - 1)
         var out = batch.longs.mutableSpan
         var times = out._mutatingExtracting(places)
         var value = first
@@ -121,7 +121,7 @@ extension BatchDecoder {
         var odd: UInt64 = 0
         times[0] = first
         for row in 0..<min(steps.count, times.count - 1) {
-            value = value &+ UInt64(bitPattern: steps[row])
+            value = value &+ UInt64(truncatingIfNeeded: Int32(bitPattern: steps[row]))
             changes |= value ^ first
             odd |= (value &- column.bounds.lowerBound) | (column.bounds.upperBound &- value)
             times[row + 1] = value
@@ -131,23 +131,19 @@ extension BatchDecoder {
         return true
     }
 
-    /// Reads zigzag varints of up to four bytes into `differences`. If there are others, the answer is false.
+    /// Reads zigzag varints of up to four bytes into `lanes`. If there are others, the answer is false.
     mutating func quickDifferences(_ raw: Span<UInt8>, _ position: inout Int, _ count: Int) -> Bool {
         while lanes.count < count { lanes.append(0) }
-        while differences.count < count { differences.append(0) }
-        return Self.quickDifferences(raw, tail, &position, count, &lanes, &differences)
+        return Self.quickDifferences(raw, tail, &position, count, &lanes)
     }
 
     private static func quickDifferences(
-        _ raw: Span<UInt8>, _ tail: [UInt8], _ position: inout Int, _ count: Int, _ lanes: inout [UInt32],
-        _ values: inout [Int64]
+        _ raw: Span<UInt8>, _ tail: [UInt8], _ position: inout Int, _ count: Int, _ lanes: inout [UInt32]
     ) -> Bool {
-        var allLanes = lanes.mutableSpan
-        var lanes = allLanes._mutatingExtracting(0..<count)
-        guard VarintRun.split(raw, tail: tail, &position, to: &lanes) != .less else { return false }
-        var allValues = values.mutableSpan
-        var values = allValues._mutatingExtracting(0..<count)
-        return VarintRun.joinSigned(lanes.span, to: &values)
+        var all = lanes.mutableSpan
+        var wanted = all._mutatingExtracting(0..<count)
+        guard VarintRun.split(raw, tail: tail, &position, to: &wanted) != .less else { return false }
+        return VarintRun.joinSigned(&wanted)
     }
 
     /// Numbers of a vocabulary, packed.
