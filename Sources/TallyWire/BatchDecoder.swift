@@ -9,10 +9,13 @@ package struct BatchDecoder: Sendable {
     var keys: KeyTable
     /// The end of the body, with room behind it.
     var tail: [UInt8] = []
-    /// Varints on their way from bytes to values.
+    /// What the rows of column 2, then those of column 13 add to the row or the prediction before, signed.
     var lanes: [UInt32] = []
-    /// What the rows of column 2, then those of column 13 add to the row or the prediction before.
-    var differences: [Int64] = []
+    /// The same of column 13 if some are too long for a lane.
+    var longDifferences: [Int64] = []
+    var hasLongDifferences = false
+    /// What each row adds to its prompt beside column 13.
+    var others: [UInt32] = []
     /// The prompt of each session's latest usage row, by the session's index.
     var prompts: [UInt64] = []
     let columns = SchemaTable.columns

@@ -7,43 +7,51 @@ extension BatchDecoder {
         _ raw: Span<UInt8>, _ position: inout Int, _ rows: Int
     ) throws(ColumnFault) {
         var at = position
-        if quickDifferences(raw, &at, rows) {
+        hasLongDifferences = !quickDifferences(raw, &at, rows)
+        if !hasLongDifferences {
             position = at
             return
         }
-        var out = differences.mutableSpan
+        while longDifferences.count < rows { longDifferences.append(0) }
+        var out = longDifferences.mutableSpan
         for row in 0..<rows { out[row] = Varint.unzigzag(try Varint.read(raw, &position)) }
     }
 
     /// Adds each row's prediction: the prompt of the nearest earlier usage row of the same session.
     mutating func resolveResiduals(_ rows: Int, _ batch: inout Batch) throws(ColumnFault) {
         while prompts.count < batch.sessions.count { prompts.append(0) }
-        for index in 0..<batch.sessions.count { prompts[index] = 0 }
         let column = columns[Int(ColumnID.cacheReadTokens.rawValue) - 1]
         let areUsage = !batch.varies(.kind) && batch.kind(0) == .usage
-        if areUsage, let tally = quickResolve(rows, &batch) {
+        if areUsage, !hasLongDifferences, let tally = quickResolve(rows, &batch) {
             if tally.isEqual { throw .nonCanonical }
             batch.finishVarying(column, hasDefaults: tally.hasDefaults, rows: rows)
             return
         }
+        if !hasLongDifferences { widenDifferences(rows) }
         for index in 0..<batch.sessions.count { prompts[index] = 0 }
         let tally = try Self.resolve(
-            differences, rows: rows, capacity: batch.capacity, &prompts, batch.bytes, batch.shorts, &batch.words)
+            longDifferences, rows: rows, capacity: batch.capacity, &prompts, batch.bytes, batch.shorts, &batch.words)
         try tally.finish()
         batch.finishVarying(column, hasDefaults: tally.hasDefaults, rows: rows)
     }
 
+    private mutating func widenDifferences(_ rows: Int) {
+        while longDifferences.count < rows { longDifferences.append(0) }
+        for row in 0..<rows { longDifferences[row] = Int64(Int32(bitPattern: lanes[row])) }
+    }
+
     /// Usage rows alone. No answer if some value is out of range.
     private mutating func quickResolve(_ rows: Int, _ batch: inout Batch) -> LaneTally? {
-        while lanes.count < rows { lanes.append(0) }
-        Self.addUp(batch.words.span, rows: rows, capacity: batch.capacity, to: &lanes)
+        while others.count < rows { others.append(0) }
+        for index in 0..<batch.sessions.count { prompts[index] = 0 }
+        Self.addUp(batch.words.span, rows: rows, capacity: batch.capacity, to: &others)
         let cached = batch.capacity..<batch.capacity + rows
-        return Self.quickResolve(differences, lanes, &prompts, batch.shorts, &batch.words, cached)
+        return Self.quickResolve(lanes, others, &prompts, batch.shorts, &batch.words, cached)
     }
 
     /// `others`: what each row adds to its prompt beside the value itself.
     private static func quickResolve(
-        _ differences: [Int64], _ others: [UInt32], _ prompts: inout [UInt64], _ indices: [UInt16],
+        _ differences: [UInt32], _ others: [UInt32], _ prompts: inout [UInt64], _ indices: [UInt16],
         _ words: inout [UInt32], _ places: Range<Int>
     ) -> LaneTally? {
         let most = SchemaTable.column(.cacheReadTokens).encodedMax
@@ -56,10 +64,10 @@ extension BatchDecoder {
         var odd: UInt64 = 0
         var changes: UInt64 = 0
         var lessOne: UInt64 = 0
-        let first = UInt64(bitPattern: differences[0])
+        let first = UInt64(truncatingIfNeeded: Int32(bitPattern: differences[0]))
         for row in 0..<places.count {
             let session = Int(sessions[row])
-            let value = prompts[session] &+ UInt64(bitPattern: differences[row])
+            let value = prompts[session] &+ UInt64(truncatingIfNeeded: Int32(bitPattern: differences[row]))
             odd |= value | (most &- value)
             changes |= value ^ first
             lessOne |= value &- 1

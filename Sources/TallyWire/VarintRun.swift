@@ -53,15 +53,20 @@ enum VarintRun {
             }
             found = .lanes
             var ends = ~tops
+            if ends == 0 { return .less }
+            let whole = block &- ends.leadingZeroBitCount
+            let count = ends.nonzeroBitCount
+            let wanted = min(count, lanes.count - row)
+            var some = lanes._mutatingExtracting(row..<row + wanted)
             var start = 0
-            while ends != 0, row < lanes.count {
-                lanes[row] = bytes.lane(at: start)
+            for index in 0..<wanted {
+                some[index] = bytes.lane(at: start)
                 start = ends.trailingZeroBitCount &+ 1
                 ends &= ends &- 1
-                row &+= 1
             }
-            if start == 0 { return .less }
-            at += start
+            row += wanted
+            // Where the next block begins does not wait for the last varint of this one.
+            at += wanted == count ? whole : start
         }
         position = at
         return at <= raw.count ? found : .less
@@ -132,14 +137,13 @@ enum VarintRun {
         return true
     }
 
-    /// The same for zigzag values, which go to `values`. False if some is too long for a lane or not canonical.
-    /// Precondition: there are as many places as lanes.
+    /// The same for zigzag values: the lanes become signed. False if some is too long for a lane or not canonical.
     @inline(__always)
-    static func joinSigned(_ lanes: Span<UInt32>, to values: inout MutableSpan<Int64>) -> Bool {
+    static func joinSigned(_ lanes: inout MutableSpan<UInt32>) -> Bool {
         var odd: UInt32 = 0
-        for row in 0..<min(lanes.count, values.count) {
+        for row in 0..<lanes.count {
             let value = join(lanes[row], &odd)
-            values[row] = Int64(Int32(bitPattern: value >> 1) ^ -Int32(bitPattern: value & 1))
+            lanes[row] = (value >> 1) ^ (0 &- (value & 1))
         }
         return odd >> 31 == 0
     }
