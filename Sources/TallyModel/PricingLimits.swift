@@ -29,6 +29,6 @@ extension Limits {
     /// Cells and sessions that a shard gathers for all tenants before the views take them; batches beyond that are decoded
     /// again.
     package static let shardCellsMax = 4 * aggregatorCellsMax
-    /// Cuts whose sums may wait for the views at a time; of others the ledger is read.
-    package static let cutsWaitingMax = 2
+    /// Harvests whose sums may wait for the views at a time; of others the ledger is read.
+    package static let harvestsWaitingMax = 2
 }

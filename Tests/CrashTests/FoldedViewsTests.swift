@@ -23,7 +23,7 @@ struct FoldedViewsTests {
         for turn in 0..<30 {
             for _ in 0...random.below(4) { try ledger.grow() }
             let durable = try #require(ledger.durable)
-            guard var stretch = ledger.cut() else { continue }
+            guard var stretch = ledger.harvest() else { continue }
             if let earlier = late { _ = desk.take(earlier, on: ledger.disk) }
             late = nil
             let draw = random.below(12)

@@ -19,7 +19,7 @@ final class LedgerOnDisk {
     private var encoder = BatchEncoder()
     private var decoder = BatchDecoder(hashSeed: 3)
     private var folder = BatchFolder(book: LedgerOnDisk.books.current)
-    /// What was appended since the last cut.
+    /// What was appended since the last harvest.
     private var from: LedgerPosition?
     private var sums: Aggregator
     private var gaps: [GapRow] = []
@@ -138,8 +138,8 @@ final class LedgerOnDisk {
         return event
     }
 
-    /// What was appended since the last cut, and is durable; nil where that is nothing.
-    func cut() -> LedgerStretch? {
+    /// What was appended since the last harvest, and is durable; nil where that is nothing.
+    func harvest() -> LedgerStretch? {
         guard let from, let through = durable, from != through else { return nil }
         let rows = streams.filter { moved.contains($0.number) }
         defer {

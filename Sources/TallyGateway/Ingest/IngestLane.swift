@@ -20,7 +20,7 @@ final class IngestLane: RoundEndHandler, ShardResident {
     private let loop: ShardLoop
     private let keeper: LedgerKeeper
     private let shard: UInt16
-    private var isCutAsked = false
+    private var isHarvestAsked = false
 
     init(shard: UInt16, loop: ShardLoop, keeper: LedgerKeeper, book: PriceBook) {
         let key = HashKey(first: Random.uint64(), second: Random.uint64())
@@ -43,15 +43,15 @@ final class IngestLane: RoundEndHandler, ShardResident {
     func roundEnded() {
         isArmed = false
         keeper.submit(takeDelivery())
-        if scratch.sums?.isFull == true, !isCutAsked {
-            isCutAsked = true
-            keeper.askForCut()
+        if scratch.sums?.isFull == true, !isHarvestAsked {
+            isHarvestAsked = true
+            keeper.askForHarvest()
         }
     }
 
     /// The sums of everything that was submitted, behind it.
     func handOverSums() {
-        isCutAsked = false
+        isHarvestAsked = false
         var delivery = takeDelivery()
         delivery.sums = takeSums()
         keeper.submit(delivery)

@@ -47,10 +47,10 @@ final class IngestRoom: ShardResident {
         for (id, news) in news { connections[id.number]?.hear(news) }
     }
 
-    /// Hands the keeper what all batches so far came to, for a cut.
+    /// Hands the keeper what all batches so far came to, for a harvest.
     func handOverSums() { lane.handOverSums() }
 
-    /// The same for the last cut, when everything was submitted.
+    /// The same for the last harvest, when everything was submitted.
     func takeSums() -> [TenantSums] { lane.takeSums() }
 
     /// Commits what was received, acknowledges it, says GOAWAY.

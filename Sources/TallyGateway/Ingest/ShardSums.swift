@@ -33,8 +33,8 @@ package struct TenantSums: Sendable {
     }
 }
 
-/// What the batches of a shard's connections come to since the last cut (`LedgerCut`), tenant by tenant: added up where
-/// they are decoded, so that the views need not decode them again.
+/// What the batches of a shard's connections come to since the last harvest (`LedgerHarvest`), tenant by tenant: added up
+/// where they are decoded, so that the views need not decode them again.
 ///
 /// Nothing can be taken out again. Where a batch that is in here is then turned away, the counts no longer agree with the
 /// ledger's, and the views read that stretch of the tenant's ledger instead.
@@ -46,7 +46,7 @@ package struct ShardSums: Sendable {
     private var places: [TenantID: Int] = [:]
     /// Cells and sessions of all tenants.
     private var entries = 0
-    /// A batch found no room: the next cut had better come soon.
+    /// A batch found no room: the next harvest had better come soon.
     package private(set) var isFull = false
 
     /// `hashKey` is random and not told to peers.

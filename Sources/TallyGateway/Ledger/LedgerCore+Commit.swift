@@ -27,7 +27,7 @@ extension LedgerCore {
         updatePause()
         for box in boxes {
             if !box.desk.ledger.isDirty, settle(box, now: now) {
-                uncut.insert(box.desk.tenant.id)
+                unharvested.insert(box.desk.tenant.id)
                 outcome.moved.append(
                     MovedLedger(tenant: box.desk.tenant.id, bytes: box.desk.ledger.bytesAppended))
             }

@@ -17,7 +17,7 @@ package typealias EpochRenewal = (TenantID, StoreEpoch, _ atMs: Int64) throws(St
 ///     commit()          one barrier for everything that was appended
 ///     takeNews()        what connections are to be told, in this order
 ///     takeNotes()       what is to be logged, counted and looked up
-///     cut(sums)         now and then: stretches for the views
+///     harvest(sums)     now and then: stretches for the views
 ///
 /// Nothing is in the news that a barrier does not cover. After a write or a barrier has failed (`failure`) nothing is
 /// taken and nothing is said: what the disk holds is unknown until the ledgers are opened anew.
@@ -40,8 +40,8 @@ package final class LedgerCore {
     var policy: CommitPolicy
     /// Tenants that the next barrier must settle.
     var dirty = InsertionOrder<TenantID>()
-    /// Tenants that have more on stable storage than at the last cut.
-    var uncut = InsertionOrder<TenantID>()
+    /// Tenants that have more on stable storage than at the last harvest.
+    var unharvested = InsertionOrder<TenantID>()
     var news: [(ConnectionID, LedgerNews)] = []
     var notes: [LedgerNote] = []
     var diskWatch = DiskWatch()

@@ -28,7 +28,7 @@ struct LedgerDesk: ~Copyable {
     /// Streams whose connection is to be told after the next barrier.
     var advanced = InsertionOrder<UInt32>()
     var gaps: [Gap] = []
-    /// Since the last cut, for the views.
+    /// Since the last harvest, for the views.
     var growth: LedgerGrowth
     /// Connections that wait for the barrier before they are welcomed.
     var claims: [(number: UInt32, request: StreamRequest)] = []

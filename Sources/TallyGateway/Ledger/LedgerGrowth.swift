@@ -1,9 +1,9 @@
 import TallyModel
 import TallyStorage
 
-/// What a ledger has grown by since the last cut, as far as the views need it.
+/// What a ledger has grown by since the last harvest, as far as the views need it.
 struct LedgerGrowth {
-    /// Where the last cut was.
+    /// Where the last harvest was.
     private(set) var from: LedgerPosition
     /// Batches, and those of them that a shard has added up, with their events.
     var batches: UInt64 = 0

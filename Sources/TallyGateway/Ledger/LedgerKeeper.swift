@@ -27,8 +27,8 @@ actor LedgerKeeper {
     private nonisolated let seen: SeenNotes
     /// Told, on this queue, which tenants have more that is durable.
     private nonisolated let onDurable: @Sendable ([MovedLedger]) -> Void
-    /// Told, on this queue, the stretches of a cut that was asked for.
-    private nonisolated let onCut: @Sendable ([LedgerStretch]) -> Void
+    /// Told, on this queue, the stretches of a harvest that was asked for.
+    private nonisolated let onHarvest: @Sendable ([LedgerStretch]) -> Void
     /// Reads old records for PROBE, away from the appends.
     private nonisolated let lookups = DispatchQueue(label: "tallygate.lookups", qos: .utility)
 
@@ -37,19 +37,19 @@ actor LedgerKeeper {
     private var rooms: [ShardReference<IngestRoom>] = []
     private var diskCheckedAt: MonotonicInstant?
     private var isRetrying = false
-    private var cut = LedgerCut()
+    private var harvest = LedgerHarvest()
 
     @safe nonisolated var unownedExecutor: UnownedSerialExecutor { executor.reference }
 
     init(
         services: Services, board: TenantBoard, directory: TenantDirectory,
         onDurable: @escaping @Sendable ([MovedLedger]) -> Void,
-        onCut: @escaping @Sendable ([LedgerStretch]) -> Void
+        onHarvest: @escaping @Sendable ([LedgerStretch]) -> Void
     ) {
         self.services = services
         self.directory = directory
         self.onDurable = onDurable
-        self.onCut = onCut
+        self.onHarvest = onHarvest
         seen = SeenNotes(catalog: services.folder.catalog, log: services.log)
         var settings = LedgerCore.Settings(book: services.folder.books.current.id.value)
         settings.logOptions = services.logOptions
@@ -84,8 +84,8 @@ actor LedgerKeeper {
         if mustWake { executor.queue.async { self.assumeIsolated { $0.round() } } }
     }
 
-    /// Cuts the ledgers soon, and tells the stretches. Nothing where a cut is under way.
-    nonisolated func askForCut() { executor.queue.async { self.assumeIsolated { $0.beginCut() } } }
+    /// Harvests the ledgers soon, and tells the stretches. Nothing where a harvest is under way.
+    nonisolated func askForHarvest() { executor.queue.async { self.assumeIsolated { $0.beginHarvest() } } }
 
     /// Runs `body` between two rounds and waits for it. Never from this queue or a shard's.
     nonisolated func sync<Result: Sendable>(_ body: @Sendable (isolated LedgerKeeper) -> Result) -> Result {
@@ -122,10 +122,10 @@ actor LedgerKeeper {
     func close(_ last: [TenantSums]) {
         round()
         // Cut short where a shard has not answered: its sums are among the last.
-        let (sums, held) = cut.end()
+        let (sums, held) = harvest.end()
         mailbox.withLock { $0.deliveries.insert(contentsOf: held, at: 0) }
         round()
-        onCut(core.cut(sums + last))
+        onHarvest(core.harvest(sums + last))
         for error in core.close() {
             let event: LogEvent
             if case .system = error {
@@ -149,7 +149,7 @@ actor LedgerKeeper {
         watchDisk()
         let started = now()
         for delivery in deliveries {
-            guard cut.admit(delivery) else { continue }
+            guard harvest.admit(delivery) else { continue }
             for command in delivery.commands { core.take(command, bodies: delivery.bodies, now: started) }
         }
         let outcome = core.commit(now: now())
@@ -163,7 +163,7 @@ actor LedgerKeeper {
         deliver(core.takeNews())
         services.metrics.set(.tenants, core.tenantCount)
         if core.isPaused { lookAgainLater() }
-        endCutIfComplete()
+        endHarvestIfComplete()
         let hasMore = mailbox.withLock { mailbox in
             mailbox.isScheduled = !mailbox.deliveries.isEmpty
             return mailbox.isScheduled
@@ -172,18 +172,18 @@ actor LedgerKeeper {
         if hasMore { executor.queue.async { self.assumeIsolated { $0.round() } } }
     }
 
-    private func beginCut() {
-        guard cut.begin(shards: 0..<UInt16(clamping: rooms.count)) else { return }
+    private func beginHarvest() {
+        guard harvest.begin(shards: 0..<UInt16(clamping: rooms.count)) else { return }
         for room in rooms { room.async { $0.handOverSums() } }
-        endCutIfComplete()
+        endHarvestIfComplete()
     }
 
     /// Everything that was summed is taken and committed: what was held comes next.
-    private func endCutIfComplete() {
-        guard cut.isComplete else { return }
-        let (sums, held) = cut.end()
+    private func endHarvestIfComplete() {
+        guard harvest.isComplete else { return }
+        let (sums, held) = harvest.end()
         if !held.isEmpty { mailbox.withLock { $0.deliveries.insert(contentsOf: held, at: 0) } }
-        onCut(core.cut(sums))
+        onHarvest(core.harvest(sums))
     }
 
     private func count(_ outcome: CommitOutcome, _ took: Duration) {

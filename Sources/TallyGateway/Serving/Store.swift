@@ -39,11 +39,11 @@ package final class Store: Sendable {
         self.views = views
         let ledgers = LedgerKeeper(
             services: services, board: board, directory: directory, onDurable: { views.wake($0) },
-            onCut: { views.take($0) })
+            onHarvest: { views.take($0) })
         self.ledgers = ledgers
         // The other way round it would be a cycle, and the folder's lock would never go.
-        let askForCut: @Sendable () -> Void = { [weak ledgers] in ledgers?.askForCut() }
-        views.sync { $0.attach(askForCut: askForCut) }
+        let askForHarvest: @Sendable () -> Void = { [weak ledgers] in ledgers?.askForHarvest() }
+        views.sync { $0.attach(askForHarvest: askForHarvest) }
         usage = UsageService(services: services, board: board, views: views)
         waiting = WaitingTenants(board: board, log: services.log)
         waiting.attach(self)
@@ -116,7 +116,7 @@ package final class Store: Sendable {
     /// Makes all durable, lets the views catch up, marks a clean stop.
     package func close() { close([]) }
 
-    /// The same; `sums` are those of the shards since the last cut.
+    /// The same; `sums` are those of the shards since the last harvest.
     func close(_ sums: [TenantSums]) {
         // Whoever is opening a tenant just now ends that first.
         changing.withLock { _ in waiting.stop() }

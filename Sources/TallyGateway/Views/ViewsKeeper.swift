@@ -9,10 +9,10 @@ import TallyStorage
 /// Moves every tenant's views forward behind the acknowledgements, on a queue of its own: wakes the desks
 /// (`ViewsDesk`), which decide, and says what became of it.
 ///
-/// A while after the first news it has the ledgers cut (`LedgerCut`) and takes the stretches in: what a transaction costs is
-/// the rows that it touches, and a busy tenant touches the same few again and again, so the while grows with what moving
-/// takes. A reader folds the ledger's tail itself, and has a long one cut first. Views that could not be moved are tried
-/// again by themselves.
+/// A while after the first news it has the ledgers harvested (`LedgerHarvest`) and takes the stretches in: what a
+/// transaction costs is the rows that it touches, and a busy tenant touches the same few again and again, so the while grows
+/// with what moving takes. A reader folds the ledger's tail itself, and has a long one harvested first. Views that could not
+/// be moved are tried again by themselves.
 actor ViewsKeeper {
     private struct Slot {
         let tenant: Tenant
@@ -29,12 +29,12 @@ actor ViewsKeeper {
         var tenants: [TenantID: UInt64] = [:]
         /// Tenants that were opened and whose views may lie behind.
         var opened: [TenantID] = []
-        /// A cut comes by the clock.
+        /// A harvest comes by the clock.
         var isTimed = false
-        /// A cut was asked for and has not come.
-        var isCutAsked = false
-        /// Cuts that are being taken in.
-        var cuts = 0
+        /// A harvest was asked for and has not come.
+        var isHarvestAsked = false
+        /// Harvests that are being taken in.
+        var harvests = 0
         /// How long the next one is waited for.
         var gather = Limits.viewsGather
     }
@@ -46,7 +46,7 @@ actor ViewsKeeper {
     /// The last ordinal that each tenant's views hold, for the metrics.
     private nonisolated let applied = Guarded<[TenantID: UInt64]>([:])
     private var slots: [TenantID: Slot] = [:]
-    private nonisolated let askForCut = Guarded<@Sendable () -> Void>({})
+    private nonisolated let askForHarvest = Guarded<@Sendable () -> Void>({})
 
     @safe nonisolated var unownedExecutor: UnownedSerialExecutor { executor.reference }
 
@@ -57,8 +57,8 @@ actor ViewsKeeper {
 
     // MARK: From other queues
 
-    /// Where cuts come from.
-    func attach(askForCut ask: @escaping @Sendable () -> Void) { askForCut.withLock { $0 = ask } }
+    /// Where harvests come from.
+    func attach(askForHarvest ask: @escaping @Sendable () -> Void) { askForHarvest.withLock { $0 = ask } }
 
     /// These tenants have more that is durable.
     nonisolated func wake(_ moved: [MovedLedger]) {
@@ -70,21 +70,21 @@ actor ViewsKeeper {
                 isMuch = isMuch || ledger.bytes &- first >= UInt64(Limits.viewsBytesDue)
             }
             let mustHurry =
-                isMuch && !waiting.isCutAsked && waiting.cuts == 0 && services.faults.viewsDelay == .zero
-            if mustHurry { waiting.isCutAsked = true }
+                isMuch && !waiting.isHarvestAsked && waiting.harvests == 0 && services.faults.viewsDelay == .zero
+            if mustHurry { waiting.isHarvestAsked = true }
             let mustTime = !waiting.isTimed && !waiting.tenants.isEmpty
             if mustTime { waiting.isTimed = true }
             return (mustTime, mustHurry)
         }
-        if mustHurry { askForCut.withLock { $0 }() }
-        if mustTime { cutLater() }
+        if mustHurry { askForHarvest.withLock { $0 }() }
+        if mustTime { harvestLater() }
     }
 
     /// Has the tenant's views moved to `ordinal` where they lie far behind it, and waits a little for that.
     nonisolated func hurry(_ tenant: TenantID, to ordinal: UInt64) {
         func isNear() -> Bool { (applied.withLock { $0[tenant] } ?? 0) + Limits.viewsTailRecordsMax >= ordinal }
         guard services.faults.viewsDelay == .zero, !isNear() else { return }
-        askForCut.withLock { $0 }()
+        askForHarvest.withLock { $0 }()
         let deadline = services.clock.now() + Limits.viewsTailWait
         while !isNear(), services.clock.now() < deadline { Pause.milliseconds(5) }
     }
@@ -96,16 +96,16 @@ actor ViewsKeeper {
             defer { waiting.isTimed = true }
             return !waiting.isTimed
         }
-        if mustTime { cutLater() }
+        if mustTime { harvestLater() }
     }
 
-    /// A cut was made: the views move to where it is.
+    /// A harvest was made: the views move to where it is.
     nonisolated func take(_ stretches: [LedgerStretch]) {
         let mustRead = waiting.withLock { waiting in
             for stretch in stretches { waiting.tenants[stretch.tenant] = nil }
-            waiting.isCutAsked = false
-            waiting.cuts += 1
-            return waiting.cuts > Limits.cutsWaitingMax
+            waiting.isHarvestAsked = false
+            waiting.harvests += 1
+            return waiting.harvests > Limits.harvestsWaitingMax
         }
         var stretches = stretches
         // Memory is bounded: the ledger knows it all.
@@ -114,17 +114,17 @@ actor ViewsKeeper {
     }
 
     /// Views that are held back must not hold the folder's lock after a stop.
-    private nonisolated func cutLater() {
+    private nonisolated func harvestLater() {
         let wait = max(waiting.withLock { $0.gather }, services.faults.viewsDelay).dispatch
         executor.queue.asyncAfter(deadline: .now() + wait) { [weak self] in
             guard let self else { return }
             assumeIsolated { $0.catchUpOpened() }
             let mustAsk = waiting.withLock { waiting in
                 waiting.isTimed = false
-                defer { waiting.isCutAsked = true }
-                return !waiting.isCutAsked
+                defer { waiting.isHarvestAsked = true }
+                return !waiting.isHarvestAsked
             }
-            if mustAsk { askForCut.withLock { $0 }() }
+            if mustAsk { askForHarvest.withLock { $0 }() }
         }
     }
 
@@ -181,12 +181,12 @@ actor ViewsKeeper {
         }
         let took = services.clock.now().since(started)
         let isMore = waiting.withLock { waiting in
-            waiting.cuts -= 1
+            waiting.harvests -= 1
             waiting.gather = min(max(took * Limits.viewsGatherFactor, Limits.viewsGather), Limits.viewsGatherMax)
             defer { waiting.isTimed = waiting.isTimed || !waiting.tenants.isEmpty }
             return !waiting.isTimed && !waiting.tenants.isEmpty
         }
-        if isMore { cutLater() }
+        if isMore { harvestLater() }
     }
 
     private func catchUpOpened() {

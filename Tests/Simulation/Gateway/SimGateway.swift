@@ -63,7 +63,7 @@ final class SimGateway {
     var mailbox: [ShardDelivery] = []
     /// Where connections decode, by their shards.
     var scratches: [IngestScratch] = []
-    var cut = LedgerCut()
+    var harvest = LedgerHarvest()
     var isRoundPlanned = false
     var isRetryPlanned = false
     var areViewsPlanned = false

@@ -25,7 +25,7 @@ extension World {
         gateway.board = TenantBoard()
         gateway.connections = [:]
         gateway.mailbox = []
-        gateway.cut = LedgerCut()
+        gateway.harvest = LedgerHarvest()
         gateway.scratches = (0..<World.shards).map { shard in
             let key = HashKey(first: UInt64(shard), second: 12)
             // Small, so that some batches find no room.
@@ -268,7 +268,7 @@ extension World {
         guard gateway.isUp, let core = gateway.core else { return }
         var deliveries: [ShardDelivery] = []
         swap(&deliveries, &gateway.mailbox)
-        let admitted = deliveries.filter { gateway.cut.admit($0) }
+        let admitted = deliveries.filter { gateway.harvest.admit($0) }
         let commands = admitted.flatMap { delivery in delivery.commands.map { ($0, delivery.bodies) } }
         let free: UInt64 = gateway.isDiskFull ? 3 : 50
         core.measured(freeBytes: free, totalBytes: 100)
@@ -300,7 +300,7 @@ extension World {
         }
         for tenant in gateway.tenants { noteAppended(tenant, core) }
         if !outcome.moved.isEmpty { planViews() }
-        if gateway.cut.isComplete { endCut(core) }
+        if gateway.harvest.isComplete { endHarvest(core) }
         let news = refused + core.takeNews()
         if !news.isEmpty { plan(.news(news, life: gateway.life), after: 1 + random.next() % 100_000) }
         for item in core.takeNotes() { take(item, core) }

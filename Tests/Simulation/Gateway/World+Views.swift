@@ -48,19 +48,19 @@ extension World {
                 tenant.viewsThrough = max(tenant.viewsThrough, durable.ordinal)
                 continue
             }
-            // Mostly they wait for the cut.
+            // Mostly they wait for the harvest.
             if checks.chance(10) { moved(tenant, desk.catchUp(through: durable, on: tenant.disk), durable) }
         }
-        guard plan.hasViews, gateway.cut.begin(shards: 0..<World.shards) else { return }
+        guard plan.hasViews, gateway.harvest.begin(shards: 0..<World.shards) else { return }
         for shard in 0..<World.shards {
             plan(.sums(shard: shard, life: gateway.life), after: 1 + random.next() % plan.roundDelayNs)
         }
     }
 
     /// Everything that was summed is taken and committed: what was held comes next.
-    func endCut(_ core: LedgerCore) {
-        let (sums, held) = gateway.cut.end()
-        let stretches = core.cut(sums)
+    func endHarvest(_ core: LedgerCore) {
+        let (sums, held) = gateway.harvest.end()
+        let stretches = core.harvest(sums)
         coverage.stretches += stretches.count
         coverage.wholeStretches += stretches.count { $0.content != nil }
         plan(.stretches(stretches, life: gateway.life), after: 1 + random.next() % plan.viewsDelayNs)

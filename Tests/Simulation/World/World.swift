@@ -134,7 +134,7 @@ package final class World {
 
     /// Everything is written, read, sent, committed and told.
     var isQuiet: Bool {
-        guard gateway.isUp, gateway.mailbox.isEmpty, !gateway.cut.isOpen else { return false }
+        guard gateway.isUp, gateway.mailbox.isEmpty, !gateway.harvest.isOpen else { return false }
         return machines.allSatisfy { $0.isGone || isExcused($0) || ($0.isDrained && isInTouch($0)) }
     }
 

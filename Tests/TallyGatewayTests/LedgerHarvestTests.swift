@@ -7,30 +7,30 @@ import TallyWire
 import TestDisk
 import Testing
 
-@Suite("Cuts through the ledgers")
-struct LedgerCutTests {
+@Suite("Harvests")
+struct LedgerHarvestTests {
     @Test(
-        "A cut takes of each shard what it submitted before its sums, and the rest behind it, all in order",
+        "A harvest takes of each shard what it submitted before its sums, and the rest behind it, all in order",
         arguments: 0..<40)
     func alignment(seed: UInt64) {
         var random = SeededRandom(seed)
         let shards = 1 + random.below(4)
-        var cut = LedgerCut()
+        var harvest = LedgerHarvest()
         // By shard: what waits in its queue to the keeper, the marker included, and what it has submitted.
         var queues = [[ShardDelivery]](repeating: [], count: shards)
         var submitted = [[UInt64]](repeating: [], count: shards)
         var before = [Int?](repeating: nil, count: shards)
         var taken = [[UInt64]](repeating: [], count: shards)
-        var cuts = 0
+        var harvests = 0
         func take(_ delivery: ShardDelivery) {
-            guard cut.admit(delivery) else { return }
+            guard harvest.admit(delivery) else { return }
             for case .revoke(let id) in delivery.commands { taken[Int(id.value % 8)].append(id.value) }
         }
         for turn in 0..<400 {
             let shard = random.below(shards)
             switch random.below(6) {
-            case 0 where cut.begin(shards: 0..<UInt16(shards)): before = [Int?](repeating: nil, count: shards)
-            case 1 where cut.isOpen && before[shard] == nil:
+            case 0 where harvest.begin(shards: 0..<UInt16(shards)): before = [Int?](repeating: nil, count: shards)
+            case 1 where harvest.isOpen && before[shard] == nil:
                 before[shard] = submitted[shard].count
                 queues[shard].append(ShardDelivery(shard: UInt16(shard), commands: [], sums: []))
             case 2, 3:
@@ -40,14 +40,14 @@ struct LedgerCutTests {
             default:
                 if !queues[shard].isEmpty { take(queues[shard].removeFirst()) }
             }
-            guard cut.isComplete else { continue }
+            guard harvest.isComplete else { continue }
             #expect(taken.map(\.count) == before.map { $0 ?? -1 }, "seed \(seed), turn \(turn)")
-            let held = cut.end().held
+            let held = harvest.end().held
             for delivery in held { take(delivery) }
-            cuts += 1
+            harvests += 1
         }
-        for delivery in cut.end().held + queues.flatMap({ $0 }) { take(delivery) }
-        #expect(taken == submitted && cuts > 0, "seed \(seed)")
+        for delivery in harvest.end().held + queues.flatMap({ $0 }) { take(delivery) }
+        #expect(taken == submitted && harvests > 0, "seed \(seed)")
     }
 
     /// A rig, one stream on it, and the sums of what that stream's shard decodes.
@@ -77,9 +77,9 @@ struct LedgerCutTests {
             return .append(append)
         }
 
-        func cut() -> LedgerStretch? {
+        func harvest() -> LedgerStretch? {
             rig.commit()
-            return rig.core.cut(sums.take()).first
+            return rig.core.harvest(sums.take()).first
         }
     }
 
@@ -89,13 +89,13 @@ struct LedgerCutTests {
         shard.rig.take(try shard.batch(5))
         shard.rig.take(try shard.batch(7))
         shard.rig.take(try shard.spool.skip(2))
-        let stretch = try #require(shard.cut())
+        let stretch = try #require(shard.harvest())
         let content = try #require(stretch.content)
         #expect(content.events == 12 && content.gaps.count == 1 && content.streams.map(\.committed.value) == [14])
         #expect(content.sums.flatMap { $0.deltas().cells.map(\.counts.events) }.reduce(0, +) == 12)
-        #expect(shard.cut() == nil, "nothing has come since")
+        #expect(shard.harvest() == nil, "nothing has come since")
         shard.rig.take(try shard.batch(3))
-        let next = try #require(shard.cut())
+        let next = try #require(shard.harvest())
         #expect(next.from == stretch.through && next.content?.events == 3)
     }
 
@@ -107,20 +107,20 @@ struct LedgerCutTests {
         // Out of order: the second is dropped in silence, as after a REJECT.
         shard.rig.take(second)
         shard.rig.take(first)
-        let stretch = try #require(shard.cut())
+        let stretch = try #require(shard.harvest())
         #expect(stretch.content == nil)
         shard.spool.rewind(to: 5)
         shard.rig.take(try shard.spool.batch(4))
-        #expect(try #require(shard.cut()).content == nil, "nobody added that one up")
+        #expect(try #require(shard.harvest()).content == nil, "nobody added that one up")
         shard.rig.take(try shard.batch(4))
-        #expect(try #require(shard.cut()).content?.events == 4)
+        #expect(try #require(shard.harvest()).content?.events == 4)
     }
 
     @Test("A stretch is read where the keeper's clock finds a time ahead that the shard's had not")
     func ahead() throws {
         let shard = try Shard()
         shard.rig.take(try shard.batch(2, at: CoreRig.startMs + 3_600_000))
-        #expect(try #require(shard.cut()).content == nil)
+        #expect(try #require(shard.harvest()).content == nil)
     }
 
     @Test("Records that found no room are in no sums: their stretches are read, and the next ones are whole again")
@@ -128,13 +128,13 @@ struct LedgerCutTests {
         let shard = try Shard()
         shard.rig.disks[0].fill(after: 0)
         shard.rig.take(try shard.batch(40))
-        _ = shard.cut()
+        _ = shard.harvest()
         shard.rig.disks[0].fill(after: .max)
-        let late = try #require(shard.cut())
+        let late = try #require(shard.harvest())
         #expect(late.content == nil)
         let stream = try #require(shard.rig.core.streams(of: shard.spool.tenant).values.first)
         #expect(stream.sequence.value == 40, "it was taken, and waited for room")
         shard.rig.take(try shard.batch(3))
-        #expect(try #require(shard.cut()).content?.events == 3)
+        #expect(try #require(shard.harvest()).content?.events == 3)
     }
 }

@@ -1,16 +1,16 @@
 import TallyModel
 package import TallyStorage
 
-/// Cutting the ledgers into stretches for the views.
+/// Harvesting the ledgers: stretches of them for the views.
 extension LedgerCore {
-    /// Ends a stretch at every ledger that has more on stable storage than at the last cut, and begins the next. `sums`:
+    /// Ends a stretch at every ledger that has more on stable storage than at the last harvest, and begins the next. `sums`:
     /// what the shards made of the batches that were taken since then, of those and no others.
     ///
-    /// To be called behind a commit. A ledger with records that found no room yet is cut without its sums: its views read.
-    package func cut(_ sums: [TenantSums]) -> [LedgerStretch] {
+    /// To be called behind a commit. A ledger with records that found no room yet is harvested without its sums: its views read.
+    package func harvest(_ sums: [TenantSums]) -> [LedgerStretch] {
         let byTenant = Dictionary(grouping: sums, by: \.tenant)
         var stretches: [LedgerStretch] = []
-        for tenant in uncut.take() {
+        for tenant in unharvested.take() {
             guard failure == nil, let box = desks[tenant] else { continue }
             let growth = box.desk.growth
             let through = box.desk.ledger.durable
@@ -27,7 +27,7 @@ extension LedgerCore {
             // What is left in memory is in nobody's sums any more.
             if !isWhole {
                 box.desk.growth.batches = 1
-                uncut.insert(tenant)
+                unharvested.insert(tenant)
             }
         }
         return stretches

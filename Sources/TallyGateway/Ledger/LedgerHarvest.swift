@@ -16,13 +16,13 @@ package struct ShardDelivery: Sendable {
     }
 }
 
-/// A cut through all ledgers at which the sums of all shards are the sums of exactly what was appended.
+/// The taking of all shards' sums at one point of all ledgers: what was summed is exactly what was appended.
 ///
 /// Each shard is asked for its sums, which come behind the commands that they are of, as a marker in the order of its
 /// deliveries. What a shard delivers behind its marker is held until every shard's marker has come: then what was taken is
 /// what was summed. This is the aligned snapshot of stream processing; here a shard answers within its round, so little is
 /// held and not for long. What may be held is bounded by the credit granted.
-package struct LedgerCut: Sendable {
+package struct LedgerHarvest: Sendable {
     private var awaited: Set<UInt16> = []
     private var sums: [TenantSums] = []
     private var held: [ShardDelivery] = []
@@ -56,7 +56,7 @@ package struct LedgerCut: Sendable {
 
     /// Ends it, complete or not: the sums that came, and what is to be delivered again.
     package mutating func end() -> (sums: [TenantSums], held: [ShardDelivery]) {
-        defer { self = LedgerCut() }
+        defer { self = LedgerHarvest() }
         return (sums, held)
     }
 }
