@@ -15,9 +15,7 @@ extension Aggregator {
     }
 
     mutating func number(of session: Bytes16, _ workstation: WorkstationID) -> UInt32 {
-        let number = sessions.index(of: SessionCellKey(session, workstation), empty: .unseen)
-        if latestCells.count < sessions.count { latestCells.append(LatestCells()) }
-        return UInt32(truncatingIfNeeded: number)
+        UInt32(truncatingIfNeeded: sessions.number(of: SessionCellKey(session, workstation)))
     }
 
     mutating func number(ofProject project: Bytes16) -> UInt32 {
@@ -26,7 +24,7 @@ extension Aggregator {
 
     mutating func number(of label: Label, hash: UInt64) -> UInt32 { labels.number(label, hash: hash, pricer: &pricer) }
 
-    mutating func see(_ delta: SessionDelta, session: UInt32) { sessions.values[Int(session)].merge(delta) }
+    mutating func see(_ delta: SessionDelta, session: UInt32) { sessions.spans[Int(session)].merge(delta) }
 
     /// In place of a row's cell: it has none, its effective time is not wanted, it is of another kind.
     static let none = UInt32.max
@@ -75,16 +73,16 @@ extension Aggregator {
             let key = CellKey(
                 session: session, project: projects[Int(ofProject[row])], quarter: quarter,
                 label: labels[Int(ofModel[row])], served: UInt16(agents[row]) << 8 | UInt16(origins[row]))
-            let latest = latestCells[Int(session)]
-            if latest.first != Self.none, cells.keys[Int(latest.first)] == key {
-                places[row] = latest.first
+            let known = sessions.entries[Int(session)]
+            if known.firstKey == key {
+                places[row] = known.first
                 continue
             }
-            var cell = latest.second
+            var cell = known.second
             if cell == Self.none || cells.keys[Int(cell)] != key {
                 cell = UInt32(truncatingIfNeeded: cells.index(of: key, empty: RollupCounts()))
             }
-            latestCells[Int(session)] = LatestCells(first: cell, second: latest.first)
+            sessions.note(Int(session), cell, key)
             places[row] = cell
         }
         return others
@@ -106,10 +104,4 @@ extension Aggregator {
             sums[Int(places[row])].fold(numbers, femtoUSD: prices[row], effectiveMs: times[row])
         }
     }
-}
-
-/// The two cells that a session's rows went into last: many sessions go back and forth between two models.
-struct LatestCells: Sendable {
-    var first = Aggregator.none
-    var second = Aggregator.none
 }

@@ -20,11 +20,9 @@ package struct Aggregator: Sendable {
     let cellsMax: Int
     var pricer: Pricer
     var cells: FlatTable<CellKey, RollupCounts>
-    var sessions: FlatTable<SessionCellKey, SessionDelta>
+    var sessions: SessionTable
     var projects: FlatTable<ProjectCellKey, Void>
     var labels: LabelTable
-    /// By session: the cells that its last rows of a batch went into.
-    var latestCells: [LatestCells] = []
     /// Rows folded since the last drain.
     var rows = 0
 
@@ -33,7 +31,7 @@ package struct Aggregator: Sendable {
         self.cellsMax = cellsMax
         pricer = Pricer(book: book)
         cells = FlatTable(hashKey: hashKey)
-        sessions = FlatTable(hashKey: hashKey)
+        sessions = SessionTable(hashKey: hashKey)
         projects = FlatTable(hashKey: hashKey)
         labels = LabelTable()
     }
@@ -55,7 +53,7 @@ package struct Aggregator: Sendable {
         let delta = SessionDelta(event, effectiveMs: effectiveMs)
         rows += 1
         let session = Int(number(of: event.session.value, workstation))
-        sessions.values[session].merge(delta)
+        sessions.spans[session].merge(delta)
 
         guard event.kind == .usage || event.kind == .correction, let label = event.model else { return }
         let entry = labels.entry(label, pricer: &pricer)
@@ -76,7 +74,6 @@ package struct Aggregator: Sendable {
         sessions.removeAll()
         projects.removeAll()
         labels.removeAll()
-        latestCells.removeAll(keepingCapacity: true)
         rows = 0
         return result
     }
@@ -89,22 +86,22 @@ package struct Aggregator: Sendable {
         for (key, counts) in zip(cells.keys, cells.values) {
             found.cells.append((rollup(key), counts))
         }
-        var seen = sessions.values
+        var seen = sessions.spans
         for (key, counts) in zip(cells.keys, cells.values) {
             seen[key.session].merge(
                 SessionDelta(
                     firstMs: counts.firstMs, lastMs: counts.lastMs, agent: key.agent, phase: nil, phaseMs: 0))
         }
         // Of some nothing was wanted.
-        for (key, delta) in zip(sessions.keys, seen) where delta.firstMs <= delta.lastMs {
-            found.sessions.append((key.session, delta))
+        for (entry, delta) in zip(sessions.entries, seen) where delta.firstMs <= delta.lastMs {
+            found.sessions.append((entry.key.session, delta))
         }
         return found
     }
 
     /// A cell's key as reports have it.
     private func rollup(_ key: CellKey) -> RollupKey {
-        let session = sessions.keys[key.session].session
+        let session = sessions.entries[key.session].key.session
         return RollupKey(
             quarter: key.quarter, workstation: session.workstation, agent: key.agent,
             model: labels.label(key.label), origin: key.origin, project: projects.keys[key.project].project,

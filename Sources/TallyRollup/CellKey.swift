@@ -15,6 +15,9 @@ struct CellKey: FlatKey {
         small = UInt64(label) << 16 | UInt64(served)
     }
 
+    /// No cell's: sessions are numbered below.
+    static let none = CellKey(session: .max, project: .max, quarter: .min, label: .max, served: .max)
+
     func hash(_ key: HashKey) -> UInt64 {
         let hash = fold(sessionAndProject ^ key.first, UInt64(bitPattern: quarter) ^ key.second)
         return fold(small ^ hash ^ key.second, key.first | 1)

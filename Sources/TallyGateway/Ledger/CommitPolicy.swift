@@ -2,13 +2,15 @@
 ///
 /// Measured (docs/DECISIONS.md): a segment's own sync is cheaper for few tenants, `syncfs` is an order of magnitude
 /// cheaper for many. `syncfs` is used only where it is known to flush the drive, and not for a while after it took four
-/// times its norm: another program's dirty pages are flushed with ours. Nor for a while after an unclean stop: an error of
+/// times its norm, and long enough to be felt: another program's dirty pages are flushed with ours. Nor for a while after an unclean stop: an error of
 /// `syncfs` names nobody, one of a segment's own sync names the tenant.
 package struct CommitPolicy: Sendable {
     package enum Barrier: Hashable, Sendable { case eachSegment, fileSystem }
 
     static let fewTenantsMax = 3
     static let slowFactor: UInt64 = 4
+    /// Below this a slow barrier is the drive's or the machine's mood: waiting a little costs less CPU than a sync a tenant.
+    static let slowNanosecondsMin: UInt64 = 10_000_000
     static let penaltyRounds = 64
     static let uncleanRounds = 1_024
 
@@ -33,7 +35,7 @@ package struct CommitPolicy: Sendable {
 
     /// What a round with the file system barrier took.
     mutating func observed(nanoseconds: UInt64) {
-        if normNanoseconds > 0, nanoseconds / Self.slowFactor > normNanoseconds {
+        if normNanoseconds > 0, nanoseconds / Self.slowFactor > normNanoseconds, nanoseconds > Self.slowNanosecondsMin {
             penaltyLeft = max(penaltyLeft, Self.penaltyRounds)
         }
         normNanoseconds = normNanoseconds == 0 ? nanoseconds : (normNanoseconds * 15 + nanoseconds) / 16
