@@ -5,8 +5,8 @@ FLAGS := --explicit-target-dependency-import-check error
 PYTHON ?= python3
 # The thread sanitizer looks where there are threads: everything else is values, which one thread at a time owns.
 THREADED := TallyIOTests|TallyTransportTests|TallyHTTPTests|TallyGatewayTests|EndToEndTests
-# Long runs of what other targets cover under the address sanitizer, and tests of the house's texts.
-LONG := SimulationTests|TallyGeneratorTests|TallybenchTests|TidyTests
+# Long runs of what other targets cover under the address sanitizer, what reaches no door, and tests of the house's texts.
+LONG := SimulationTests|TallyGeneratorTests|TallybenchTests|TallyPricingTests|TallyProtocolTests|TidyTests
 # Locks that the thread sanitizer can see (Sources/TallyIO/System/Guarded.swift).
 SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
