@@ -7,6 +7,8 @@ PYTHON ?= python3
 THREADED := TallyIOTests|TallyTransportTests|TallyHTTPTests|TallyGatewayTests|EndToEndTests
 # The address sanitizer looks where tests go through the doors, which alone hold unsafe code; the programs as a whole too.
 DOORED := $(THREADED)|TallyLogTests|TallyStorageTests|CrashTests|TallyWireTests
+# Whole homes and whole loads read by one thread: minutes under a sanitizer, and nothing new for it.
+WHOLE := FixtureTests|PartsTests
 # Locks that the thread sanitizer can see (Sources/TallyIO/System/Guarded.swift).
 SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
@@ -67,11 +69,11 @@ graph: ## the dependency graph, which must be free of SwiftNIO
 
 sanitize-address: deps ## the tests that go through doors, under the address sanitizer
 	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build-address
-	.ci/swift-test --skip-build --sanitize=address --scratch-path .build-address --filter '$(DOORED)'
+	.ci/swift-test --skip-build --sanitize=address --scratch-path .build-address --filter '$(DOORED)' --skip '$(WHOLE)'
 
 sanitize-thread: deps ## the tests that have threads, under the thread sanitizer
 	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build-thread $(SEEN)
-	.ci/swift-test --skip-build --sanitize=thread --scratch-path .build-thread $(SEEN) --filter '$(THREADED)'
+	.ci/swift-test --skip-build --sanitize=thread --scratch-path .build-thread $(SEEN) --filter '$(THREADED)' --skip '$(WHOLE)'
 
 torture-shim: ## the preload library of the torture tests: .build/torture/shim.so
 	@Tests/torture/shim/build .build/torture/shim.so

@@ -99,6 +99,10 @@ MUTANTS = [
     ("sync-retried", "a failed sync is tried again, and believed", 500, [
         (LOG + "SegmentLog.swift", "        do throws(SystemError) { try file.sync() } catch { throw poison(with: error) }\n        durable = flushed\n        return durable",
          "        do throws(SystemError) { try file.sync() } catch {\n            do throws(SystemError) { try file.sync() } catch { throw poison(with: error) }\n        }\n        durable = flushed\n        return durable")]),
+    ("sums-unchecked", "a shard's sums go into the views although a batch of theirs was turned away", 300, [
+        (LEDGER + "LedgerGrowth.swift",
+         "sums.allSatisfy({ $0.book == book }),\n            sums.reduce(0, { $0 + $1.batches }) == foldedBatches, sums.reduce(0, { $0 + $1.events }) == foldedEvents\n",
+         "sums.allSatisfy({ $0.book == book })\n")]),
     ("no-folder-sync", "a new segment's name is not made durable", 500, [
         (LOG + "SegmentBirth.swift", "            try disk.renameFile(name + SegmentName.temporarySuffix, to: name)\n            try disk.syncFolder()",
          "            try disk.renameFile(name + SegmentName.temporarySuffix, to: name)")]),
