@@ -4,11 +4,11 @@ SWIFT ?= swift
 FLAGS := --explicit-target-dependency-import-check error
 PYTHON ?= python3
 # The thread sanitizer looks where there are threads: everything else is values, which one thread at a time owns.
-THREADED := TallyIOTests|TallyTransportTests|TallyHTTPTests|TallyGatewayTests|EndToEndTests
-# The address sanitizer looks where tests go through the doors, which alone hold unsafe code; the programs as a whole too.
+THREADED := TallyIOTests|TallyTransportTests|TallyHTTPTests|TallyGatewayTests|EndToEndTests.(SpineTests|FollowTests)
+# Of those targets, what is a value in one thread.
+VALUES := LedgerCoreTests|LedgerHarvestTests|LedgerRoomTests|MachineEndTests|MachineTests
+# The address sanitizer looks where tests go through the doors, which alone hold unsafe code.
 DOORED := $(THREADED)|TallyLogTests|TallyStorageTests|CrashTests|TallyWireTests
-# Whole homes and whole loads read by one thread: minutes under a sanitizer, and nothing new for it.
-WHOLE := FixtureTests|PartsTests
 # Locks that the thread sanitizer can see (Sources/TallyIO/System/Guarded.swift).
 SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
@@ -69,11 +69,11 @@ graph: ## the dependency graph, which must be free of SwiftNIO
 
 sanitize-address: deps ## the tests that go through doors, under the address sanitizer
 	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build-address
-	.ci/swift-test --skip-build --sanitize=address --scratch-path .build-address --filter '$(DOORED)' --skip '$(WHOLE)'
+	.ci/swift-test --skip-build --sanitize=address --scratch-path .build-address --filter '$(DOORED)' --skip '$(VALUES)'
 
 sanitize-thread: deps ## the tests that have threads, under the thread sanitizer
 	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build-thread $(SEEN)
-	.ci/swift-test --skip-build --sanitize=thread --scratch-path .build-thread $(SEEN) --filter '$(THREADED)' --skip '$(WHOLE)'
+	.ci/swift-test --skip-build --sanitize=thread --scratch-path .build-thread $(SEEN) --filter '$(THREADED)' --skip '$(VALUES)'
 
 torture-shim: ## the preload library of the torture tests: .build/torture/shim.so
 	@Tests/torture/shim/build .build/torture/shim.so
