@@ -136,7 +136,7 @@ struct TemporaryFolder: ~Copyable {
 struct DirectAppendTests {
     @Test(
         "What is appended past the cache is what is read, in pieces of any size, between zeros and after a reopening",
-        arguments: 0..<12)
+        arguments: 0..<6)
     func appends(seed: UInt64) throws {
         var random = Seeded(seed)
         let temporary = TemporaryFolder()
@@ -148,9 +148,9 @@ struct DirectAppendTests {
         try file.write(model.span, at: 0)
         var zerosTo = model.count
         file.bypassCache(from: model.count)
-        for turn in 0..<60 {
-            let sizes: [UInt64] = [1, 40, 5_000, 300_000, 2_500_000]
-            let size = Int(random.next() % sizes[min(turn % 7, 4)]) + 1
+        for turn in 0..<24 {
+            let sizes: [UInt64] = [1, 40, 5_000, 90_000]
+            let size = turn == 11 ? 1_300_000 : Int(random.next() % sizes[min(turn % 5, 3)]) + 1
             let piece = (0..<size).map { UInt8(truncatingIfNeeded: $0 &+ turn) | 1 }
             if model.count + size > zerosTo {
                 try file.writeZeros(at: model.count + size, count: 65_536)
@@ -170,11 +170,11 @@ struct DirectAppendTests {
                 model[at] = 250
             default: break
             }
-            guard turn % 5 == 0 else { continue }
+            guard turn % 8 == 7 else { continue }
             let read = try directory.readWhole("x", limit: 1 << 30)
             #expect(read.count >= model.count, "seed \(seed), turn \(turn)")
             #expect(Array(read.prefix(model.count)) == model, "seed \(seed), turn \(turn)")
-            #expect(read.dropFirst(model.count).allSatisfy { $0 == 0 }, "seed \(seed), turn \(turn)")
+            #expect(Array(read.dropFirst(model.count)) == [UInt8](repeating: 0, count: read.count - model.count))
         }
         try file.truncate(to: model.count)
         #expect(try directory.readWhole("x", limit: 1 << 30) == model)

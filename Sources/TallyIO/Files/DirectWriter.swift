@@ -43,7 +43,8 @@ struct DirectWriter: ~Copyable, Sendable {
                 unsafe part.withUnsafeBytes { from in
                     unsafe UnsafeMutableRawBufferPointer(rebasing: memory[head..<used]).copyMemory(from: from)
                 }
-                for index in used..<padded { unsafe memory[index] = 0 }
+                unsafe UnsafeMutableRawBufferPointer(rebasing: memory[used..<padded])
+                    .initializeMemory(as: UInt8.self, repeating: 0)
                 try unsafe write(UnsafeRawBufferPointer(rebasing: memory[..<padded]), at)
             }
             done += step
@@ -70,7 +71,8 @@ struct DirectWriter: ~Copyable, Sendable {
         while at < last {
             let step = min(chunk, last - at)
             try unsafe AlignedMemory.shared.withMemory { memory throws(SystemError) in
-                for index in 0..<step { unsafe memory[index] = 0 }
+                unsafe UnsafeMutableRawBufferPointer(rebasing: memory[..<step])
+                    .initializeMemory(as: UInt8.self, repeating: 0)
                 try unsafe write(UnsafeRawBufferPointer(rebasing: memory[..<step]), at)
             }
             at += step
