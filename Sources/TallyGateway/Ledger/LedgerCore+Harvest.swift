@@ -23,12 +23,8 @@ extension LedgerCore {
                             ? growth.content(
                                 byTenant[tenant] ?? [], book: box.desk.ledger.book, box.desk.ledger.state) : nil))
             }
-            box.desk.growth = LedgerGrowth(from: through)
-            // What is left in memory is in nobody's sums any more.
-            if !isWhole {
-                box.desk.growth.batches = 1
-                unharvested.insert(tenant)
-            }
+            box.desk.growth = LedgerGrowth(from: through, isIncomplete: !isWhole)
+            if !isWhole { unharvested.insert(tenant) }
         }
         return stretches
     }

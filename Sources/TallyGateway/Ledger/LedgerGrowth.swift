@@ -17,7 +17,13 @@ struct LedgerGrowth {
 
     private static let gapsMax = 1_024
 
-    init(from: LedgerPosition) { self.from = from }
+    /// Records behind `from` were in the sums of the stretch before.
+    private let isIncomplete: Bool
+
+    init(from: LedgerPosition, isIncomplete: Bool = false) {
+        self.from = from
+        self.isIncomplete = isIncomplete
+    }
 
     mutating func add(_ gap: GapRow) {
         guard gaps.count < Self.gapsMax else {
@@ -30,7 +36,7 @@ struct LedgerGrowth {
     /// What the views can take without reading the ledger: nil where `sums` are not the sums of all its batches and
     /// nothing else.
     func content(_ sums: [TenantSums], book: UInt64, _ state: borrowing LedgerState) -> LedgerStretch.Content? {
-        guard !hasManyGaps, foldedBatches == batches, sums.allSatisfy({ $0.book == book }),
+        guard !isIncomplete, !hasManyGaps, foldedBatches == batches, sums.allSatisfy({ $0.book == book }),
             sums.reduce(0, { $0 + $1.batches }) == foldedBatches, sums.reduce(0, { $0 + $1.events }) == foldedEvents
         else { return nil }
         var rows: [StreamRow] = []

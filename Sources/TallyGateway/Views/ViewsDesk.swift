@@ -98,9 +98,11 @@ package final class ViewsDesk {
     /// where they do not, or where nothing is known. Views that are beyond it stay where they are.
     package func take(_ stretch: LedgerStretch, on ledger: any LogDisk) -> Outcome {
         var outcome = Outcome()
-        if let position, position.lineage == stretch.from.lineage, position.ordinal < stretch.from.ordinal {
+        var position = position
+        if let behind = position, behind.lineage == stretch.from.lineage, behind.ordinal < stretch.from.ordinal {
             outcome = catchUp(through: stretch.from, on: ledger)
             if outcome.failure != nil { return outcome }
+            position = self.position
         }
         if let position, position.lineage == stretch.from.lineage, position.ordinal >= stretch.through.ordinal {
             outcome.through = position.ordinal

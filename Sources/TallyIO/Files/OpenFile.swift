@@ -164,8 +164,13 @@ package final class OpenFile: Sendable {
     /// Writes `count` zeros at `offset`: room that a later sync of data alone makes durable.
     package func writeZeros(at offset: Int, count: Int) throws(SystemError) {
         if let end = direct.withLock({ $0?.end }), offset >= end {
-            return try unsafe DirectWriter.zeros(after: offset, count: count) { memory, at throws(SystemError) in
-                try unsafe writeBlocks(memory, at: at)
+            do throws(SystemError) {
+                return try unsafe DirectWriter.zeros(after: offset, count: count) { memory, at throws(SystemError) in
+                    try unsafe writeBlocks(memory, at: at)
+                }
+            } catch {
+                guard error.number == EINVAL else { throw error }
+                endBypassing()
             }
         }
         let zeros = [UInt8](repeating: 0, count: min(count, 64 << 10))
