@@ -42,7 +42,8 @@ package struct GatewaySession: Sendable {
 
     let offer: GatewayOffer
     /// The HELLO between its arrival and the WELCOME; its credential has been handed out.
-    var greeting: Hello?
+    /// Apart from the session, which is long without it.
+    var greeting: Greeting?
     /// What the workstation may have in flight while it is not paused.
     var window = Credit.paused
     /// The furthest sequence that any WELCOME or ACK has allowed, and the most bytes.
@@ -89,7 +90,7 @@ package struct GatewaySession: Sendable {
         else { return .goaway(end(.protocol)) }
         var kept = hello
         kept.credential = .mutualTLS
-        greeting = kept
+        greeting = Greeting(kept)
         stream = hello.stream
         phase = .authenticating
         phaseDeadline = now + Limits.claimTimeout
@@ -105,7 +106,7 @@ package struct GatewaySession: Sendable {
 
     /// The takeover is complete: the generation is raised and every append before it is durable.
     package mutating func claimed(_ claim: StreamClaim, now: MonotonicInstant) -> ClaimDecision {
-        guard phase == .claiming, let hello = greeting else { return .silent }
+        guard phase == .claiming, let hello = greeting?.hello else { return .silent }
         let told = hello.acknowledged.sequence
         if told > claim.committed.sequence, hello.storeEpoch == claim.storeEpoch {
             return .raiseEpoch(lost: claim.committed.sequence.advanced(by: 1)...told)
@@ -189,4 +190,11 @@ package struct GatewaySession: Sendable {
         Ack(
             committed: committed.sequence, chain: committed.chain, credit: grant(), backedUpThrough: backedUpThrough)
     }
+}
+
+/// A HELLO that waits for its answer: most of a session's time there is none, and it is long.
+final class Greeting: Sendable {
+    let hello: Hello
+
+    init(_ hello: Hello) { self.hello = hello }
 }

@@ -2,16 +2,16 @@ package import TallyModel
 
 /// How often something may still be done: so many times at once, and once more each `interval`.
 package struct RateBudget: Sendable {
-    private let most: Int
     private let interval: UInt64
-    private var left: Int
     private var refilledAt: MonotonicInstant?
+    private let most: UInt32
+    private var left: UInt32
 
     package init(atOnce most: Int, oneEach interval: Duration) {
         precondition(most > 0 && interval > .zero, "a budget that is never filled refuses everything")
-        self.most = most
+        self.most = UInt32(most)
         self.interval = interval.wholeNanoseconds
-        left = most
+        left = self.most
     }
 
     /// PINGs of one peer: one a second, five at once (TG-6-7).
@@ -25,7 +25,7 @@ package struct RateBudget: Sendable {
                 left = most
                 self.refilledAt = now
             } else {
-                left += Int(earned)
+                left += UInt32(earned)
                 self.refilledAt = MonotonicInstant(nanoseconds: refilledAt.nanoseconds + earned * interval)
             }
         } else if refilledAt == nil {

@@ -4,7 +4,7 @@ import TallyIO
 ///
 /// `bytes[start...]` is what is queued. Taking moves `start`; the front is cut off when it is the larger half,
 /// so every byte is moved at most once more. An empty queue keeps at most `idleBytesMax` of memory, because
-/// most connections are idle most of the time.
+/// most connections are idle most of the time; its owner may lend it memory and take it back.
 struct ByteQueue: ~Copyable {
     static let idleBytesMax = 1_024
 
@@ -35,6 +35,22 @@ struct ByteQueue: ~Copyable {
             bytes.removeSubrange(..<start)
             start = 0
         }
+    }
+
+    var hasMemory: Bool { bytes.capacity > 0 }
+
+    /// Precondition: it is empty and has no memory.
+    mutating func take(_ memory: consuming [UInt8]) {
+        precondition(isEmpty && memory.isEmpty, "what is queued is not thrown away")
+        bytes = memory
+    }
+
+    /// Precondition: it is empty.
+    mutating func giveMemory() -> [UInt8] {
+        precondition(isEmpty, "what is queued is not given away")
+        var memory: [UInt8] = []
+        swap(&memory, &bytes)
+        return memory
     }
 
     mutating func clear() {

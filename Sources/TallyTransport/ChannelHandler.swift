@@ -55,27 +55,27 @@ package enum CloseReason: Error, Hashable, Sendable {
     case system(CInt)
 }
 
-/// The bounds of one channel.
-package struct ChannelSettings: Sendable {
+/// The bounds of one channel, shared by all that begin with them.
+package final class ChannelSettings: Sendable {
     /// Plaintext that may wait for the handler: at least its largest unit. Taken from the shard while in use;
     /// an idle channel holds none.
-    package var receiveBytesMax: Int
+    package let receiveBytesMax: Int
     /// Plaintext that may wait for the peer.
-    package var sendBytesMax: Int
-    package var sendBytesLow: Int
-    package var handshakeTimeout: Duration
-    package var flushTimeout: Duration
+    package let sendBytesMax: Int
+    package let sendBytesLow: Int
+    package let handshakeTimeout: Duration
+    package let flushTimeout: Duration
     /// Read at most so much from one channel before the others of its shard get their turn.
-    package var readBytesPerTurn: Int
+    package let readBytesPerTurn: Int
 
     package init(
-        receiveBytesMax: Int, sendBytesMax: Int, handshakeTimeout: Duration, flushTimeout: Duration,
-        readBytesPerTurn: Int = 256 << 10
+        receiveBytesMax: Int, sendBytesMax: Int, sendBytesLow: Int? = nil, handshakeTimeout: Duration,
+        flushTimeout: Duration, readBytesPerTurn: Int = 256 << 10
     ) {
         precondition(receiveBytesMax > 0 && sendBytesMax > 0 && readBytesPerTurn > 0, "bounds are positive")
         self.receiveBytesMax = receiveBytesMax
         self.sendBytesMax = sendBytesMax
-        sendBytesLow = sendBytesMax / 4
+        self.sendBytesLow = sendBytesLow ?? sendBytesMax / 4
         self.handshakeTimeout = handshakeTimeout
         self.flushTimeout = flushTimeout
         self.readBytesPerTurn = readBytesPerTurn

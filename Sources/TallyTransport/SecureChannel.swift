@@ -41,6 +41,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
     private let raw: CInt
     private var phase = Phase.handshaking
     private var interest: Readiness = [.read]
+    /// Its callback holds the channel, as the watch does, until `tearDown`: a weak one would cost another object each.
     private var deadline: TimerID?
     private var incoming: ByteQueue
     private var outgoing: ByteQueue
@@ -110,7 +111,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
     }
 
     private func begin() {
-        deadline = loop.after(settings.handshakeTimeout) { [weak self] in self?.end(.handshakeTimeout) }
+        deadline = loop.after(settings.handshakeTimeout) { self.end(.handshakeTimeout) }
         goOnWithHandshake()
         updateInterest()
     }
@@ -146,6 +147,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
     @discardableResult
     package func send(_ bytes: Span<UInt8>) -> Bool {
         guard isOpen else { return false }
+        if !outgoing.hasMemory { outgoing.take(loop.takeSpare()) }
         guard outgoing.append(bytes) else {
             end(.sendQueueFull)
             return false
@@ -182,7 +184,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         case .handshaking: end(reason)
         case .open:
             phase = .closing(reason)
-            deadline = loop.after(settings.flushTimeout) { [weak self] in self?.flushTimedOut() }
+            deadline = loop.after(settings.flushTimeout) { self.end(.flushTimeout) }
             askRoundEnd()
         case .closing, .lingering, .ended, .gone: break
         }
@@ -195,15 +197,12 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         switch phase {
         case .handshaking, .open: phase = .ended(reason)
         // The first reason is the one that counts.
-        case .closing(let first), .lingering(let first): phase = .ended(reason == .flushTimeout ? reason : first)
+        case .closing(let first): phase = .ended(reason == .flushTimeout ? reason : first)
+        // Everything was sent; only the peer's own farewell is missing.
+        case .lingering(let first): phase = .ended(first)
         case .ended, .gone: return
         }
         askRoundEnd()
-    }
-
-    private func flushTimedOut() {
-        // Lingering, everything was sent; only the peer's own farewell is missing.
-        if case .lingering(let reason) = phase { end(reason) } else { end(.flushTimeout) }
     }
 
     private func tearDown(_ reason: CloseReason) {
@@ -293,6 +292,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
             case .failed(let failure): return end(failure == .reset ? .reset : .failed(failure))
             }
         }
+        if outgoing.hasMemory { loop.returnSpare(outgoing.giveMemory()) }
         reportDrained()
     }
 

@@ -40,10 +40,7 @@ import Darwin
         print("seed \(seed)")
         let total = 8 << 20
         let data = pattern(total, seed: seed)
-        var settings = Rig.settings
-        settings.sendBytesMax = 300_000
-        settings.sendBytesLow = 50_000
-        let rig = try Rig(kind, settings: settings) { log in
+        let rig = try Rig(kind, settings: Rig.settings(sendBytesMax: 300_000, sendBytesLow: 50_000)) { log in
             let handler = Scripted(log)
             handler.onReceived = { bytes, channel in
                 channel.send(bytes)
@@ -109,9 +106,7 @@ import Darwin
 
     @Test("A peer that does not read ends the channel when the send queue is full, and is told nothing more")
     func sendBound() throws {
-        var settings = Rig.settings
-        settings.sendBytesMax = 100_000
-        let rig = try Rig(settings: settings) { log in
+        let rig = try Rig(settings: Rig.settings(sendBytesMax: 100_000)) { log in
             let handler = Scripted(log)
             handler.onOpened = { $0.pauseReading() }
             return handler

@@ -191,9 +191,7 @@ import Darwin
 
     @Test("A peer that stays silent is dropped when the handshake's time is over", arguments: PollerKind.allCases)
     func silentClient(kind: PollerKind) throws {
-        var settings = Rig.settings
-        settings.handshakeTimeout = .milliseconds(100)
-        let rig = try Rig(kind, settings: settings)
+        let rig = try Rig(kind, settings: Rig.settings(handshakeTimeout: .milliseconds(100)))
         let socket = try Plain(to: rig.listener.address)
         #expect(rig.serverLog.wait() == [.closed(.handshakeTimeout)])
         #expect(socket.isClosedByPeer)

@@ -107,8 +107,15 @@ struct Rig: Sendable {
     let serverLog = Log<Seen>()
     var settings: ChannelSettings
 
-    static let settings = ChannelSettings(
-        receiveBytesMax: 70_000, sendBytesMax: 1 << 20, handshakeTimeout: .seconds(5), flushTimeout: .seconds(2))
+    static let settings = settings()
+
+    static func settings(
+        sendBytesMax: Int = 1 << 20, sendBytesLow: Int? = nil, handshakeTimeout: Duration = .seconds(5)
+    ) -> ChannelSettings {
+        ChannelSettings(
+            receiveBytesMax: 70_000, sendBytesMax: sendBytesMax, sendBytesLow: sendBytesLow,
+            handshakeTimeout: handshakeTimeout, flushTimeout: .seconds(2))
+    }
 
     init(
         _ kind: PollerKind = .preferred, trust: Trust? = nil, settings: ChannelSettings = Rig.settings,

@@ -15,8 +15,9 @@ final class IngestConnection: ChannelHandler {
     private weak var room: IngestRoom?
     private var machine: IngestMachine
     private var channel: SecureChannel?
+    /// Its callback holds the connection until the session has ended, which it has in `closed`: a weak one would cost each
+    /// connection another object.
     private var timer: (id: TimerID, at: MonotonicInstant)?
-    private var holder: TokenHolder?
     private var names = (tenant: "", workstation: "")
 
     private var services: Services { context.services }
@@ -100,7 +101,7 @@ final class IngestConnection: ChannelHandler {
             loop.cancel(timer.id)
         }
         let wait = max(deadline.since(services.clock.now()), .milliseconds(1))
-        timer = (loop.after(wait) { [weak self] in self?.tick() }, deadline)
+        timer = (loop.after(wait) { self.tick() }, deadline)
     }
 
     // MARK: Actions
@@ -125,7 +126,6 @@ final class IngestConnection: ChannelHandler {
     private func take(_ note: IngestNote) {
         switch note {
         case .signedIn(let holder):
-            self.holder = holder
             names = (context.directory.name(of: holder.tenant), context.directory.name(of: holder.workstation))
         case .helloRefused(let reason):
             services.metrics.add(.hellosRefused)
@@ -149,7 +149,7 @@ final class IngestConnection: ChannelHandler {
                     tenant: names.tenant, workstation: names.workstation, reason: "\(reason)",
                     column: ColumnID(rawValue: field)?.name ?? "\(field)", first: first.value))
         case .contentRejected(let column):
-            guard let holder else { return }
+            guard let holder = machine.holder else { return }
             context.contentNotes.note(column: column, from: holder, stamp: services.stamp())
         }
     }

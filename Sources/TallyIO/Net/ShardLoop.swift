@@ -16,6 +16,11 @@ package final class ShardLoop {
     /// Handlers that ask for the end of the round from within it are called again, so many times.
     private static let roundEndPassesMax = 16
 
+    /// Together 4 MB at most.
+    private static let sparesMax = 1_024
+    private static let spareBytes = 256
+    private static let spareBytesMax = 4_096
+
     private struct Watch {
         var generation: UInt32 = 0
         /// Owned; -1 in a free slot.
@@ -37,6 +42,7 @@ package final class ShardLoop {
     private var residents: [UInt64: any ShardResident] = [:]
     private var lastResident: UInt64 = 0
     private var scratch: [UInt8] = []
+    private var spares: [[UInt8]] = []
 
     init(queue: DispatchQueue, poller: any Poller, door: ShardDoor) {
         self.queue = queue
@@ -209,5 +215,20 @@ package final class ShardLoop {
 
     package func returnScratch(_ buffer: consuming [UInt8]) {
         scratch = buffer
+    }
+
+    /// Lends a small empty array, for what is gathered in a round and gone at its end: idle connections need none, and
+    /// busy ones share memory that is near.
+    package func takeSpare() -> [UInt8] {
+        if let spare = spares.popLast() { return spare }
+        var spare: [UInt8] = []
+        spare.reserveCapacity(ShardLoop.spareBytes)
+        return spare
+    }
+
+    /// Takes an empty array back. One that grew large, or is one too many, is let go.
+    package func returnSpare(_ spare: consuming [UInt8]) {
+        precondition(spare.isEmpty, "a spare array holds nothing")
+        if spare.capacity <= ShardLoop.spareBytesMax, spares.count < ShardLoop.sparesMax { spares.append(spare) }
     }
 }

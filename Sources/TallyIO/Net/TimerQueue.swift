@@ -17,8 +17,13 @@ struct TimerQueue {
         let id: TimerID
     }
 
+    /// A function in a dictionary is wrapped in an object of its own; in a value it is not.
+    private struct Callback {
+        let run: () -> Void
+    }
+
     private var heap: [Entry] = []
-    private var callbacks: [TimerID: () -> Void] = [:]
+    private var callbacks: [TimerID: Callback] = [:]
     private var lastNumber: UInt64 = 0
 
     var count: Int { callbacks.count }
@@ -37,7 +42,7 @@ struct TimerQueue {
         precondition(callbacks.count < TimerQueue.timersMax, "a shard holds at most 131,072 timers")
         lastNumber += 1
         let id = TimerID(number: lastNumber)
-        callbacks[id] = callback
+        callbacks[id] = Callback(run: callback)
         heap.append(Entry(atNanoseconds: atNanoseconds, id: id))
         siftUp(heap.count - 1)
         return id
@@ -52,7 +57,7 @@ struct TimerQueue {
     mutating func takeDue(nowNanoseconds: UInt64) -> (() -> Void)? {
         guard let deadline = nextDeadline(), deadline <= nowNanoseconds else { return nil }
         let id = removeFirst()
-        return callbacks.removeValue(forKey: id)
+        return callbacks.removeValue(forKey: id)?.run
     }
 
     private mutating func rebuild() {
