@@ -6,8 +6,12 @@ final class IngestContext: Sendable {
     let keeper: LedgerKeeper
     let directory: TenantDirectory
     let contentNotes: ContentNotes
+    /// How many share what a gateway may hold; at least one.
+    let shards: Int
 
-    init(services: Services, keeper: LedgerKeeper, directory: TenantDirectory) {
+    init(services: Services, keeper: LedgerKeeper, directory: TenantDirectory, shards: Int) {
+        precondition(shards > 0, "a gateway has a shard")
+        self.shards = shards
         self.services = services
         self.keeper = keeper
         self.directory = directory

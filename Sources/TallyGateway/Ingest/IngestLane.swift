@@ -1,5 +1,6 @@
 import TallyHash
 import TallyIO
+import TallyModel
 import TallyPricing
 import TallyRollup
 
@@ -22,9 +23,10 @@ final class IngestLane: RoundEndHandler, ShardResident {
     private let shard: UInt16
     private var isHarvestAsked = false
 
-    init(shard: UInt16, loop: ShardLoop, keeper: LedgerKeeper, book: PriceBook) {
+    init(shard: UInt16, of shards: Int, loop: ShardLoop, keeper: LedgerKeeper, book: PriceBook) {
         let key = HashKey(first: Random.uint64(), second: Random.uint64())
-        scratch = IngestScratch(hashSeed: Random.uint64(), sums: ShardSums(book: book, hashKey: key))
+        let sums = ShardSums(book: book, hashKey: key, cellsMax: Limits.gatheredCellsMax / shards)
+        scratch = IngestScratch(hashSeed: Random.uint64(), sums: sums)
         self.shard = shard
         self.loop = loop
         self.keeper = keeper

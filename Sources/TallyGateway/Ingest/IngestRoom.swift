@@ -18,7 +18,8 @@ final class IngestRoom: ShardResident {
         self.loop = loop
         self.context = context
         lane = IngestLane(
-            shard: shard, loop: loop, keeper: context.keeper, book: context.services.folder.books.current)
+            shard: shard, of: context.shards, loop: loop, keeper: context.keeper,
+            book: context.services.folder.books.current)
     }
 
     /// `shard` counts the gateway's shards from 0: the first half of its connections' names.

@@ -15,7 +15,7 @@ package struct TenantSums: Sendable {
     fileprivate init(tenant: TenantID, book: PriceBook, hashKey: HashKey) {
         self.tenant = tenant
         self.book = book.id.value
-        aggregator = Aggregator(book: book, hashKey: hashKey)
+        aggregator = Aggregator(book: book, hashKey: hashKey, cellsMax: Limits.gatheredTenantCellsMax)
     }
 
     /// Adds up a batch; by how many cells and sessions it grew. Nil where it is full. One call, so that nothing of this is
@@ -49,8 +49,8 @@ package struct ShardSums: Sendable {
     /// A batch found no room: the next harvest had better come soon.
     package private(set) var isFull = false
 
-    /// `hashKey` is random and not told to peers.
-    package init(book: PriceBook, hashKey: HashKey, cellsMax: Int = Limits.shardCellsMax) {
+    /// `hashKey` is random and not told to peers; `cellsMax` is this shard's part of what all may hold.
+    package init(book: PriceBook, hashKey: HashKey, cellsMax: Int = Limits.gatheredCellsMax) {
         folder = BatchFolder(book: book)
         self.hashKey = hashKey
         self.cellsMax = cellsMax

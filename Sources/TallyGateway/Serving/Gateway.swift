@@ -30,7 +30,8 @@ package final class Gateway: Sendable {
         shards = try (0..<settings.shards).map { try Shard(name: "\($0)") }
         let connections = ConnectionCount(max: Limits.connectionsMax)
         self.connections = connections
-        let context = IngestContext(services: services, keeper: store.ledgers, directory: store.directory)
+        let context = IngestContext(
+            services: services, keeper: store.ledgers, directory: store.directory, shards: shards.count)
         guard let target = try Resolver.resolve(settings.listen).first else { throw GatewayError.noAddress }
         let rooms = shards.enumerated().map { number, shard in
             shard.sync { loop in IngestRoom.reside(on: loop, shard: UInt16(clamping: number), context) }

@@ -1,17 +1,25 @@
 import Synchronization
 
-/// Bytes appended to a file past the page cache, in whole blocks: the last block of one append is written again, longer,
-/// by the next.
+/// Bytes appended to a file in whole blocks, past the page cache where they are many: the last block of one append is
+/// written again, longer, by the next.
 ///
 /// For a log that nobody reads soon. Measured (docs/DECISIONS.md): through the page cache a byte costs 0.8 to 3.3 ns of
-/// CPU, most where the kernel has to fetch pages for it, past it 0.5 to 0.6. What the drive is asked to write is the same: a
-/// block with the bytes that it had and new ones behind them, zeros behind those.
+/// CPU, most where the kernel has to fetch pages for it, past it 0.5 to 0.6, and a call that waits for the drive 20 to
+/// 70 µs more than one that does not. What the drive is asked to write is the same: a block with the bytes that it had and
+/// new ones behind them, zeros behind those.
 struct DirectWriter: ~Copyable, Sendable {
     /// Fits every drive's sector and every kernel's alignment of memory.
     static let block = 4_096
     /// What is written with one call.
     private static let chunk = 1 << 20
 
+    /// The shortest append that begins to go past the cache, and the longest that ends it. Far apart, because the kernel
+    /// writes and forgets what it holds of a block before one goes past it.
+    private static let directBytesMin = 32 << 10
+    private static let cachedBytesMax = 8 << 10
+
+    /// Whether writes go past the cache, which is the owner's to arrange.
+    var isDirect = true
     /// Where the next byte goes, and what already stands in its block.
     private(set) var end: Int
     private var tail: [UInt8]
@@ -21,6 +29,12 @@ struct DirectWriter: ~Copyable, Sendable {
         precondition(tail.count == end % Self.block, "a tail is the beginning of a block")
         self.end = end
         self.tail = tail
+    }
+
+    /// What `isDirect` is to become before an append of `count` bytes; nil where it may stay.
+    func change(before count: Int) -> Bool? {
+        if isDirect { return count <= Self.cachedBytesMax ? false : nil }
+        return count >= Self.directBytesMin ? true : nil
     }
 
     /// Writes `bytes` at `end`, padded with zeros to a whole block. After an error nothing is different here, and the

@@ -15,7 +15,7 @@ package final class OpenFile: Sendable {
     private let descriptor: Descriptor
     /// The name it was opened under, for messages.
     package let name: String
-    /// Set while appends go past the page cache.
+    /// Set while appends are whole blocks, past the page cache where they are long.
     private let direct = Guarded<DirectWriter?>(nil)
 
     package init(taking descriptor: consuming Descriptor, name: String) {
@@ -88,8 +88,8 @@ package final class OpenFile: Sendable {
         }
     }
 
-    /// From here on what is appended at `end` goes past the page cache, where the file system can do that; the last block
-    /// of the file is then padded with zeros. A write elsewhere ends it.
+    /// From here on what is appended at `end` goes past the page cache, where the file system can do that and the appends
+    /// are long (`DirectWriter.isDirect`); the last block of the file is then padded with zeros. A write elsewhere ends it.
     ///
     /// Reads through another descriptor see all of it, as the kernel takes what is written out of the cache.
     package func bypassCache(from end: Int) {
@@ -118,6 +118,10 @@ package final class OpenFile: Sendable {
         var refusal: SystemError?
         let isDone = direct.withLock { writer in
             guard writer?.end == offset else { return false }
+            if let wanted = writer?.change(before: bytes.count) {
+                guard setDirect(wanted) else { return false }
+                writer?.isDirect = wanted
+            }
             do throws(SystemError) {
                 try unsafe writer?.append(bytes) { memory, at throws(SystemError) in
                     try unsafe writeBlocks(memory, at: at)
