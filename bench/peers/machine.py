@@ -12,6 +12,7 @@ from typing import Dict, List, Optional
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _PR_SET_PDEATHSIG = 1
+_INTERRUPTIONS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 class PeerError(Exception):
@@ -137,8 +138,13 @@ class Process:
     ) -> None:
         self.name, self._log, self._stop = os.path.basename(command[0]), log, stop
         parent, library = os.getpid(), ctypes.CDLL(None)
+        # An interruption between the fork and the assignment would leave a child that nobody can name, so it is put
+        # off until there is a name for it.
+        usual = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+        self.popen: subprocess.Popen  # type: ignore
 
         def before() -> None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, usual)
             library.prctl(_PR_SET_PDEATHSIG, stop)
             if os.getppid() != parent:
                 os._exit(1)
@@ -160,7 +166,13 @@ class Process:
                 text=pipes,
                 **more,  # type: ignore
             )
+            signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+        except BaseException:
+            if hasattr(self, "popen"):
+                self.end()
+            raise
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, usual)
             if output:
                 output.close()
 
