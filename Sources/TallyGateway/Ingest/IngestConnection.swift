@@ -19,6 +19,7 @@ final class IngestConnection: ChannelHandler {
     /// connection another object.
     private var timer: (id: TimerID, at: MonotonicInstant)?
     private var names = (tenant: "", workstation: "")
+    private var censusMark: UInt8 = 0
 
     private var services: Services { context.services }
 
@@ -113,7 +114,7 @@ final class IngestConnection: ChannelHandler {
                 lane.frame.removeAll(keepingCapacity: true)
                 FrameCodec.append(frame, to: &lane.frame)
                 _ = channel?.send(lane.frame)
-            case .submit(let command): lane.submit(command)
+            case .submit(let command): lane.submit(command, &censusMark)
             case .close(.refused): channel?.close(.refused)
             case .close(.requested): channel?.close(.requested)
             case .note(let note): take(note)

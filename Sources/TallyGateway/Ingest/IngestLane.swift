@@ -17,6 +17,7 @@ final class IngestLane: RoundEndHandler, ShardResident {
     /// A frame on its way out.
     var frame: [UInt8] = []
     private var commands: [LedgerCommand] = []
+    private var census = SenderCensus()
     private var isArmed = false
     private let loop: ShardLoop
     private let keeper: LedgerKeeper
@@ -34,7 +35,9 @@ final class IngestLane: RoundEndHandler, ShardResident {
 
     func clearActions() { actions.removeAll(keepingCapacity: actions.capacity <= Self.actionsKeptMax) }
 
-    func submit(_ command: LedgerCommand) {
+    /// `mark`: the connection's own (`SenderCensus`).
+    func submit(_ command: LedgerCommand, _ mark: inout UInt8) {
+        if case .append = command { census.count(&mark) }
         commands.append(command)
         if !isArmed {
             isArmed = true
@@ -65,7 +68,7 @@ final class IngestLane: RoundEndHandler, ShardResident {
             commands = []
             commands.reserveCapacity(size)
         }
-        return ShardDelivery(shard: shard, commands: commands, bodies: scratch.takeBodies())
+        return ShardDelivery(shard: shard, commands: commands, bodies: scratch.takeBodies(), senders: census.senders)
     }
 
     func takeSums() -> [TenantSums] { scratch.sums?.take() ?? [] }

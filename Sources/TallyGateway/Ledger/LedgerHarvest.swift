@@ -7,12 +7,17 @@ package struct ShardDelivery: Sendable {
     /// The bodies of the commands' batches (`BatchBody.part`).
     package var bodies: [UInt8]
     package var sums: [TenantSums]?
+    /// How many of the shard's connections send at present.
+    package var senders: Int
 
-    package init(shard: UInt16?, commands: [LedgerCommand], bodies: [UInt8] = [], sums: [TenantSums]? = nil) {
+    package init(
+        shard: UInt16?, commands: [LedgerCommand], bodies: [UInt8] = [], sums: [TenantSums]? = nil, senders: Int = 0
+    ) {
         self.shard = shard
         self.commands = commands
         self.bodies = bodies
         self.sums = sums
+        self.senders = senders
     }
 }
 

@@ -11,13 +11,29 @@ import TallyWire
 /// The owner of the appender (`LedgerCore`), on a queue of its own: brings it the shards' commands in rounds, has it
 /// commit, carries its news to the shards' rooms, and does what its notes ask for.
 ///
-/// While a barrier runs the next round gathers in the mailbox, so the group grows with the load and nothing waits for a
-/// timer. What may gather is bounded by the credit granted. It decides nothing itself: clocks, random numbers, the disk's
-/// free space and the catalog come in here.
+/// While a barrier runs the next round gathers in the mailbox, so the group grows with the load; where what has gathered
+/// is little for those who send, the round waits a moment (`GatherPolicy`). What may gather is bounded by the credit
+/// granted. It decides nothing itself: clocks, random numbers, the disk's free space and the catalog come in here.
 actor LedgerKeeper {
     private struct Mailbox {
+        /// Whether a round comes: by itself when a wait ends, or as soon as the queue gets to it.
+        enum Next { case none, waits, comes }
+
         var deliveries: [ShardDelivery] = []
-        var isScheduled = false
+        var gather = GatherPolicy()
+        var next = Next.none
+
+        /// What has to be done so that a round comes, if anything.
+        mutating func schedule() -> Next {
+            guard !deliveries.isEmpty, next != .comes else { return .none }
+            if gather.isEnough {
+                next = .comes
+                return .comes
+            }
+            guard next == .none else { return .none }
+            next = .waits
+            return .waits
+        }
     }
 
     private nonisolated let executor = QueueExecutor(DispatchQueue(label: "tallygate.ledger", qos: .userInitiated))
@@ -75,13 +91,24 @@ actor LedgerKeeper {
 
     /// Hands commands over; order among one shard's deliveries is kept.
     nonisolated func submit(_ delivery: ShardDelivery) {
-        let mustWake = mailbox.withLock { mailbox in
+        let next = mailbox.withLock { mailbox in
             mailbox.deliveries.append(delivery)
-            guard !mailbox.isScheduled else { return false }
-            mailbox.isScheduled = true
-            return true
+            mailbox.gather.came(delivery)
+            return mailbox.schedule()
         }
-        if mustWake { executor.queue.async { self.assumeIsolated { $0.round() } } }
+        bring(next)
+    }
+
+    /// Through the queue, so that `sync` gets its turn.
+    private nonisolated func bring(_ next: Mailbox.Next) {
+        switch next {
+        case .none: break
+        case .comes: executor.queue.async { self.assumeIsolated { $0.round() } }
+        case .waits:
+            executor.queue.asyncAfter(deadline: .now() + GatherPolicy.waitMax.dispatch) { [weak self] in
+                self?.assumeIsolated { $0.waited() }
+            }
+        }
     }
 
     /// Harvests the ledgers soon, and tells the stretches. Nothing where a harvest is under way.
@@ -140,10 +167,22 @@ actor LedgerKeeper {
 
     // MARK: A round
 
+    /// A wait has ended: its round comes now, if what it waited for has not brought one before.
+    private func waited() {
+        let isDue = mailbox.withLock { mailbox in
+            guard mailbox.next == .waits else { return false }
+            mailbox.next = .comes
+            return true
+        }
+        if isDue { round() }
+    }
+
     private func round() {
         let deliveries = mailbox.withLock { mailbox in
             var taken: [ShardDelivery] = []
             swap(&taken, &mailbox.deliveries)
+            mailbox.gather.taken()
+            mailbox.next = .comes
             return taken
         }
         watchDisk()
@@ -164,12 +203,11 @@ actor LedgerKeeper {
         services.metrics.set(.tenants, core.tenantCount)
         if core.isPaused { lookAgainLater() }
         endHarvestIfComplete()
-        let hasMore = mailbox.withLock { mailbox in
-            mailbox.isScheduled = !mailbox.deliveries.isEmpty
-            return mailbox.isScheduled
-        }
-        // Through the queue again, so that `sync` gets its turn.
-        if hasMore { executor.queue.async { self.assumeIsolated { $0.round() } } }
+        bring(
+            mailbox.withLock { mailbox in
+                mailbox.next = .none
+                return mailbox.schedule()
+            })
     }
 
     private func beginHarvest() {
