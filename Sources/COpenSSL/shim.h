@@ -2,7 +2,10 @@
 // is `static inline`, so the module has nothing to link but OpenSSL itself.
 #ifndef TALLY_COPENSSL_SHIM_H
 #define TALLY_COPENSSL_SHIM_H
+#include <errno.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/err.h>
@@ -78,6 +81,25 @@ static inline int tally_set_server_name(SSL *session, const char *name) {
 
 static inline int tally_error_reason(unsigned long code) { return ERR_GET_REASON(code); }
 static inline int tally_error_is_system(unsigned long code) { return ERR_SYSTEM_ERROR(code) != 0; }
+
+// MARK: Key log
+
+/// Adds one line in one call, so that lines of two threads do not mix. A line that cannot be written is lost: what looks
+/// on must not hold a handshake up.
+static inline void tally_write_key_line(const SSL *session, const char *line) {
+    int kept = errno;
+    int descriptor = (int)(intptr_t)SSL_CTX_get_app_data(SSL_get_SSL_CTX(session));
+    struct iovec parts[2] = {{(void *)line, strlen(line)}, {(void *)"\n", 1}};
+    ssize_t written = writev(descriptor, parts, 2);
+    (void)written;
+    errno = kept;
+}
+
+/// `descriptor` must stay open as long as any session of the context.
+static inline void tally_ctx_log_keys(SSL_CTX *context, int descriptor) {
+    SSL_CTX_set_app_data(context, (void *)(intptr_t)descriptor);
+    SSL_CTX_set_keylog_callback(context, tally_write_key_line);
+}
 
 // MARK: Certificates
 

@@ -35,6 +35,8 @@ package enum LogEvent: Sendable {
     case diskResumed(freeBytes: UInt64)
     case deletionUnfinished(reason: String)
     case faultInjected(name: StaticString)
+    /// `--tls-key-log` is on; `file` is the operator's word.
+    case secretsLogged(file: String)
 
     package enum Level: Int, Sendable { case debug, info, notice, warning, error, critical }
 
@@ -50,6 +52,7 @@ package enum LogEvent: Sendable {
         case .tenantQuarantined, .epochNotRaised, .viewsFailed, .certificateFailed, .deletionUnfinished,
             .ledgerNotClosed:
             .error
+        case .secretsLogged: .critical
         }
     }
 
@@ -110,6 +113,7 @@ package enum LogEvent: Sendable {
         case .deletionUnfinished(let reason):
             ("a tenant's deletion is not finished; it is tried again at the next start", [("reason", reason)])
         case .faultInjected(let name): ("fault injected", [("fault", "\(name)")])
+        case .secretsLogged(let file): ("the secrets of every TLS connection are written to a file", [("file", file)])
         }
     }
 

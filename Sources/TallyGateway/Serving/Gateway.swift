@@ -26,13 +26,15 @@ package final class Gateway: Sendable {
         self.services = services
         let store = try Store(services: services)
         self.store = store
-        let certificate = try CertificateHolder(settings: settings, services: services)
         shards = try (0..<settings.shards).map { try Shard(name: "\($0)") }
         let connections = ConnectionCount(max: Limits.connectionsMax)
         self.connections = connections
         let context = IngestContext(
             services: services, keeper: store.ledgers, directory: store.directory, shards: shards.count)
         guard let target = try Resolver.resolve(settings.listen).first else { throw GatewayError.noAddress }
+        // A name that says loopback and leads elsewhere.
+        guard settings.tlsKeyLogFile == nil || target.isLoopback else { throw SettingsError.keyLogNotLoopback }
+        let certificate = try CertificateHolder(settings: settings, services: services)
         let rooms = shards.enumerated().map { number, shard in
             shard.sync { loop in IngestRoom.reside(on: loop, shard: UInt16(clamping: number), context) }
         }
