@@ -788,6 +788,8 @@ def batches() -> List[Case]:
     add("TG-4-1", "no events", dict(good, count=0), "SIZE", 0, 0, 0)
     add("TG-4-1", "4,097 events", dict(good, count=4097), "SIZE", 0, 0, 4097)
     add("TG-4-1", "raw_bytes over the limit", dict(good, raw_bytes=65537), "SIZE", 0, 0, 3)
+    add("TG-4-11", "an empty body", dict(good, raw_bytes=0, body=""), "FIELD_REQUIRED", 2, 0, 1)
+    add("TG-4-7", "an empty body as a block", dict(good, flags=1, raw_bytes=0, body="00"), "FIELD_REQUIRED", 2, 0, 1)
     add("TG-4-7", "a raw body with the LZ4 flag", dict(good, flags=1), "DECOMPRESS", 0, 0, 3)
     block = batch.make(1, rows, ZERO, True)
     add("TG-4-7", "a block without the LZ4 flag", dict(block, flags=0), "SIZE", 0, 0, 3)

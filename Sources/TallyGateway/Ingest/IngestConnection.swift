@@ -19,6 +19,8 @@ final class IngestConnection: ChannelHandler {
     /// connection another object.
     private var timer: (id: TimerID, at: MonotonicInstant)?
     private var names = (tenant: "", workstation: "")
+    /// What the shard's count has of it.
+    private var held: UInt32 = 0
 
     private var services: Services { context.services }
 
@@ -28,7 +30,8 @@ final class IngestConnection: ChannelHandler {
         self.lane = lane
         self.loop = loop
         self.room = room
-        machine = IngestMachine(id: id, directory: context.directory, now: context.services.clock.instant())
+        machine = IngestMachine(
+            id: id, directory: context.directory, offer: context.offer, now: context.services.clock.instant())
     }
 
     // MARK: The channel
@@ -53,7 +56,7 @@ final class IngestConnection: ChannelHandler {
     func closed(_ channel: SecureChannel, _ reason: CloseReason) {
         if self.channel == nil {
             services.metrics.add(.handshakesFailed)
-            services.log(.handshakeFailed(peer: channel.peer.description, reason: reason.handshakeText))
+            lane.log(.handshakeFailed(peer: channel.peer.description, reason: reason.handshakeText))
         } else {
             services.metrics.add(.connections, -1)
             if machine.isWelcomed {
@@ -120,16 +123,33 @@ final class IngestConnection: ChannelHandler {
             }
         }
         lane.clearActions()
+        let now = UInt32(clamping: machine.heldBytes)
+        if now != held {
+            lane.scratch.held.move(machine.holder?.tenant, from: Int(held), to: Int(now))
+            held = now
+        }
         arm()
+    }
+
+    private func count(_ reason: RejectReason) {
+        switch reason {
+        case .contentField: services.metrics.add(.contentRejected)
+        case .labelLimit: services.metrics.add(.labelsLimited)
+        case .sessionLimit: services.metrics.add(.sessionsLimited)
+        default: break
+        }
     }
 
     private func take(_ note: IngestNote) {
         switch note {
         case .signedIn(let holder):
+            // What comes from here on is its tenant's.
+            lane.scratch.held.move(nil, from: Int(held), to: 0)
+            held = 0
             names = (context.directory.name(of: holder.tenant), context.directory.name(of: holder.workstation))
         case .helloRefused(let reason):
             services.metrics.add(.hellosRefused)
-            services.log(.helloRefused(peer: channel?.peer.description ?? "", reason: "\(reason)"))
+            lane.log(.helloRefused(peer: channel?.peer.description ?? "", reason: "\(reason)"))
         case .streamOpened(let committed, let generation):
             services.metrics.add(.streams, 1)
             services.log(
@@ -141,10 +161,12 @@ final class IngestConnection: ChannelHandler {
             services.metrics.add(.batchesReceived)
             services.metrics.add(.bodyBytesReceived, bodyBytes)
         case .batchDuplicate: services.metrics.add(.batchesDuplicate)
+        case .batchHeldOff: services.metrics.add(.batchesHeldOff)
+        case .frameTimedOut: services.metrics.add(.framesTimedOut)
         case .rejected(let reason, let field, let first):
             services.metrics.add(.batchesRejected)
-            if reason == .contentField { services.metrics.add(.contentRejected) }
-            services.log(
+            count(reason)
+            lane.log(
                 .batchRejected(
                     tenant: names.tenant, workstation: names.workstation, reason: "\(reason)",
                     column: ColumnID(rawValue: field)?.name ?? "\(field)", first: first.value))

@@ -84,11 +84,19 @@ extension IngestMachine {
         case .goaway(let goaway): return end(goaway, &actions)
         }
         guard let ticket else { return violation(&actions) }
+        guard scratch.held.mayTake(ticket.tenant) else {
+            actions.append(.note(.batchHeldOff))
+            return self.reject(session.heldOff(header), now, &actions)
+        }
         let chainBefore = session.chainBefore
         let times: (lowest: Int64, highest: Int64)
+        let areAsSent: Bool
         do throws(BatchRefusal) {
             try scratch.decode(header, body: body)
             times = scratch.batch.timeBounds
+            areAsSent = EffectiveTime.areAsSent(
+                through: times.highest, receivedMs: now.wallMs, offsetMs: Int64(age.clockOffsetMs))
+            try scratch.checkNewcomers(of: ticket.tenant, isFolded: areAsSent, now: now.monotonic)
             try scratch.batch.checkAge(age, between: times, nowMs: now.wallMs)
             try scratch.batch.verify(header, after: chainBefore)
         } catch {
@@ -98,11 +106,7 @@ extension IngestMachine {
         var append = BatchAppend(
             ticket: ticket, connection: id, header: header, chainBefore: chainBefore, body: scratch.keepBody(),
             lowestTimeMs: times.lowest, highestTimeMs: times.highest, clockOffsetMs: age.clockOffsetMs)
-        if let workstation = holder?.workstation,
-            EffectiveTime.areAsSent(
-                through: times.highest, receivedMs: now.wallMs, offsetMs: Int64(age.clockOffsetMs)),
-            scratch.fold(of: workstation, ticket.tenant)
-        {
+        if let workstation = holder?.workstation, areAsSent, scratch.fold(of: workstation, ticket.tenant) {
             append.foldedFor = workstation
         }
         actions.append(.submit(.append(append)))
@@ -167,7 +171,12 @@ extension IngestMachine {
     private mutating func refuse(
         _ first: Sequence64, _ refusal: BatchRefusal, _ now: GatewayInstant, _ actions: inout [IngestAction]
     ) {
-        let retry: Duration = refusal.reason == .clockUnsure ? Limits.clockUnsureRetry : .zero
+        let retry: Duration =
+            switch refusal.reason {
+            case .clockUnsure: Limits.clockUnsureRetry
+            case .sessionLimit: Limits.sessionLimitRetry
+            default: .zero
+            }
         let run = RunRefusal(refusal, retryMs: retry.wholeMilliseconds)
         if let reject = session.refused(first: first, run) { self.reject(reject, now, &actions) }
     }
@@ -176,7 +185,7 @@ extension IngestMachine {
         actions.append(.note(.rejected(reject.reason, field: reject.field, first: reject.first)))
         if reject.reason == .contentField { tellContent(reject.field, &actions) }
         actions.append(.send(.reject(reject)))
-        if !refusals.spend(now: now.monotonic), session.phase != .closed {
+        if !Self.refusals.spend(&refusalsFullAt, now: now.monotonic), session.phase != .closed {
             end(session.end(.protocol, after: Limits.refusalsReconnect), &actions)
         }
     }

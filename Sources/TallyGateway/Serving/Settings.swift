@@ -41,9 +41,12 @@ package struct Settings: Sendable {
     package var shards: Int
     /// Where every session's secrets are written; only while nobody but this machine can connect.
     package var tlsKeyLogFile: String?
+    package var limits = AbuseLimits()
 
     /// The names that the file may hold, and the environment as `TALLYGATE_` with capitals.
-    static let keys = ["listen", "address", "metrics", "certificate", "key", "log_level", "shards"]
+    static let keys = ["listen", "address", "metrics", "certificate", "key", "log_level"] + counts
+    /// Of them, those that are whole numbers.
+    static let counts = ["shards"] + AbuseLimits.Bound.allCases.map(\.rawValue)
 
     package static func resolve(
         flags: SettingsFlags, file: String?, environment: [String: String] = ProcessInfo.processInfo.environment
@@ -61,6 +64,7 @@ package struct Settings: Sendable {
             shards: flags.shards ?? shards
                 ?? min(ProcessInfo.processInfo.activeProcessorCount, Limits.shardsMax))
         settings.tlsKeyLogFile = flags.tlsKeyLog
+        settings.limits = try limits(below)
         try settings.check()
         return settings
     }
@@ -75,6 +79,20 @@ package struct Settings: Sendable {
         if let address, address.port == 0 {
             throw .value(key: "address", expected: "a port that workstations can reach, not 0")
         }
+    }
+
+    /// The environment's and the file's alone: a command line of thirteen more flags would help nobody.
+    private static func limits(_ sources: Sources) throws(SettingsError) -> AbuseLimits {
+        var limits = AbuseLimits()
+        for bound in AbuseLimits.Bound.allCases {
+            guard let value = try sources.count(bound.rawValue) else { continue }
+            guard bound.range.contains(value) else {
+                let (low, high) = (bound.range.lowerBound, bound.range.upperBound)
+                throw .value(key: bound.rawValue, expected: "a number from \(low) to \(high)")
+            }
+            limits[bound] = value
+        }
+        return limits
     }
 
     private static func hostPort(_ text: String, _ key: String) throws(SettingsError) -> HostPort {
@@ -134,8 +152,8 @@ private struct Sources {
             guard Settings.keys.contains(name) else { throw .unknownKey(path: path) }
             // A number where a text belongs would be passed over without a word.
             switch value {
-            case .count where name != "shards": throw .value(key: name, expected: "a text")
-            case .text where name == "shards": throw .value(key: name, expected: "a whole number")
+            case .count where !Settings.counts.contains(name): throw .value(key: name, expected: "a text")
+            case .text where Settings.counts.contains(name): throw .value(key: name, expected: "a whole number")
             default: break
             }
             values[AbsoluteConfigKey(["tallygate", name])] = value.configured

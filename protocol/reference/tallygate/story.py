@@ -61,7 +61,7 @@ class Follower:
         if self.expected:
             return None  # in flight while a REJECT is on its way: dropped
         first = int(frame["first"])
-        last = first + frame["count"] - 1
+        last = first + max(frame["count"], 1) - 1
         for reply in later:
             if reply["type"] == "REJECT" and reply["first"] == frame["first"]:
                 if _REASONS.get(reply["reason"]) in _OF_THE_GATEWAY:
