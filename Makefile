@@ -14,7 +14,7 @@ SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean \
-	bench bench-peers allocations torture torture-selftest torture-shim torture-power torture-syncs simulate mutants ceiling \
+	abuse bench bench-peers allocations torture torture-selftest torture-shim torture-power torture-syncs simulate mutants ceiling \
 	ceiling-test
 
 help: ## this list
@@ -44,6 +44,7 @@ test: deps graph ## every test, the Python reference's and the oracle's included
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/syncorder_test.py
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/endings_test.py
 	$(PYTHON) -m unittest discover -s Tests/torture -p 'test_*.py'
+	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/abuse/hostile_mix.py --small
 	@$(MAKE) --no-print-directory ceiling-test
 	$(PYTHON) bench/run.py --small --quiet --seconds 1 --binaries $$($(SWIFT) build --show-bin-path)
 
@@ -109,6 +110,9 @@ SEED ?=
 torture: release ## real programs killed, cut off and starved for MINUTES=2; then the sums must be right (SEED=n repeats)
 	@$(PYTHON) Tests/torture/run.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 	@$(PYTHON) Tests/torture/powerloss.py --runs 3 $(if $(SEED),--seed $(SEED)) --keep .build/torture
+
+abuse: release ## a workstation beside 2,000 slow or silent connections and a flood of bad frames: make abuse SECONDS=30
+	@$(PYTHON) Tests/abuse/hostile_mix.py --seconds $(or $(SECONDS),30)
 
 torture-selftest: release ## planted mistakes, each of which torture has to find
 	@$(PYTHON) Tests/torture/selftest.py
