@@ -40,7 +40,7 @@ package struct AbuseLimits: Hashable, Sendable {
             case .bufferedMiB: 512
             case .bufferedMiBPerTenant: 128
             case .newStreamsPerHour: 20_000
-            case .newSessionsPerHour: 1_000_000
+            case .newSessionsPerHour: 4_000_000
             case .newLabelsPerHour: 256
             }
         }
