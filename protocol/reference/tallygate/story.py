@@ -7,10 +7,11 @@ batches count, chain values, running totals, and which refusal answers a batch.
 from typing import Any, Dict, List, Optional
 
 from . import batch, chain, frames
-from .schema import PERMANENT, REJECT, Refusal
+from .schema import PERMANENT, REJECT, SCHEMA, Refusal
 
 _REASONS = {code: name for name, code in REJECT.items()}
 _OF_THE_GATEWAY = {"BUSY", "STORAGE", "SESSION_LIMIT", "LABEL_LIMIT", "CLOCK_UNSURE", "TOO_OLD", "OVERFLOW"}
+_TOKENS = SCHEMA["control_tokens"]
 
 
 class Follower:
@@ -91,11 +92,22 @@ class Follower:
         return None
 
     def on_skip(self, frame: frames.Frame, later: List[frames.Frame]) -> Optional[str]:
+        if self.expected:
+            return None  # in flight while a REJECT is on its way: dropped
         first, last = int(frame["first"]), int(frame["last"])
+        if last <= self.head:
+            return None  # a duplicate, acknowledged again
         if first != self.head + 1:
-            return "does not follow %d" % self.head
+            if first > self.head + 1 and self.rejected:
+                return None
+            reason = "SEQUENCE_OVERLAP" if first <= self.head else "SEQUENCE_GAP"
+            self.expected = _reject(frame, Refusal(reason, run=last - first + 1))
+            return None
         self.chains += [None] * (last - first) + [int(frame["chain_after"], 16)]
         self.rejected = False
+        for group in frame["groups"]:
+            self.tokens += sum(int(group[name]) for name in _TOKENS)
+            self.reported += int(group["reported_nano_usd"])
         return None
 
     def on_reject(self, frame: frames.Frame, later: List[frames.Frame]) -> Optional[str]:
