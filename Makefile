@@ -14,7 +14,7 @@ SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean \
-	bench bench-peers allocations torture torture-selftest torture-shim torture-power torture-syncs simulate mutants ceiling \
+	tls-posture tls-scan bench bench-peers allocations torture torture-selftest torture-shim torture-power torture-syncs simulate mutants ceiling \
 	ceiling-test
 
 help: ## this list
@@ -40,6 +40,8 @@ test: deps graph ## every test, the Python reference's and the oracle's included
 	$(PYTHON) -m unittest discover -s Tests/oracle -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s protocol/reference -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s bench/peers -p 'test_*.py'
+	$(PYTHON) -m unittest discover -s Tests/documents -p 'test_*.py'
+	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/tls/posture.py
 	$(PYTHON) Tests/torture/powerloss_test.py
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/syncorder_test.py
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/endings_test.py
@@ -90,6 +92,13 @@ ceiling: ## the C program that no gateway on this protocol can outrun: .build/ce
 
 ceiling-test: ## its self-test, where there is a C compiler
 	@$(MAKE) --no-print-directory -C bench/ceiling test
+
+tls-posture: release ## what TLS lets in and turns away; CASES=20000 damaged handshakes, SEED=n for the same ones
+	@TALLY_BINARIES=$$($(SWIFT) build -c release --show-bin-path) $(PYTHON) Tests/tls/posture.py --print \
+		--cases $(or $(CASES),20000) $(if $(SEED),--seed $(SEED))
+
+tls-scan: release ## testssl.sh and sslyze over the gateway's TLS; ARGS=--install fetches sslyze
+	@TALLY_BINARIES=$$($(SWIFT) build -c release --show-bin-path) $(PYTHON) Tests/tls/scanners.py $(ARGS)
 
 oracle: ## the oracle over transcripts: make oracle ARGS="--claude DIR --codex DIR"
 	$(PYTHON) Tests/oracle/oracle.py $(ARGS)

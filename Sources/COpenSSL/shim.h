@@ -16,14 +16,51 @@
 
 // MARK: TLS
 
-/// What every context of ours has: TLS 1.3 alone, no tickets, no resumption, no early data, small idle buffers.
+/// The key exchanges of ours, the preferred one first: with the post-quantum hybrid where this OpenSSL has it (3.5).
+static inline int tally_ctx_groups(SSL_CTX *context) {
+    if (SSL_CTX_set1_groups_list(context, "X25519MLKEM768:X25519:P-256:P-384") == 1) return 1;
+    ERR_clear_error();
+    return SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384") == 1;
+}
+
+/// Counts, in the session's application data, what the peer's handshake layer says after the handshake: new keys.
+/// TLS 1.3 sets no bound to that, and each costs us more than it costs the peer.
+static inline void tally_count_late_messages(const SSL *session, int where, int value) {
+    (void)value;
+    if ((where & SSL_CB_LOOP) == 0 || SSL_get_state(session) != TLS_ST_OK) return;
+    size_t count = (size_t)SSL_get_ex_data(session, 0) + 1;
+    (void)SSL_set_ex_data((SSL *)session, 0, (void *)count);
+}
+static inline size_t tally_late_messages(const SSL *session) { return (size_t)SSL_get_ex_data(session, 0); }
+
+/// Whether a server's session waits for the rest of a hello whose first record has come: then the hello is larger
+/// than a record, and OpenSSL has made room for all that its header claims, up to 128 KB.
+static inline int tally_waits_within_hello(const SSL *session) {
+    return SSL_get_state(session) == TLS_ST_SR_CLNT_HELLO;
+}
+
+/// What every context of ours has, whichever side, and whatever the system's configuration says: TLS 1.3 alone, the key
+/// exchanges and ciphers named here, no tickets, no resumption, no early data, small idle buffers.
 static inline int tally_ctx_strict(SSL_CTX *context) {
     if (SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1) return 0;
     if (SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) != 1) return 0;
+    if (SSL_CTX_set_ciphersuites(context,
+                                 "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256") != 1)
+        return 0;
+    if (tally_ctx_groups(context) != 1) return 0;
+    // Keys and signatures of at least 112 bits: RSA from 2,048 on, no SHA-1.
+    SSL_CTX_set_security_level(context, 2);
     SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
     if (SSL_CTX_set_num_tickets(context, 0) != 1) return 0;
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_max_early_data(context, 0);
+    // Nor is any skipped: whoever sends some is refused.
+    SSL_CTX_set_recv_max_early_data(context, 0);
+    // A chain of a dozen certificates.
+    SSL_CTX_set_max_cert_list(context, 64 << 10);
+    SSL_CTX_set_info_callback(context, tally_count_late_messages);
+    // Otherwise a read goes on for as long as the peer sends nothing but new keys.
+    SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(context, 1);

@@ -70,8 +70,8 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
 
     // MARK: Beginning
 
-    /// Begins the gateway's side on an accepted connection. The handler hears `opened` or `closed` later; an
-    /// error thrown here means that it hears nothing, and the descriptor is closed.
+    /// Begins the gateway's side of a connection; until the peer speaks OpenSSL holds no buffer for it. The handler hears
+    /// `opened` or `closed` later; an error thrown here means that it hears nothing, and the descriptor is closed.
     @discardableResult
     package static func accept(
         _ descriptor: consuming Descriptor, from peer: SocketAddress, tls: TLSServerContext,
@@ -85,7 +85,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         } catch {
             throw .system(error.number)
         }
-        channel.begin()
+        channel.begin(speaksFirst: false)
         return channel
     }
 
@@ -100,7 +100,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         channel.watch = watch
         channel.interest = [.write]
         loop.replaceHandler(of: watch, with: channel)
-        channel.begin()
+        channel.begin(speaksFirst: true)
         return channel
     }
 
@@ -110,9 +110,9 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         self.handler = handler
     }
 
-    private func begin() {
+    private func begin(speaksFirst: Bool) {
         deadline = loop.after(settings.handshakeTimeout) { self.end(.handshakeTimeout) }
-        goOnWithHandshake()
+        if speaksFirst { goOnWithHandshake() }
         updateInterest()
     }
 

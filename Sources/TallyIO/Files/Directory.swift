@@ -85,6 +85,11 @@ package final class Directory: Sendable {
         return OpenFile(taking: opened, name: subject(name))
     }
 
+    /// Opens for reading. A symbolic link is refused (ELOOP), and a pipe does not make it wait.
+    func openPlain(_ name: String) throws(SystemError) -> OpenFile {
+        try openFile(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    }
+
     /// Opens for writing, and makes the file where it is missing; a symbolic link is refused.
     func openUnfollowed(_ name: String) throws(SystemError) -> Descriptor {
         try Directory.descriptor(descriptor.raw, name, O_RDWR | O_CREAT | O_NOFOLLOW, subject: subject(name))
