@@ -107,15 +107,19 @@ def damaged(source):
     if kind == 6:
         return "claiming", claiming(source.choice((0, 1, 16_380, 16_381, CLAIM - 4, CLAIM, CLAIM + 1, 0xFFFFFF)))
     if kind == 7:
-        return "a record too long", struct.pack(">BHH", HANDSHAKE, 0x0301, source.choice((16_385, 18_433, 65_535))) + whole
+        too_long = source.choice((16_385, 18_433, 65_535))
+        return "a record too long", struct.pack(">BHH", HANDSHAKE, 0x0301, too_long) + whole
     if kind == 8:
-        return "records of nothing", record(source.choice((ALERT, HANDSHAKE, DATA, 255)), b"") * source.choice((1, 40, 500))
+        nothing = record(source.choice((ALERT, HANDSHAKE, DATA, 255)), b"")
+        return "records of nothing", nothing * source.choice((1, 40, 500))
     if kind == 9:
         return "changes of cipher", record(CHANGE_CIPHER_SPEC, b"\x01") * source.choice((1, 33, 400)) + good
     if kind == 10:
-        return "another record", record(source.choice((ALERT, DATA, HEARTBEAT, 99)), source.randbytes(source.choice((2, 40))))
+        other = source.choice((ALERT, DATA, HEARTBEAT, 99))
+        return "another record", record(other, source.randbytes(source.choice((2, 40))))
     if kind == 11:
-        return "another message", record(HANDSHAKE, bytes([source.choice((0, 2, 4, 5, 11, 20, 24, 254))]) + whole[1:])
+        other = bytes([source.choice((0, 2, 4, 5, 11, 20, 24, 254))])
+        return "another message", record(HANDSHAKE, other + whole[1:])
     if kind == 12:
         return "extensions", _crowded(source)
     if kind == 13:

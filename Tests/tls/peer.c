@@ -1,9 +1,9 @@
-// The other end of a connection, for what no program of the system does. It has the settings of the product by including
-// the product's own header.
+// The other end of a connection, for what no program of the system does. It has the settings of the product by
+// including the product's own header.
 //
 //     peer update HOST PORT AUTHORITY COUNT   asks COUNT times for new keys; prints "alive" or "ended"
-//     peer listen CERTIFICATE KEY             serves the product's TLS on a free port of loopback, without asking for an
-//                                             application protocol; prints the port; until its input ends
+//     peer listen CERTIFICATE KEY             serves the product's TLS on a free port of loopback, without asking for
+//                                             an application protocol; prints the port; until its input ends
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>

@@ -9,7 +9,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 def build(folder):
     """The program, made in ``folder``; None where there is no C compiler."""
-    compiler = next((name for name in (os.environ.get("CC"), "cc", "clang", "gcc") if name and shutil.which(name)), None)
+    names = (os.environ.get("CC"), "cc", "clang", "gcc")
+    compiler = next((name for name in names if name and shutil.which(name)), None)
     if compiler is None:
         return None
     program = os.path.join(folder, "peer")

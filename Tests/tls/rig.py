@@ -135,8 +135,8 @@ class Gateway:
 
 def hello(token):
     return {
-        "type": "HELLO", "magic": b"TALLYGT1".hex(), "version_min": 1, "version_max": 1, "schema_min": 1, "schema_max": 1,
-        "stream": STREAM.hex(), "lowest_held": "0", "highest_held": "0", "acknowledged": "0",
+        "type": "HELLO", "magic": b"TALLYGT1".hex(), "version_min": 1, "version_max": 1, "schema_min": 1,
+        "schema_max": 1, "stream": STREAM.hex(), "lowest_held": "0", "highest_held": "0", "acknowledged": "0",
         "acknowledged_chain": "%016x" % chain.zero(STREAM), "acknowledged_tokens": "0",
         "acknowledged_reported_nano_usd": "0", "clock_ms": str(int(time.time() * 1000)),
         "highest_chain": "%016x" % chain.zero(STREAM), "store_epoch": "0", "hello_flags": 0, "credential_kind": 1,
