@@ -44,19 +44,25 @@ struct LogLimiterTests {
         #expect(next == LogLimiter.Verdict(isWritten: true, leftOut: 0, isFirstLeftOut: false))
     }
 
+    /// The time, and what is to be done later, in the test's hand.
+    private final class Clock: Sendable {
+        let now = Guarded(LogLimiterTests.at(100))
+        let asked = Guarded<[@Sendable () -> Void]>([])
+    }
+
     @Test("A flood of failed handshakes writes its lines, then one that says how many more; a stop tells the rest")
     func sink() {
         let log = LineLog()
-        let clock = Guarded(Self.at(100))
-        let asked = Guarded<[@Sendable () -> Void]>([])
+        let clock = Clock()
         let sink = LogSink(
-            level: .info, now: { clock.withLock { $0 } }, later: { _, work in asked.withLock { $0.append(work) } }
+            level: .info, now: { clock.now.withLock { $0 } },
+            later: { _, work in clock.asked.withLock { $0.append(work) } }
         ) { log.add($0) }
         for _ in 0..<500 { sink(.handshakeFailed(peer: "127.0.0.1:1", reason: "reset")) }
         #expect(log.all.count == Limits.logLinesOfStrangersMax)
-        let waiting = asked.withLock { $0 }
+        let waiting = clock.asked.withLock { $0 }
         #expect(waiting.count == 1, "one timer an interval, not one a line")
-        clock.withLock { $0 = Self.at(110) }
+        clock.now.withLock { $0 = Self.at(110) }
         for work in waiting { work() }
         #expect(log.all.count == Limits.logLinesOfStrangersMax + 1)
         #expect(log.all.last?.contains("handshake failed: … and \(500 - Limits.logLinesOfStrangersMax) more") == true)

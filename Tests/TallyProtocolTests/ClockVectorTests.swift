@@ -23,7 +23,8 @@ struct ClockVectorTests {
         #expect(cases.count >= 7)
         for test in cases {
             // The samples' own clock stands at 5,000 when they say HELLO.
-            var session = Samples.workstation(clockMs: 5_000 + (try #require(Int64(test.offset_ms))))
+            let offset = try #require(Int64(test.offset_ms))
+            var session = Samples.workstation(clockMs: 5_000 + offset)
             session.send(through: 2)
             let action = session.hear(.reject(Samples.reject(1, .tooOld, run: 2)))
             #expect((action != .none) == test.obeyed, "\(test.name)")

@@ -3,9 +3,9 @@
 
     scanners.py [--install] [--only testssl|sslyze]
 
-Neither can name our application protocol, and without it the gateway lets nobody in (``posture.py`` shows that). So they
-look at ``peer listen``: the gateway's own settings, certificate and key by the gateway's own code, with that one thing
-forgiven. Whatever they find above INFO fails, but for the entries of ``accepted.json``, each with its reason.
+Neither can name our application protocol, and without it the gateway lets nobody in (``posture.py`` shows that). So
+they look at ``peer listen``: the gateway's own settings, certificate and key by the gateway's own code, with that one
+thing forgiven. Whatever they find above INFO fails, but for the entries of ``accepted.json``, each with its reason.
 
 testssl.sh is a package of Debian (``apt-get install testssl.sh``), sslyze one of PyPI: ``--install`` puts it into
 ``.build/tls-scan``.

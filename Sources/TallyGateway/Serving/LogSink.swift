@@ -41,7 +41,7 @@ package struct LogSink: Sendable {
         guard event.level.logger >= logger.logLevel else { return }
         if case .stopped = event { tellLeftOut(.distantFuture) }
         if let kind = event.rateLimited {
-            let now = now()
+            let now = self.now()
             let verdict = limiter.state.withLock { $0.admit(kind, now: now) }
             if verdict.leftOut > 0 { write(.leftOut(kind, lines: verdict.leftOut)) }
             if verdict.isFirstLeftOut { later(Limits.logInterval) { self.tellLeftOut(self.now()) } }

@@ -52,7 +52,8 @@ extension Directory {
             file = try openPlain(name)
             facts = try file.facts()
         } catch {
-            throw error.number == ELOOP ? .notPlain(path: path + "/" + name) : .system(error)
+            throw error.number == ELOOP
+                ? SecretFileError.notPlain(path: path + "/" + name) : SecretFileError.system(error)
         }
         try facts.checkSecret(path: file.name)
         do throws(SystemError) { return try file.readWhole(limit: limit) } catch { throw .system(error) }
