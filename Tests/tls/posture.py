@@ -216,6 +216,9 @@ class Strangers(unittest.TestCase):
         ]
         for name, pieces, is_refused in states:
             with self.subTest(name), Gateway() as gateway:
+                if is_refused:
+                    # What the first of them took and gave back is there for the next ones: it must not grow.
+                    unfinished(gateway, pieces)
                 cost, refused = unfinished(gateway, pieces)
                 if OPTIONS.print:
                     print("%-45s %6d bytes" % (name, cost))
@@ -234,22 +237,21 @@ class Keys(unittest.TestCase):
     def test_own_keys_must_be_the_owners_alone(self):
         with Gateway() as gateway:
             gateway.stop()
-            for name in ("server-key.pem", "ca-key.pem"):
+            for name, mode in (("server-key.pem", 0o640), ("ca-key.pem", 0o604)):
                 path = os.path.join(gateway.data, "tls", name)
-                for mode in (0o640, 0o604, 0o666):
-                    os.chmod(path, mode)
-                    words = self.refusal(gateway)
-                    self.assertIn("chmod 600 " + path, words)
-                    self.assertIn("mode %o" % mode, words)
-                    doctor = gateway.command("doctor")
-                    self.assertEqual(doctor.returncode, 1)
-                    self.assertRegex(doctor.stdout, "PROBLEM  private keys .*chmod 600")
+                os.chmod(path, mode)
+                words = self.refusal(gateway)
+                self.assertIn("chmod 600 " + path, words)
+                self.assertIn("mode %o" % mode, words)
+                doctor = gateway.command("doctor")
+                self.assertEqual(doctor.returncode, 1)
+                self.assertRegex(doctor.stdout, "PROBLEM  private keys .*chmod 600")
                 os.chmod(path, 0o600)
-                os.rename(path, path + ".real")
-                os.symlink(path + ".real", path)
-                self.assertIn("symbolic link", self.refusal(gateway))
-                os.unlink(path)
-                os.rename(path + ".real", path)
+            os.rename(path, path + ".real")
+            os.symlink(path + ".real", path)
+            self.assertIn("symbolic link", self.refusal(gateway))
+            os.unlink(path)
+            os.rename(path + ".real", path)
             self.assertRegex(gateway.command("doctor").stdout, "ok       private keys")
             gateway.start()
 
@@ -364,19 +366,20 @@ def judged(number, what, deadline, answer):
 def unfinished(gateway, pieces):
     """What a handshake costs that stops there: bytes of memory each, and how many of them the gateway ended itself."""
     # The first ones make what every later one uses.
+    failed = gateway.metric("handshakes_failed_total")
     for _ in range(20):
         socket.create_connection(("127.0.0.1", gateway.port)).close()
-    wait_until(lambda: gateway.metric("handshakes_failed_total") >= 20)
+    wait_until(lambda: gateway.metric("handshakes_failed_total") >= failed + 20)
     before, strangers = gateway.resident(), []
     try:
         for _ in range(UNFINISHED):
             strangers.append(socket.create_connection(("127.0.0.1", gateway.port), timeout=10))
         for number, piece in enumerate(pieces):
             if number:
-                time.sleep(0.3)
+                time.sleep(0.2)
             for stranger in strangers:
                 stranger.sendall(piece)
-        time.sleep(0.7)
+        time.sleep(0.5)
         cost = (gateway.resident() - before) // UNFINISHED
         refused = sum(ended(stranger) for stranger in strangers)
     finally:

@@ -1,5 +1,6 @@
 """A real gateway for the tests of this folder, and a workstation's first words to it."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -20,7 +21,6 @@ from tallygate import chain, frames  # noqa: E402
 
 BINARIES = os.environ.get("TALLY_BINARIES", os.path.join(ROOT, ".build", "debug"))
 ALPN = "tallygate/1"
-STREAM = bytes(range(16))
 WELCOME, GOAWAY = "WELCOME", "GOAWAY"
 
 
@@ -134,12 +134,14 @@ class Gateway:
 
 
 def hello(token):
+    """A workstation's first words, for a stream of its own."""
+    stream = hashlib.sha256(token.encode("ascii")).digest()[:16]
     return {
         "type": "HELLO", "magic": b"TALLYGT1".hex(), "version_min": 1, "version_max": 1, "schema_min": 1,
-        "schema_max": 1, "stream": STREAM.hex(), "lowest_held": "0", "highest_held": "0", "acknowledged": "0",
-        "acknowledged_chain": "%016x" % chain.zero(STREAM), "acknowledged_tokens": "0",
+        "schema_max": 1, "stream": stream.hex(), "lowest_held": "0", "highest_held": "0", "acknowledged": "0",
+        "acknowledged_chain": "%016x" % chain.zero(stream), "acknowledged_tokens": "0",
         "acknowledged_reported_nano_usd": "0", "clock_ms": str(int(time.time() * 1000)),
-        "highest_chain": "%016x" % chain.zero(STREAM), "store_epoch": "0", "hello_flags": 0, "credential_kind": 1,
+        "highest_chain": "%016x" % chain.zero(stream), "store_epoch": "0", "hello_flags": 0, "credential_kind": 1,
         "credential": token.encode("ascii").hex(), "options": []}
 
 
