@@ -41,7 +41,7 @@ struct LogLimiterTests {
         #expect(due.map(\.kind) == [.handshakeFailed])
         #expect(due.map(\.lines) == [1_000 - Limits.logLinesOfStrangersMax])
         let next = limiter.admit(.handshakeFailed, now: Self.at(11))
-        #expect(next == LogLimiter.Verdict(isWritten: true, leftOut: 0, isFirstLeftOut: false))
+        #expect(next.isWritten && next.leftOut == 0 && !next.isFirstLeftOut)
     }
 
     /// The time, and what is to be done later, in the test's hand.
@@ -55,9 +55,8 @@ struct LogLimiterTests {
         let log = LineLog()
         let clock = Clock()
         let sink = LogSink(
-            level: .info, now: { clock.now.withLock { $0 } },
-            later: { _, work in clock.asked.withLock { $0.append(work) } }
-        ) { log.add($0) }
+            level: .info, write: { log.add($0) }, now: { clock.now.withLock { $0 } },
+            later: { _, work in clock.asked.withLock { $0.append(work) } })
         for _ in 0..<500 { sink(.handshakeFailed(peer: "127.0.0.1:1", reason: "reset")) }
         #expect(log.all.count == Limits.logLinesOfStrangersMax)
         let waiting = clock.asked.withLock { $0 }
@@ -75,7 +74,7 @@ struct LogLimiterTests {
     @Test("What the log's level hides is not counted as left out")
     func hidden() {
         let log = LineLog()
-        let sink = LogSink(level: .warning, later: { _, _ in }) { log.add($0) }
+        let sink = LogSink(level: .warning, write: { log.add($0) })
         for _ in 0..<500 { sink(.handshakeFailed(peer: "127.0.0.1:1", reason: "reset")) }
         sink(.diskPaused(freeBytes: 1))
         #expect(log.all.count == 1)

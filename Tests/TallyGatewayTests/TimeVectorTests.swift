@@ -32,7 +32,10 @@ struct TimeVectorTests {
         }
     }
 
-    private static func number(_ text: String?) throws -> Int64 { try #require(Int64(try #require(text))) }
+    private static func number(_ text: String?) throws -> Int64 {
+        let value = text.flatMap { Int64($0) }
+        return try #require(value)
+    }
 
     private static func cases(_ requirement: String) throws -> [Case] {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -71,7 +74,7 @@ struct TimeVectorTests {
             let body = try encoder.encode(rows.span, after: ChainValue(0))
             try decoder.decode(body.raw.span, count: rows.count, into: &batch)
             let limit = AgeLimit(
-                oldestTimeMs: try Self.number(test.oldest_ms), isClockTrusted: try #require(test.trusted),
+                oldestTimeMs: try Self.number(test.oldest_ms), isClockTrusted: test.trusted == true,
                 clockOffsetMs: Int32(try Self.number(test.offset_ms)))
             var refusal: BatchRefusal?
             do throws(BatchRefusal) {

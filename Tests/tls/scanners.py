@@ -61,8 +61,8 @@ def sslyze(port, authority):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "result.json")
         done = subprocess.run(
-            [program, "--mozilla_config", "modern", "--certinfo_ca_file", authority, "--json_out", path,
-             "127.0.0.1:%d" % port],
+            [program, "--mozilla_config", "modern", "--early_data", "--resum", "--certinfo_ca_file", authority,
+             "--json_out", path, "127.0.0.1:%d" % port],
             capture_output=True, text=True, timeout=600)
         with open(path, encoding="utf-8") as file:
             results = json.load(file)["server_scan_results"]
@@ -123,7 +123,7 @@ def main():
     if options.install:
         install()
     with open(os.path.join(HERE, "accepted.json"), encoding="utf-8") as file:
-        accepted = {(entry["scanner"], entry["id"]): entry["why"] for entry in json.load(file)}
+        accepted = {(entry["scanner"], entry["id"]): " ".join(entry["why"]) for entry in json.load(file)}
     with Gateway() as gateway:
         program = peer.build(gateway.folder)
         if program is None:

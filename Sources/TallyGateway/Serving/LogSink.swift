@@ -20,9 +20,9 @@ package struct LogSink: Sendable {
 
     /// `write` gets whole lines with their line feed; tests listen there, and say what time it is.
     package init(
-        level: TallyModel.LogEvent.Level, now: @escaping @Sendable () -> MonotonicInstant = LogSink.monotonic,
-        later: @escaping @Sendable (Duration, @escaping @Sendable () -> Void) -> Void = LogSink.afterwards,
-        write: @escaping @Sendable (String) -> Void = StandardError.write
+        level: TallyModel.LogEvent.Level, write: @escaping @Sendable (String) -> Void = StandardError.write,
+        now: @escaping @Sendable () -> MonotonicInstant = LogSink.monotonic,
+        later: @escaping @Sendable (Duration, @escaping @Sendable () -> Void) -> Void = LogSink.afterwards
     ) {
         var logger = Logger(label: "tallygate") { _ in LineHandler(write: write) }
         logger.logLevel = level.logger
