@@ -127,8 +127,8 @@ package struct DoctorReport: Sendable {
                 }
             }
         }
-        return Check(
-            name: "private keys", verdict: .ok, finding: found == 0 ? "none yet; serve makes them" : "their owner's alone")
+        let finding = found == 0 ? "none yet; serve makes them" : "their owner's alone"
+        return Check(name: "private keys", verdict: .ok, finding: finding)
     }
 
     private static func disk(_ directory: Directory) -> Check {
