@@ -216,14 +216,11 @@ class Strangers(unittest.TestCase):
         ]
         for name, pieces, is_refused in states:
             with self.subTest(name), Gateway() as gateway:
-                if is_refused:
-                    # What the first of them took and gave back is there for the next ones: it must not grow.
-                    unfinished(gateway, pieces)
-                cost, refused = unfinished(gateway, pieces)
+                # What the allocator keeps of hellos that are gone says little; what is held would grow with each wave.
+                waves = [unfinished(gateway, pieces, is_refused) for _ in range(3 if is_refused else 1)]
                 if OPTIONS.print:
-                    print("%-45s %6d bytes" % (name, cost))
-                self.assertLess(cost, UNFINISHED_BYTES_MAX, name)
-                self.assertEqual(refused, UNFINISHED if is_refused else 0, name)
+                    print("%-45s %6d bytes%s" % (name, min(waves), ", refused" if is_refused else ""))
+                self.assertLess(min(waves), UNFINISHED_BYTES_MAX, name)
 
 
 class Keys(unittest.TestCase):
@@ -363,8 +360,9 @@ def judged(number, what, deadline, answer):
     return [(number, what, bytes(answer[:16]).hex())]
 
 
-def unfinished(gateway, pieces):
-    """What a handshake costs that stops there: bytes of memory each, and how many of them the gateway ended itself."""
+def unfinished(gateway, pieces, is_refused):
+    """What a handshake costs that stops there: bytes of memory each. Where it is refused, the gateway ends it at once;
+    else it waits."""
     # The first ones make what every later one uses.
     failed = gateway.metric("handshakes_failed_total")
     for _ in range(20):
@@ -379,13 +377,16 @@ def unfinished(gateway, pieces):
                 time.sleep(0.2)
             for stranger in strangers:
                 stranger.sendall(piece)
-        time.sleep(0.5)
-        cost = (gateway.resident() - before) // UNFINISHED
-        refused = sum(ended(stranger) for stranger in strangers)
+        if is_refused:
+            # Sooner than a handshake's time is over.
+            wait_until(lambda: all([ended(stranger) for stranger in strangers]), 4)
+        else:
+            time.sleep(0.5)
+            assert not any(ended(stranger) for stranger in strangers), "a handshake was not waited for"
+        return (gateway.resident() - before) // UNFINISHED
     finally:
         for stranger in strangers:
             stranger.close()
-    return cost, refused
 
 
 def ended(stranger):
