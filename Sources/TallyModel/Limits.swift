@@ -39,8 +39,6 @@ package enum Limits {
     package static let refusedBatchesMax = 64
     package static let refusedBatchInterval: Duration = .seconds(1)
     package static let shardsMax = 64
-    /// TLS messages of a peer after its handshake, such as new keys. OpenSSL's own side sends none by itself.
-    package static let lateMessagesMax = 256
     /// What may wait for a workstation that does not read.
     package static let sendQueueBytesMax = 256 << 10
 
@@ -122,8 +120,10 @@ package enum Limits {
     /// Unsynced bytes of one rewrite.
     package static let rewriteDirtyBytesMax = 8 << 20
 
-    // MARK: Log lines
+    // MARK: TLS, and lines of the log
 
+    /// TLS messages of a peer after its handshake, such as new keys. OpenSSL's own side sends none by itself.
+    package static let lateMessagesMax = 256
     /// Lines of a kind that strangers can cause, within `logInterval`; the rest is counted and told in one line.
     package static let logLinesOfStrangersMax = 20
     /// The same for lines that need an enrolled workstation.

@@ -10,6 +10,8 @@ package enum LogEvent: Sendable {
     /// `reason` is TLS's failure in our words; it holds no bytes of the peer.
     case handshakeFailed(peer: String, reason: String)
     case helloRefused(peer: String, reason: String)
+    /// So many lines of a kind were not written since the interval began.
+    case leftOut(RateLimited, lines: Int)
     case streamOpened(tenant: String, workstation: String, committed: UInt64, generation: UInt32)
     case connectionClosed(tenant: String, workstation: String, reason: StaticString)
     case batchRejected(tenant: String, workstation: String, reason: String, column: String, first: UInt64)
@@ -35,8 +37,6 @@ package enum LogEvent: Sendable {
     case diskResumed(freeBytes: UInt64)
     case deletionUnfinished(reason: String)
     case faultInjected(name: StaticString)
-    /// So many lines of a kind were not written since the interval began.
-    case leftOut(RateLimited, lines: Int)
 
     package enum Level: Int, Sendable { case debug, info, notice, warning, error, critical }
 
@@ -65,6 +65,7 @@ package enum LogEvent: Sendable {
         case .stopped: ("stopped", [])
         case .handshakeFailed(let peer, let reason): ("handshake failed", [("peer", peer), ("reason", reason)])
         case .helloRefused(let peer, let reason): ("hello refused", [("peer", peer), ("reason", reason)])
+        case .leftOut(let kind, let lines): ("\(kind.words): … and \(lines) more", [])
         case .streamOpened(let tenant, let workstation, let committed, let generation):
             (
                 "stream opened",
@@ -113,55 +114,6 @@ package enum LogEvent: Sendable {
         case .deletionUnfinished(let reason):
             ("a tenant's deletion is not finished; it is tried again at the next start", [("reason", reason)])
         case .faultInjected(let name): ("fault injected", [("fault", "\(name)")])
-        case .leftOut(let kind, let lines): ("\(kind.words): … and \(lines) more", [])
-        }
-    }
-
-    /// Lines that a peer can cause as often as it likes, so that a log writes a bounded number of each and counts the rest.
-    package enum RateLimited: Int, CaseIterable, Hashable, Sendable {
-        case handshakeFailed, helloRefused, streamOpened, connectionClosed, batchRejected, gapRecorded, epochNotRaised
-
-        /// Lines in `Limits.logInterval`.
-        package var linesMax: Int {
-            switch self {
-            case .handshakeFailed, .helloRefused: Limits.logLinesOfStrangersMax
-            case .streamOpened, .connectionClosed, .batchRejected, .gapRecorded, .epochNotRaised:
-                Limits.logLinesOfWorkstationsMax
-            }
-        }
-
-        var level: Level {
-            switch self {
-            case .handshakeFailed, .helloRefused, .streamOpened, .connectionClosed: .info
-            case .batchRejected, .gapRecorded: .warning
-            case .epochNotRaised: .error
-            }
-        }
-
-        var words: StaticString {
-            switch self {
-            case .handshakeFailed: "handshake failed"
-            case .helloRefused: "hello refused"
-            case .streamOpened: "stream opened"
-            case .connectionClosed: "connection closed"
-            case .batchRejected: "batch rejected"
-            case .gapRecorded: "gap recorded"
-            case .epochNotRaised: "store epoch not raised"
-            }
-        }
-    }
-
-    /// Nil for what no peer can cause at will.
-    package var rateLimited: RateLimited? {
-        switch self {
-        case .handshakeFailed: .handshakeFailed
-        case .helloRefused: .helloRefused
-        case .streamOpened: .streamOpened
-        case .connectionClosed: .connectionClosed
-        case .batchRejected: .batchRejected
-        case .gapRecorded: .gapRecorded
-        case .epochNotRaised: .epochNotRaised
-        default: nil
         }
     }
 

@@ -56,6 +56,13 @@ extension Directory {
                 ? SecretFileError.notPlain(path: path + "/" + name) : SecretFileError.system(error)
         }
         try facts.checkSecret(path: file.name)
-        do throws(SystemError) { return try file.readWhole(limit: limit) } catch { throw .system(error) }
+        var bytes: [UInt8] = []
+        do throws(SystemError) {
+            try file.read(at: 0, count: min(facts.bytes, limit) + 1, into: &bytes)
+            guard bytes.count <= limit else { throw SystemError("read", file.name, number: EFBIG) }
+        } catch {
+            throw .system(error)
+        }
+        return bytes
     }
 }

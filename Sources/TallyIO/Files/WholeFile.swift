@@ -4,21 +4,15 @@ import Glibc
 import Darwin
 #endif
 
-extension OpenFile {
-    /// All of a small file; one longer than `limit` is an error (EFBIG), not a cut.
-    func readWhole(limit: Int) throws(SystemError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        let expected = min(try size(), limit) + 1
-        try read(at: 0, count: expected, into: &bytes)
-        guard bytes.count <= limit, bytes.count < expected else { throw SystemError("read", name, number: EFBIG) }
-        return bytes
-    }
-}
-
 extension Directory {
     /// All of a small file; one longer than `limit` is an error (EFBIG), not a cut.
     package func readWhole(_ name: String, limit: Int) throws(SystemError) -> [UInt8] {
-        try open(name, .read).readWhole(limit: limit)
+        let file = try open(name, .read)
+        var bytes: [UInt8] = []
+        let expected = min(try file.size(), limit) + 1
+        try file.read(at: 0, count: expected, into: &bytes)
+        guard bytes.count <= limit, bytes.count < expected else { throw SystemError("read", file.name, number: EFBIG) }
+        return bytes
     }
 
     /// Puts `bytes` in place of `name` in one step that a power loss leaves whole: a new file, synced, renamed,
