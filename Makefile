@@ -15,7 +15,7 @@ SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean \
 	bench bench-peers allocations torture torture-selftest torture-shim torture-power torture-syncs simulate mutants ceiling \
-	ceiling-test
+	ceiling-test canary canary-selftest
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test: deps graph ## every test, the Python reference's and the oracle's included
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/syncorder_test.py
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/endings_test.py
 	$(PYTHON) -m unittest discover -s Tests/torture -p 'test_*.py'
+	$(PYTHON) -m unittest discover -s Tests/canary -p 'test_*.py'
+	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) \
+		$(PYTHON) -m unittest discover -s protocol/wireshark -p 'test_*.py'
 	@$(MAKE) --no-print-directory ceiling-test
 	$(PYTHON) bench/run.py --small --quiet --seconds 1 --binaries $$($(SWIFT) build --show-bin-path)
 
@@ -112,6 +115,12 @@ torture: release ## real programs killed, cut off and starved for MINUTES=2; the
 
 torture-selftest: release ## planted mistakes, each of which torture has to find
 	@$(PYTHON) Tests/torture/selftest.py
+
+canary: release ## homes full of secrets and a hostile client; then no secret may stand anywhere (SEED=n repeats)
+	@$(PYTHON) Tests/canary/run.py $(if $(SEED),--seed $(SEED))
+
+canary-selftest: release ## planted leaks, one a place, each of which the canary proof has to find
+	@$(PYTHON) Tests/canary/selftest.py
 
 clean: ## remove what was built; leaves .tallygate/ alone
 	rm -rf .build .build-*

@@ -19,6 +19,8 @@ final class IngestConnection: ChannelHandler {
     /// connection another object.
     private var timer: (id: TimerID, at: MonotonicInstant)?
     private var names = (tenant: "", workstation: "")
+    /// Something was refused, and nothing accepted since: what still comes may be dropped unread, and is overwritten.
+    private var isRefusing = false
 
     private var services: Services { context.services }
 
@@ -47,6 +49,7 @@ final class IngestConnection: ChannelHandler {
             bytes, scratch: &lane.scratch, now: services.clock.instant(), into: &lane.actions)
         services.metrics.add(.bytesReceived, consumed)
         perform()
+        if isRefusing { channel.wipeReceived() }
         return consumed
     }
 
@@ -113,7 +116,9 @@ final class IngestConnection: ChannelHandler {
                 lane.frame.removeAll(keepingCapacity: true)
                 FrameCodec.append(frame, to: &lane.frame)
                 _ = channel?.send(lane.frame)
-            case .submit(let command): lane.submit(command)
+            case .submit(let command):
+                if case .append = command { isRefusing = false }
+                lane.submit(command)
             case .close(.refused): channel?.close(.refused)
             case .close(.requested): channel?.close(.requested)
             case .note(let note): take(note)
@@ -126,6 +131,8 @@ final class IngestConnection: ChannelHandler {
     private func take(_ note: IngestNote) {
         switch note {
         case .signedIn(let holder):
+            // The token has been read.
+            channel?.wipeReceived()
             names = (context.directory.name(of: holder.tenant), context.directory.name(of: holder.workstation))
         case .helloRefused(let reason):
             services.metrics.add(.hellosRefused)
@@ -142,6 +149,7 @@ final class IngestConnection: ChannelHandler {
             services.metrics.add(.bodyBytesReceived, bodyBytes)
         case .batchDuplicate: services.metrics.add(.batchesDuplicate)
         case .rejected(let reason, let field, let first):
+            isRefusing = true
             services.metrics.add(.batchesRejected)
             if reason == .contentField { services.metrics.add(.contentRejected) }
             services.log(

@@ -24,6 +24,13 @@ package struct IngestScratch: Sendable {
         try opener.decode(header, with: &decoder, into: &batch)
     }
 
+    /// Overwrites what is left here of a batch that was refused.
+    mutating func wipe() {
+        opener.wipe()
+        decoder.wipe()
+        batch.wipe()
+    }
+
     /// Adds the rows decoded last to the sums of the tenant. False where that was not done.
     mutating func fold(of workstation: WorkstationID, _ tenant: TenantID) -> Bool {
         sums?.fold(batch, of: workstation, tenant) ?? false

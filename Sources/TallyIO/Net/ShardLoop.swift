@@ -213,9 +213,13 @@ package final class ShardLoop {
         return taken.count >= count ? taken : [UInt8](repeating: 0, count: count)
     }
 
-    package func returnScratch(_ buffer: consuming [UInt8]) {
+    package func returnScratch(_ buffer: consuming [UInt8], wiped: Bool = false) {
         scratch = buffer
+        if wiped { wipeScratch() }
     }
+
+    /// Overwrites the read buffer: it held something that was refused.
+    package func wipeScratch() { scratch.overwrite() }
 
     /// Lends a small empty array, for what is gathered in a round and gone at its end: idle connections need none, and
     /// busy ones share memory that is near.
