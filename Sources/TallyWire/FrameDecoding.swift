@@ -70,6 +70,15 @@ package enum FrameCodec {
         return try reader.list(range.count, bytes)
     }
 
+    private static func kept(
+        _ place: Range<Int>, _ bytes: Span<UInt8>, _ keeping: Keeping
+    ) throws(FrameRefusal) -> [UInt8] {
+        switch keeping {
+        case .copied: try copy(place, bytes)
+        case .inPlace: []
+        }
+    }
+
     private static func hello(
         _ fields: inout FieldReader, _ bytes: Span<UInt8>, _ keeping: Keeping
     ) throws(FrameRefusal) -> (hello: Hello, credential: Range<Int>) {
@@ -117,7 +126,7 @@ package enum FrameCodec {
         let place = try fields.take(length)
         switch kind {
         case 0 where length == 0: return (.mutualTLS, place)
-        case 1: return (.token(keeping == .copied ? try copy(place, bytes) : []), place)
+        case 1: return (.token(try kept(place, bytes, keeping)), place)
         default: throw .badValue
         }
     }
@@ -132,7 +141,7 @@ package enum FrameCodec {
             let id = try fields.u16(bytes)
             let length = Int(try fields.u16(bytes))
             let place = try fields.take(length)
-            options.append(HelloOption(id: id, value: keeping == .copied ? try copy(place, bytes) : []))
+            options.append(HelloOption(id: id, value: try kept(place, bytes, keeping)))
         }
         return options
     }

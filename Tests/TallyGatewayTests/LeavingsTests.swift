@@ -35,24 +35,24 @@ struct LeavingsTests {
     /// Whether eight bytes of the text in a row, or each of them in a word of four, stand anywhere in the scratch.
     private static func holds(_ scratch: IngestScratch) -> Bool {
         let pieces = (0...text.count - 8).map { Array(text[$0..<$0 + 8]) }
-        let wide = pieces.map { $0.flatMap { [$0, 0, 0, 0] } }
+        let wide = pieces.map { piece in piece.flatMap { byte -> [UInt8] in [byte, 0, 0, 0] } }
         return bytes(below: scratch).contains { bytes in
             (pieces + wide).contains { piece in
-                bytes.indices.contains { bytes[$0...].starts(with: piece) }
+                bytes.indices.contains { bytes[$0] == piece[0] && bytes[$0...].starts(with: piece) }
             }
         }
     }
 
-    /// A BATCH of a canonical body of two rows with `more` behind it.
+    /// A BATCH of a canonical body of sixteen rows with `more` behind it.
     private static func frame(_ more: [UInt8], session: Bytes16, isLZ4: Bool = false) throws -> [UInt8] {
         var spool = MachineKit.spool()
-        var events = try plainEvents(2, at: MachineKit.startMs - 3_600_000)
+        var events = try plainEvents(text.count, at: MachineKit.startMs - 3_600_000)
         for index in events.indices { events[index].session = try #require(SessionID(session)) }
         let raw = try spool.raw(events) + more
         let block = isLZ4 ? [UInt8(0xF0), UInt8(raw.count - 15)] + raw : raw
         let header = BatchHeader(
-            first: Sequence64(1), count: 2, rawBytes: UInt32(raw.count), controlTokens: 2_200, reportedNanoUSD: 0,
-            chainAfter: ChainValue(1), isLZ4: isLZ4)
+            first: Sequence64(1), count: UInt32(text.count), rawBytes: UInt32(raw.count),
+            controlTokens: 1_100 * UInt64(text.count), reportedNanoUSD: 0, chainAfter: ChainValue(1), isLZ4: isLZ4)
         return FrameCodec.encode(.batch(BatchFrame(header: header, body: block)))
     }
 
@@ -66,8 +66,8 @@ struct LeavingsTests {
         case .contentColumn: return (try frame(column, session: plain), .contentField)
         case .compressed: return (try frame(column, session: plain, isLZ4: true), .contentField)
         case .identifiers: return (try frame([], session: Bytes16(text)), .chainMismatch)
-        // Column 19 in varints, which are read as such before the next column is refused.
-        case .numbers: return (try frame([UInt8(1 << 5 | 19)] + text[..<2] + column, session: plain), .contentField)
+        // Column 19 in varints of a byte each, which are read as such before the next column is refused.
+        case .numbers: return (try frame([UInt8(1 << 5 | 19)] + text + column, session: plain), .contentField)
         }
     }
 

@@ -31,11 +31,11 @@ import Testing
             handler.onOpened = { channel in
                 let size = (Self.text.count + pieces - 1) / pieces
                 for piece in 0..<pieces {
-                    loop.after(.milliseconds(10 * Int64(piece))) {
+                    _ = loop.after(.milliseconds(10 * Int64(piece))) {
                         channel.send(Array(Self.text[(piece * size)..<min((piece + 1) * size, Self.text.count)]))
                     }
                 }
-                loop.after(.milliseconds(10 * Int64(pieces) + 20)) { channel.close() }
+                _ = loop.after(.milliseconds(10 * Int64(pieces) + 20)) { channel.close() }
             }
         }
         _ = log.wait(for: 2)

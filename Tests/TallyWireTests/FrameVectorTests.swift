@@ -50,7 +50,8 @@ struct FrameVectorTests {
             }
             let copied = Self.read(bytes, to: .gateway, phase: .hello)
             do throws(FrameRefusal) {
-                var (hello, place) = try FrameCodec.helloInPlace(slice, in: bytes.span)
+                let (told, place) = try FrameCodec.helloInPlace(slice, in: bytes.span)
+                var hello = told
                 taken += 1
                 #expect(hello.options.allSatisfy { $0.value.isEmpty })
                 guard case .success(.hello(let whole)) = copied else {

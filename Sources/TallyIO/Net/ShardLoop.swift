@@ -1,4 +1,5 @@
 import Dispatch
+import TallyModel
 
 /// What happens at the end of a round: everything queued meanwhile goes out in one piece.
 package protocol RoundEndHandler: AnyObject {
