@@ -15,7 +15,8 @@ from codex import Codex
 
 
 class Homes:
-    """A workstation's home folder. `calls` counts what a gateway has to have in the end."""
+    """A workstation's home folder. `calls` counts what a gateway has to have, `later_calls` what it has to have once
+    the lines of `later` are written."""
 
     def __init__(self, vault, root, control, is_quick):
         self.vault, self.control = vault, control
@@ -31,7 +32,7 @@ class Homes:
         # Another model's name, where a leak is planted.
         self.control_also = None
         # path → text of the lines that are written while `tally run` follows.
-        self.later = []
+        self.later, self.later_calls = [], 0
 
     def next_ms(self):
         self.now_ms += 1_500
@@ -89,7 +90,14 @@ class Homes:
         agent = Claude(self, cwd, named, is_agent=True)
         self.write(os.path.join(projects, author.file_id, "subagents", "agent-" + agent.file_id + ".jsonl"),
                    b"".join(agent.lines()))
+        self._keep(path, author)
+
+    def _keep(self, path, author):
+        """Lines that are written later; their calls count from then on."""
+        before = self.calls
         self.later.append((path, b"".join(author.more())))
+        self.later_calls += self.calls - before
+        self.calls = before
 
     def _codex(self, cwd, named, index):
         author = Codex(self, cwd, named, is_control=index == 0)
@@ -97,7 +105,7 @@ class Homes:
         name = "rollout-%s-%s.jsonl" % (instant(self.now_ms)[:19].replace(":", "-"), author.file_id)
         base = os.path.join(self.codex, "archived_sessions" if index % 2 else os.path.join("sessions", day))
         self.write(os.path.join(base, name), b"".join(author.lines()))
-        self.later.append((os.path.join(base, name), b"".join(author.more())))
+        self._keep(os.path.join(base, name), author)
 
     def _damage(self):
         """Lines of damage, each with a secret, behind which a whole call counts."""

@@ -81,10 +81,11 @@ class Peer:
         return self.expect("WELCOME")
 
     def expect(self, *types):
-        """The next frame, which has to be of one of `types`."""
+        """The next frame, which has to be of one of `types`; None stands for the connection's end."""
         frame = self.next()
-        if frame is None or frame["type"] not in types:
-            raise Unexpected("%s instead of %s" % (frame and frame["type"], " or ".join(types)))
+        got = frame and frame["type"]
+        if got not in types:
+            raise Unexpected("%s instead of %s" % (got, " or ".join(map(str, types))))
         return frame
 
     def next(self):

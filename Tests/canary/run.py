@@ -112,6 +112,7 @@ class Run:
         time.sleep(0.3)
         for path, data in self.homes.later:
             self.homes.write(path, data[len(data) // 2:])
+        self.homes.calls += self.homes.later_calls
 
     def arrived(self):
         """Waits until the gateway has every call of the homes, and no more."""
@@ -158,9 +159,9 @@ class Run:
         places.texts("tally-output", self.stage.output["tally"] + [("run", read(self.workstation.log))],
                      ("model's name",))
         places.texts("wire", list(self.relay.plaintext()), ("model's name",), with_digests=True)
-        places.folder("gateway-files", gateway.data, ("model's name", "tenant's name", "workstation's name"),
-                      lambda name: not name.endswith("-wal"))
-        places.folder("gateway-wal", gateway.data, (), lambda name: name.endswith("-wal"))
+        places.folder("gateway-files", gateway.data, ("model's name",), lambda name: not name.endswith("-wal"))
+        places.folder("gateway-wal", gateway.data, ("tenant's name", "workstation's name"),
+                      lambda name: name.endswith("-wal"))
         places.texts("gateway-log", [("standard error", read(gateway.log))], ("tenant's name", "workstation's name"))
         places.texts("metrics", self.scraped, (), contains=b"tallygate_events_committed_total")
         places.texts("reports", self.stage.output["tallygate"], ("model's name", "tenant's name"))

@@ -383,13 +383,12 @@ local function dissectFields(list, prefix, tvb, at, tree, seen)
         elseif PREFIX[kind] then
             local bytes = tvb(at, PREFIX[kind]):le_uint()
             at = at + PREFIX[kind]
-            -- An empty range has no bytes to point at.
-            local node = bytes > 0 and tree:add(made, tvb(at, bytes)) or tree:add(made, tvb(at - 1, 1), "")
-            node:append_text(" (" .. bytes .. " bytes)")
+            tree:add(made, tvb(at, bytes)):append_text(" (" .. bytes .. " bytes)")
             at = at + bytes
         elseif kind == "rest" then
-            seen.body = tvb:len() > at and tvb(at) or nil
-            if seen.body then seen.bodyTree = tree:add(made, seen.body) end
+            local bytes = tvb:len() - at
+            seen.bodyTree = tree:add(made, tvb(at, bytes))
+            if bytes > 0 then seen.body = tvb(at, bytes) end
             at = tvb:len()
         else
             local range = tvb(at, size)
