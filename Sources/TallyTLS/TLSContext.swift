@@ -36,6 +36,7 @@ package enum ApplicationProtocol: String, Sendable, CaseIterable {
         if isServer {
             // The list is freed in deinit, after the context; sessions hold this object.
             unsafe tally_ctx_require_alpn(context, protocols)
+            unsafe tally_ctx_cleanse(context)
         } else {
             let wire = [UInt8(name.count)] + name
             // The list is copied. Unlike its neighbours this function returns 0 for success.

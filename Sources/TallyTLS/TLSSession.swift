@@ -48,7 +48,11 @@ package enum TLSMove: Hashable, Sendable {
         self.context = context
     }
 
-    deinit { unsafe SSL_free(raw) }
+    deinit {
+        TLSMemory.beginWiping()
+        unsafe SSL_free(raw)
+        TLSMemory.endWiping()
+    }
 
     func becomeServer() { unsafe SSL_set_accept_state(raw) }
 
@@ -68,7 +72,9 @@ package enum TLSMove: Hashable, Sendable {
         guard !isBroken else { return .failed(.reset) }
         ERR_clear_error()
         errno = 0
+        TLSMemory.beginWiping()
         let result = unsafe SSL_do_handshake(raw)
+        TLSMemory.endWiping()
         if result == 1 {
             guard hasApplicationProtocol else {
                 isBroken = true
