@@ -1,4 +1,5 @@
 import TallyIO
+import TallyModel
 
 /// Refused bytes do not stay: what a handler refuses is overwritten in the two places where a channel has plaintext,
 /// the shard's read buffer and what it keeps of an unfinished unit. What is accepted costs nothing by it.
@@ -13,6 +14,14 @@ extension SecureChannel {
     func takeWipe() -> Bool {
         defer { isWipeAsked = false }
         return isToBeWiped
+    }
+
+    /// Overwrites in place, since a buffer that somebody else holds too would be copied for it, and the copy wiped.
+    func giveBack(_ buffer: inout [UInt8], wiped: Bool) {
+        if wiped { buffer.overwrite() }
+        var given: [UInt8] = []
+        swap(&given, &buffer)
+        loop.returnScratch(given)
     }
 
     /// Of a channel that ends: what came of a unit that was never finished, here and in the read buffer.

@@ -320,7 +320,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
 
     private func discard(_ reason: CloseReason) {
         var room = loop.takeScratch(count: settings.receiveBytesMax)
-        defer { loop.returnScratch(room, wiped: true) }
+        defer { giveBack(&room, wiped: true) }
         while discarded < SecureChannel.discardBytesMax {
             switch session?.read(into: &room, from: 0, upTo: room.count) {
             case .moved(let count): discarded += count
@@ -351,7 +351,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
             if count > 0 { deliver(buffer.span.extracting(0..<count)) }
             if !isMore { break }
         }
-        loop.returnScratch(buffer, wiped: takeWipe())
+        giveBack(&buffer, wiped: takeWipe())
         if isPeerFinished, !isPeerFinishReported, isOpen {
             isPeerFinishReported = true
             handler?.peerFinished(self)

@@ -214,9 +214,8 @@ package final class ShardLoop {
         return taken.count >= count ? taken : [UInt8](repeating: 0, count: count)
     }
 
-    package func returnScratch(_ buffer: consuming [UInt8], wiped: Bool = false) {
+    package func returnScratch(_ buffer: consuming [UInt8]) {
         scratch = buffer
-        if wiped { wipeScratch() }
     }
 
     /// Overwrites the read buffer: it held something that was refused.
