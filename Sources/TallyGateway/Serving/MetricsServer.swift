@@ -80,7 +80,8 @@ final class MetricsServer: Sendable {
             let now = MonotonicClock.nowNanoseconds()
             guard now < deadline, !isStopping.load(ordering: .relaxed) else { return nil }
             let waitMs = CInt(clamping: (deadline - now) / 1_000_000 + 1)
-            guard (try? connection.read(upTo: Self.readBytesMax, into: &buffer, timeoutMs: waitMs)) == true else { return nil }
+            let isMore = try? connection.read(upTo: Self.readBytesMax, into: &buffer, timeoutMs: waitMs)
+            guard isMore == true else { return nil }
         }
     }
 
