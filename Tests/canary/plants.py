@@ -12,7 +12,6 @@ place's name. Where the program itself can be made to leak by what an operator o
 import os
 
 from peer import Peer
-from tallygate import frames
 
 
 class Plant:
@@ -85,12 +84,8 @@ def report(run, secret):
 
 
 def reply(run, secret):
-    """The gateway echoes the eight bytes of a PING."""
-    with Peer(run.gateway) as peer:
-        peer.open(run.hostile_token)
-        peer.send(frames.encode({"type": "PING", "opaque": secret[:8].encode().hex()}))
-        peer.expect("PONG")
-    run.hostile.replies.append(("planted", bytes(peer.replies)))
+    """Nothing that a gateway answers can hold so much; a door that came later might."""
+    run.hostile.replies.append(("planted", b"HTTP/1.1 404 Not Found\r\n\r\nthere is no /" + secret.encode()))
 
 
 def half_a_frame(run, secret):

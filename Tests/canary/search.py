@@ -1,4 +1,5 @@
-"""Looks for secrets in bytes, in every form in which a program may have written them down.
+"""Looks for secrets in bytes, in every form in which a program may have written them down. A piece of 15 bytes in a row
+is enough; what is shorter could be two words of a processor that nobody wrote down.
 
 | form | what it finds |
 |---|---|
@@ -9,7 +10,8 @@
 | json | `\\u0041\\u0062…` |
 | utf16, utf32 | in either byte order |
 | decimal | `65, 98, …`, as arrays of bytes are shown |
-| reversed | backwards, by eight bytes at least: also a word of 64 bits in the other byte order |
+| reversed | backwards |
+| swapped | words of 64 bits in the other byte order, as ids lie in memory |
 | xor | not looked for, nor is encryption: who wants to hide something deliberately is no leak but an enemy |
 
 `digests` finds hashes without a key (MD5, SHA-1, SHA-256, XXH3-64, each to its first eight bytes) of whole secrets.
@@ -20,7 +22,7 @@ import hashlib
 import os
 import sys
 
-from canaries import BLOCK_BYTES, MARK_BYTES
+from canaries import BLOCK_BYTES, MARK_BYTES, PIECE_BYTES, SECRET_BYTES
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "protocol", "reference"))
 from tallygate.xxh3 import xxh3_64  # noqa: E402
@@ -43,65 +45,106 @@ class Hit:
 
 
 class Form:
-    """One way of writing a block, in which the mark always looks the same and stands at the same offset."""
+    """One way of writing a secret. The mark always looks the same in it, and stands at the same offset in a block."""
 
-    def __init__(self, name, write, mark, blocks, folds=False, offset=0):
-        """`write` makes the form of a block; `mark` is that of the mark, `offset` bytes behind the front."""
-        self.name, self.offset, self.folds = name, offset, folds
+    def __init__(self, name, write, mark, vault, folds=False, offset=0, slack=0):
+        """`write(secret, at)` gives the whole secret in this form and where its block that begins at byte `at` stands
+        in it. `mark` is the mark's form, `offset` bytes behind the front of a block's. A piece has to be as long as
+        that of `PIECE_BYTES`, but for `slack` at forms in which bytes have more or less characters."""
+        self.name, self.offset, self.folds, self.slack = name, offset, folds, slack
         self.mark = mark.lower() if folds else mark
+        # A block's form → (the secret's name, the whole, where the block begins in it).
         self.patterns = {}
-        for block, secret in blocks:
-            pattern = write(block)
-            self.patterns[pattern.lower() if folds else pattern] = secret
+        for secret, text in vault.secrets.items():
+            text = text.encode()
+            for at in range(0, SECRET_BYTES, BLOCK_BYTES):
+                whole, start, end = write(text, at)
+                whole = whole.lower() if folds else whole
+                if not whole.startswith(self.mark, start + offset):
+                    raise ValueError("the mark stands elsewhere in form " + name)
+                self.patterns[whole[start:end]] = (secret, whole, start)
         self.lengths = sorted({len(p) for p in self.patterns}, reverse=True)
-        at = [p.find(self.mark, offset) for p in self.patterns]
-        if any(a != offset for a in at):
-            raise ValueError("the mark stands elsewhere in form " + name)
 
     def find(self, data):
+        """(the secret's name, where a piece of it begins) of each piece that is long enough."""
         at = data.find(self.mark)
         while at >= 0:
-            start = at - self.offset
-            if start >= 0:
-                for length in self.lengths:
-                    secret = self.patterns.get(data[start:start + length])
-                    if secret is not None:
-                        yield secret, start
-                        break
+            found = self._piece(data, at - self.offset)
+            if found:
+                yield found
             at = data.find(self.mark, at + 1)
+
+    def _piece(self, data, start):
+        if start < 0:
+            return None
+        for length in self.lengths:
+            known = self.patterns.get(data[start:start + length])
+            if known is None:
+                continue
+            secret, whole, place = known
+            front = back = 0
+            while front < min(place, start) and data[start - front - 1] == whole[place - front - 1]:
+                front += 1
+            first, last = start + length, place + length
+            while last + back < len(whole) and first + back < len(data) and data[first + back] == whole[last + back]:
+                back += 1
+            if front + length + back >= length * PIECE_BYTES // BLOCK_BYTES - self.slack:
+                return secret, start - front
+        return None
+
+
+def _each(write, between=b""):
+    """The form that writes byte by byte, with something between."""
+    table = [write(value) for value in range(256)]
+
+    def whole(text, at):
+        parts = [table[value] for value in text]
+        start = len(between.join(parts[:at])) + (len(between) if at else 0)
+        return between.join(parts), start, start + len(between.join(parts[at:at + BLOCK_BYTES]))
+    return whole
 
 
 def _base64(alignment):
-    """The characters that the bytes alone decide, whatever stands before and behind them."""
-    front = -(-8 * alignment // 6)
-
-    def write(text):
-        end = 8 * (alignment + len(text)) // 6
-        return base64.b64encode(bytes(alignment) + text + bytes(3))[front:end]
-    return write
-
-
-def _spaced(width):
-    """Code units of `width` bytes. In either byte order the zeros between two characters are the same."""
-    return lambda text: (b"\0" * (width - 1)).join(bytes([b]) for b in text)
+    """The characters that the bytes alone decide, where a block stands at this alignment to groups of three."""
+    def whole(text, at):
+        before = (alignment - at) % 3
+        front = -(-8 * before // 6)
+        written = base64.b64encode(bytes(before) + text + bytes(3))
+        start, end = -(-8 * (before + at) // 6), 8 * (before + at + BLOCK_BYTES) // 6
+        return written[front:8 * (before + len(text)) // 6], start - front, end - front
+    return whole
 
 
-def _decimal(text):
-    return b", ".join(b"%d" % b for b in text)
+def _backwards(text, at):
+    return text[::-1], len(text) - at - BLOCK_BYTES, len(text) - at
+
+
+def _swapped(text, at):
+    """Words of 64 bits, each in the other byte order."""
+    words = [text[n:n + BLOCK_BYTES][::-1] for n in range(0, len(text), BLOCK_BYTES)]
+    return b"".join(words), at, at + BLOCK_BYTES
 
 
 def forms(vault):
-    blocks = list(vault.blocks())
     mark = vault.mark.encode()
-    each = lambda pattern: lambda text: b"".join(pattern % b for b in text)
-    plain = [
-        ("plain", lambda text: text, True), ("hex", lambda text: text.hex().encode(), True),
-        ("percent", each(b"%%%02x"), True), ("json", each(b"\\u%04x"), True), ("decimal", _decimal, False),
-        ("utf16", _spaced(2), False), ("utf32", _spaced(4), False)]
-    made = [Form(name, write, write(mark), blocks, folds) for name, write, folds in plain]
+    byte = lambda pattern: lambda value: pattern % value
+    wide = lambda width: _each(lambda value: bytes([value]), b"\0" * (width - 1))
+    made = []
+    for name, write, folds, slack in (
+            ("plain", _each(lambda value: bytes([value])), True, 0), ("hex", _each(byte(b"%02x")), True, 0),
+            ("percent", _each(byte(b"%%%02x")), True, 0), ("json", _each(byte(b"\\u%04x")), True, 0),
+            ("decimal", _each(byte(b"%d"), b", "), False, 12), ("utf16", wide(2), False, 1),
+            ("utf32", wide(4), False, 3)):
+        written, _, _ = write(mark + bytes(BLOCK_BYTES - MARK_BYTES), 0)
+        _, _, end = write(mark, 0)
+        made.append(Form(name, write, written[:end], vault, folds, slack=slack))
     for alignment in range(3):
-        made.append(Form("base64", _base64(alignment), _base64(alignment)(mark), blocks))
-    made.append(Form("reversed", lambda text: text[::-1], mark[::-1], blocks, True, BLOCK_BYTES - MARK_BYTES))
+        front, end = -(-8 * alignment // 6), 8 * (alignment + MARK_BYTES) // 6
+        seen = base64.b64encode(bytes(alignment) + mark + bytes(3))[front:end]
+        made.append(Form("base64", _base64(alignment), seen, vault, slack=2))
+    behind = BLOCK_BYTES - MARK_BYTES
+    made.append(Form("reversed", _backwards, mark[::-1], vault, True, behind))
+    made.append(Form("swapped", _swapped, mark[::-1], vault, True, behind))
     return made
 
 
