@@ -9,6 +9,7 @@ place's name. Where the program itself can be made to leak by what an operator o
 | after | when the programs have ended, before files are searched |
 """
 
+import base64
 import os
 
 from peer import Peer
@@ -54,7 +55,7 @@ def wire(run, secret):
 def encoded_wire(run, secret):
     """The same in a form that is not the bytes themselves."""
     with Peer(run.relayed) as peer:
-        peer.open(run.hostile_token, [(0x0a0a, b"x" + secret.encode("utf-16-be").hex().encode())])
+        peer.open(run.hostile_token, [(0x0a0a, base64.b64encode(b"=" + secret.encode()))])
 
 
 def gateway_file(run, secret):
