@@ -15,7 +15,7 @@ SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean \
 	bench bench-peers allocations torture torture-selftest torture-shim torture-power torture-syncs simulate mutants ceiling \
-	ceiling-test
+	ceiling-test fuzz fuzz-all fuzz-coverage fuzz-merge
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,18 @@ bench: release ceiling ## the standard workloads: make bench [WORKLOAD=name] [SE
 
 bench-peers: release ## NATS, Redis, PostgreSQL, VictoriaMetrics and the gateway under the same load; SECONDS=10 ARGS="--install"
 	@$(PYTHON) bench/peers/run.py --memory --seconds $(or $(SECONDS),10) $(ARGS)
+
+fuzz: deps ## one fuzzer: make fuzz TARGET=frame [SECONDS=60]; fuzz/README.md names the targets
+	@$(PYTHON) fuzz/run.py fuzz $(TARGET) --duration $(or $(SECONDS),60)
+
+fuzz-all: deps ## every fuzzer for [SECONDS=1800] each, [JOBS=1] at once; figures in .build/fuzz/results.md
+	@$(PYTHON) fuzz/run.py all --duration $(or $(SECONDS),1800) --jobs $(or $(JOBS),1)
+
+fuzz-coverage: deps ## which lines of wire and protocol the fuzzers' corpus reaches, against fuzz/uncovered.txt
+	@$(PYTHON) fuzz/run.py coverage
+
+fuzz-merge: deps ## put what the fuzzers found into fuzz/corpus, as few inputs as reach the same: [TARGET=frame]
+	@$(PYTHON) fuzz/run.py merge $(TARGET)
 
 conformance: ## the Python reference over the vectors
 	$(PYTHON) protocol/reference/conformance.py

@@ -30,6 +30,16 @@ let configuration: Target.Dependency = .product(name: "Configuration", package: 
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
+// libFuzzer's driver is only there when it is asked for: it links what nothing else needs (fuzz/README.md).
+let fuzzer: [Target] =
+    Context.environment["TALLY_FUZZ"] == "1"
+    ? [
+        .systemLibrary(name: "CFuzzer", path: "fuzz/cfuzzer"),
+        .executableTarget(
+            name: "fuzzdriver", dependencies: ["CFuzzer", "TallyFuzzTargets"], path: "fuzz/driver",
+            swiftSettings: strict),
+    ] : []
+
 let package = Package(
     name: "tallygate",
     platforms: [.macOS(.v15)],
@@ -180,9 +190,25 @@ let package = Package(
                 "TallyModel",
             ]),
         proof("TallyGeneratorTests", ["TallyGenerator", "TallyPricing", "TallyModel"]),
+        // What the fuzzers run, and the same without a fuzzer.
+        .target(
+            name: "TallyFuzzTargets",
+            dependencies: [
+                "TestDisk", "TallyGateway", "TallyWorkstation", "TallyLog", "TallyProtocol", "TallyHTTP",
+                "TallyPricing", "TallyWire", "TallyLZ4", "TallyIO", "TallyHash", "TallyModel",
+            ], path: "fuzz/targets", swiftSettings: strict),
+        .executableTarget(
+            name: "fuzzreplay", dependencies: ["TallyFuzzTargets", arguments], path: "fuzz/replay",
+            swiftSettings: strict),
+        proof(
+            "FuzzReplayTests",
+            [
+                "TallyFuzzTargets", "TestDisk", "TallyGateway", "TallyWorkstation", "TallyLog", "TallyProtocol",
+                "TallyHTTP", "TallyPricing", "TallyWire", "TallyIO", "TallyModel",
+            ]),
         proof("TallybenchTests", ["tallybench", "TallyWire", "TallyModel"]),
         // The programs themselves, as a person runs them.
         proof("EndToEndTests", ["tallygate", "tally", "tallygen", "tallybench"]),
         proof("TidyTests", []),
-    ]
+    ] + fuzzer
 )
