@@ -79,7 +79,7 @@ def blocks() -> Iterator[bytes]:
 
 # Operations of fuzz/targets/GatewaySubject.swift by their numbers.
 (HELLO, AUTHENTICATED, CLAIMED, BATCH, SKIP, COMMIT, REFUSED, PROBE, PING, PONG, ADOPT, ADOPTED, CLOSE, PAUSE, RESUME,
- BACKED_UP, SHUTDOWN, TICK, ADVANCE, ENDING, RAW, HEARD) = range(22)
+ BACKED_UP, SHUTDOWN, TICK, ADVANCE, ENDING, RAW, HEARD, FLOOD) = range(23)
 
 
 def gateway() -> Iterator[bytes]:
@@ -113,6 +113,8 @@ def gateway() -> Iterator[bytes]:
         opened + [PONG, HEARD, ENDING, 0],
         opened + [ENDING, 1], opened + [ENDING, 2], opened + [ENDING, 3], opened + [ENDING, 4], [PONG], [PING, 1],
         [BATCH, 2, 3, 20, 20, 0, 0], [SKIP, 0, 1], [PROBE, 0], [CLOSE, 0], [ADOPT, 1], [HELLO, 0x40, 0, 0],
+        begin + [FLOOD, 255, COMMIT, 3, COMMIT, 255, COMMIT, 255] + [COMMIT, 255] * 9 + batch + [COMMIT, 0],
+        begin + [PROBE, 9] * 130, begin + [ADOPT, 1, ADOPTED] * 1030, opened + [RESUME, 3, PAUSE, RESUME, 3, RESUME, 0],
         begin + [CLOSE, 2], begin + [BATCH, 2, 0xFF, 20, 20, 0, 0], begin + [SHUTDOWN],
     ]
     for offer in (0, 3, 4, 8, 16):
@@ -128,7 +130,7 @@ def gateway() -> Iterator[bytes]:
 
 # Operations of fuzz/targets/WorkstationSubject.swift.
 (W_HELLO, W_WELCOME, W_CHAIN, W_OURS, W_SEND, W_ACK, W_REJECT, W_PING, W_PONG, W_GOAWAY, W_RESOLVED, W_CLOSE, W_TICK,
- W_ADVANCE, W_GROW, W_RAW, W_ADOPTED, W_SKIP, W_DISCONNECTED, W_PROGRESSED) = range(20)
+ W_ADVANCE, W_GROW, W_RAW, W_ADOPTED, W_SKIP, W_DISCONNECTED, W_PROGRESSED, W_FLOOD) = range(21)
 
 
 def workstation() -> Iterator[bytes]:
@@ -157,6 +159,8 @@ def workstation() -> Iterator[bytes]:
         [W_HELLO, 1, W_WELCOME, 0, 50, W_OURS, 1] + send + [W_ACK, 0, 0],
         [W_HELLO, 1, W_WELCOME, 0, 50, W_OURS, 0] + send + [W_ACK, 0, 0],
         [W_HELLO, 1, W_WELCOME, 32, 0, 0], [W_HELLO, 1, W_WELCOME, 255, 0, 9, 9, 0],
+        begin + [W_FLOOD, 32] * 5 + [W_ACK, 0, 200] + [W_FLOOD, 99] * 5 + [W_ACK, 0, 255] * 9,
+        begin + [W_SKIP, 0] * 70 + [W_ACK, 0, 63],
         [W_HELLO, 1, W_WELCOME, 16, 0] + send + [W_ACK, 1, 0] + send + [W_ACK, 0, 0],
     ]
     for reason in range(20):
@@ -197,6 +201,8 @@ def adoptions() -> Iterator[bytes]:
         ([call] * 9, [call] * 4), ([call, copy, grown], [copy, grown_copy, growth]),
         ([near_copy, copy], [call] * 20), ([later, growth, other_growth], [later, growth]),
     ]
+    many = [bytes([1, 3 + n, 1, 0, n, 0, 0, 0]) for n in range(28)]
+    yield bytes([1, 0, 0, 0, 60, 30]) + bytes(call) * 60 + b"".join(many)
     for flags in (0, 1, 2, 3, 6, 10, 0x14):
         for window, answer in ((31, 63), (0, 1), (2, 0)):
             for own, told in worlds:
@@ -220,7 +226,8 @@ def logs() -> Iterator[bytes]:
         some + [L_FLUSH, L_LOSE] + some + [L_SYNC, L_EVIDENCE, L_LOSE],
         some + [L_SYNC, L_ROLL] + some + [L_SYNC, L_ROLL, L_TRIM] + some + [L_LOSE] + some + [L_SYNC, L_KILL],
         some + [L_SYNC, L_EVIDENCE, L_FLIP, 0, 200, 0, 16, L_KILL],
-        some + [L_SYNC, L_FLIP, 0, 10, 0, 16], some + [L_SYNC, L_CUT, 0, 200, 0, 0], some + [L_SYNC, L_ZERO, 0, 150, 0, 8],
+        some + [L_SYNC, L_FLIP, 0, 10, 0, 16], some + [L_SYNC, L_CUT, 0, 200, 0, 0],
+        some + [L_SYNC, L_ZERO, 0, 150, 0, 8],
         some * 30 + [L_SYNC, L_KILL], some + [L_SYNC, L_ROLL] + some + [L_SYNC, L_FLIP, 0, 90, 1, 16, L_KILL],
         some + [L_CLOSE, L_LOSE] + some + [L_SYNC, L_FLIP, 1, 9, 0, 16, L_LOSE],
     ]

@@ -15,7 +15,9 @@ struct CorpusTests {
         FuzzCorpus.files(["corpus", "regressions"].map { folder.appending(path: "\($0)/\(target)").path })
     }
 
-    @Test("Every input keeps its target's promises, and some input goes all the way", arguments: FuzzTarget.all.map(\.name))
+    @Test(
+        "Every input keeps its target's promises, and some input goes all the way",
+        arguments: FuzzTarget.all.map(\.name))
     func replay(name: String) throws {
         let target = try #require(FuzzTarget.named(name))
         let files = Self.inputs(of: name)
@@ -48,7 +50,7 @@ struct CorpusTests {
         return (reached, findings)
     }
 
-    @Test("The corpora are small, and every target has one with a dictionary's words or without")
+    @Test("The corpora are small, and every target has one")
     func sizes() throws {
         var bytes = 0
         for target in FuzzTarget.all {

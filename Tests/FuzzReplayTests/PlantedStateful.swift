@@ -154,16 +154,19 @@ final class ForgetfulLog: LogSubject {
 
 final class MixedLog: LogSubject {
     override func records(_ disk: LyingDisk, through ordinal: UInt64) -> (records: [LogRecord], error: LogError?) {
-        let (records, error) = super.records(disk, through: ordinal)
-        return (records.reversed(), error)
+        var found = super.records(disk, through: ordinal)
+        if found.records.count > 2 { found.records.swapAt(0, 1) }
+        return found
     }
 }
 
 final class OtherLog: LogSubject {
     override func records(_ disk: LyingDisk, through ordinal: UInt64) -> (records: [LogRecord], error: LogError?) {
-        var (records, error) = super.records(disk, through: ordinal)
-        for index in records.indices where records[index].kind == .batch { records[index].body.append(1) }
-        return (records, error)
+        var found = super.records(disk, through: ordinal)
+        for index in found.records.indices where found.records[index].kind == .batch {
+            found.records[index].body.append(1)
+        }
+        return found
     }
 }
 

@@ -62,14 +62,16 @@ final class HastyHeads: HTTPSubject {
 
 final class LongHeads: HTTPSubject {
     override func parse(_ bytes: [UInt8]) -> RequestParser.Outcome {
-        guard case .request(let request, let count) = super.parse(bytes) else { return .needsMore }
+        let outcome = super.parse(bytes)
+        guard case .request(let request, let count) = outcome else { return outcome }
         return .request(request, bytes: count + 1)
     }
 }
 
 final class QueryHeads: HTTPSubject {
     override func parse(_ bytes: [UInt8]) -> RequestParser.Outcome {
-        guard case .request(var request, let count) = super.parse(bytes) else { return .refused(.malformed) }
+        let outcome = super.parse(bytes)
+        guard case .request(var request, let count) = outcome else { return outcome }
         request.path += "?"
         return .request(request, bytes: count)
     }

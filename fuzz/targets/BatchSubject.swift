@@ -120,7 +120,7 @@ class BatchSubject: FuzzSubject {
     }
 
     private func check(_ raw: [UInt8]) throws(FuzzFinding) {
-        let before = ChainValue(0x1234_5678_9abc_def0)
+        let before = Chain.initial(StreamID(Bytes16(high: UInt64(raw.count), low: 3)))
         let encoded = encode(after: before)
         try expect(encoded.raw == raw, "a body that decodes is the one form of its rows")
         let events = rows()
@@ -148,7 +148,7 @@ class BatchSubject: FuzzSubject {
     }
 
     private func checkFrame(_ encoded: EncodedBatch, _ before: ChainValue) throws(FuzzFinding) {
-        let frame = frame(encoded)
+        let frame = self.frame(encoded)
         do throws(BatchRefusal) {
             let raw = try open(frame.header, frame.body)
             if raw != encoded.raw { throw BatchRefusal(reason: .decompress, run: 0) }

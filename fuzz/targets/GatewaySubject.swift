@@ -12,7 +12,7 @@ import TallyWire
 class GatewaySubject: FuzzSubject {
     enum Operation: UInt8, CaseIterable {
         case hello, authenticated, claimed, batch, skip, commit, refusedLate, probe, ping, pong, adopt, adopted, close
-        case pause, resume, backedUp, shutdown, tick, advance, ending, raw, heard
+        case pause, resume, backedUp, shutdown, tick, advance, ending, raw, heard, flood
     }
 
     // MARK: Calls into the product
@@ -80,6 +80,7 @@ class GatewaySubject: FuzzSubject {
         case .refusedLate: try refuse(entry: Int(reader.byte()), &world)
         case .close: try close(reader.byte(), &world)
         case .raw: try raw(&reader, &world)
+        case .flood: try flood(batches: 8 * Int(reader.byte()), &world)
         case .tick:
             let before = world.session.deadline
             try world.model.note(tick(&world.session, now: world.now), due: before, now: world.now)
@@ -109,7 +110,8 @@ class GatewaySubject: FuzzSubject {
         switch self.claim(&world.session, claim, now: world.now) {
         case .welcome(let welcome): try world.model.note(welcome, claim, to: world.told)
         case .raiseEpoch(let lost):
-            try expect(lost.lowerBound.value == claim.committed.sequence.value + 1, "what was lost begins behind committed")
+            try expect(
+                lost.lowerBound.value == claim.committed.sequence.value + 1, "what was lost begins behind committed")
         case .silent: break
         }
     }
@@ -136,6 +138,16 @@ class GatewaySubject: FuzzSubject {
         case .silent: try world.model.noteDropped(first: header.first, last: header.last)
         case .reject(let reject): try world.model.note(reject, first: header.first, run: header.count)
         case .goaway(let goaway): try world.model.note(goaway)
+        }
+    }
+
+    /// Small batches, one after another, as long as they are taken.
+    private func flood(batches: Int, _ world: inout GatewayWorld) throws(FuzzFinding) {
+        for _ in 0..<batches {
+            let accepted = world.model.accepted.sequence
+            let header = world.small(accepted.value &+ 1)
+            try batch(header, bytes: 1, verdict: 0, &world)
+            guard world.model.accepted.sequence > accepted else { return }
         }
     }
 

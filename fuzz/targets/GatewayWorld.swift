@@ -31,6 +31,7 @@ struct GatewayWorld {
         guard session.phase == .open || session.phase == .draining else { return }
         try expect(session.committed == model.committed, "committed is what was told to be durable")
         try expect(session.accepted == model.accepted, "accepted is what was handed over")
+        try expect(session.chainBefore == model.accepted.chain, "the next batch is chained to what was accepted")
         try expect(session.inFlightBytes == model.flightBytes, "in flight is what lies between the two")
     }
 
@@ -80,9 +81,16 @@ struct GatewayWorld {
         let last = first &+ UInt64(count) &- 1
         let chain = GatewayWorld.chain(last)
         return BatchHeader(
-            first: Sequence64(min(first, Limits.sequenceMax)), count: count, rawBytes: UInt32(clamping: reader.number()),
-            controlTokens: 0, reportedNanoUSD: 0, chainAfter: flags & 1 == 0 ? chain : ChainValue(~chain.value),
-            isLZ4: flags & 2 != 0)
+            first: Sequence64(min(first, Limits.sequenceMax)), count: count,
+            rawBytes: UInt32(clamping: reader.number()), controlTokens: 0, reportedNanoUSD: 0,
+            chainAfter: flags & 1 == 0 ? chain : ChainValue(~chain.value), isLZ4: flags & 2 != 0)
+    }
+
+    /// A BATCH of one event in one byte.
+    func small(_ first: UInt64) -> BatchHeader {
+        BatchHeader(
+            first: Sequence64(min(first, Limits.sequenceMax)), count: 1, rawBytes: 1, controlTokens: 0,
+            reportedNanoUSD: 0, chainAfter: GatewayWorld.chain(first), isLZ4: false)
     }
 
     func skip(_ reader: inout FuzzBytes) -> Skip {

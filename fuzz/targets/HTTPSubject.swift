@@ -36,7 +36,8 @@ class HTTPSubject: FuzzSubject {
         try expect(input[..<bytes].suffix(4) == [13, 10, 13, 10], "a head ends with an empty line")
         try expect(parse(Array(input[..<bytes])) == .request(request, bytes: bytes), "a head needs nothing behind it")
         try expect(
-            parse(Array(input[..<bytes]) + [0, 255, 10]) == .request(request, bytes: bytes), "what follows changes nothing")
+            parse(Array(input[..<bytes]) + [0, 255, 10]) == .request(request, bytes: bytes),
+            "what follows changes nothing")
         for cut in [bytes - 1, bytes / 2, bytes / 3] {
             try expect(parse(Array(input[..<cut])) == .needsMore, "a head is not found before it is whole")
         }

@@ -26,7 +26,7 @@ class PricesSubject: FuzzSubject {
         }
         for event in Self.events {
             for time in [Int64.min, 1, 1_700_000_000_000, 1_790_000_000_000, Limits.timeMsMax, .max] {
-                let price = price(book, event, atMs: time)
+                let price = self.price(book, event, atMs: time)
                 try expect((price.money?.femtoUSD ?? 0) >= 0, "nothing costs less than nothing")
                 try expect(price == self.price(again, event, atMs: time), "a price is the same each time")
             }
@@ -37,13 +37,15 @@ class PricesSubject: FuzzSubject {
     /// Events at the edges of the schema, of models that the corpus prices.
     private static let events: [Event] = {
         guard let session = SessionID(Bytes16(high: 0, low: 1)) else { return [] }
+        let tiers: [Tier] = [.standard, .priority, .flex, .batch]
+        let regions: [Region] = [.global, .us, .other]
         var events: [Event] = []
         for name in ["m", "a/m", "m-20250514", "opus", "claude-opus-4-8", "anthropic/claude-opus-4-8-v1:0"] {
             for index in 0..<24 {
                 var event = Event(timeMs: 1, session: session, agent: .codex, model: Label(name))
                 event.speed = index & 1 == 0 ? .standard : .fast
-                event.tier = [.standard, .priority, .flex, .batch][index / 2 % 4]
-                event.region = [.global, .us, .other][index / 8]
+                event.tier = tiers[index / 2 % 4]
+                event.region = regions[index / 8]
                 event.inputTokens = index % 3 == 0 ? Limits.tokensMax : UInt32(index)
                 event.cacheReadTokens = index % 5 == 0 ? Limits.tokensMax : 0
                 event.cacheWrite5mTokens = index % 7 == 0 ? Limits.tokensMax : 0

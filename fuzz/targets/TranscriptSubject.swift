@@ -26,7 +26,7 @@ class TranscriptSubject: FuzzSubject {
         var lines: [[UInt8]?] = []
         var tail = try TranscriptTail(MemoryTranscript(text), path: "memory", chunkBytes: chunkBytes) { _ in nil }
         while try tail.advance({ line in
-            lines.append(line.map(copied))
+            if let line { lines.append(copied(line)) } else { lines.append(nil) }
             return true
         }) {}
         return lines
@@ -77,13 +77,13 @@ class TranscriptSubject: FuzzSubject {
     private func split(_ text: [UInt8], chunkBytes: Int) throws(FuzzFinding) -> [[UInt8]] {
         let whole = text.split(separator: 0x0a, omittingEmptySubsequences: false).dropLast().filter { !$0.isEmpty }
         do throws(SystemError) {
-            let lines = try lines(text, chunkBytes: chunkBytes)
-            try found(lines.map { $0 ?? [] } == whole.map(Array.init))
+            let lines = try self.lines(text, chunkBytes: chunkBytes)
+            try found(lines.map { $0 ?? [] } == whole.map { Array($0) })
         } catch {
             throw FuzzFinding("a transcript gives its whole lines in whatever chunks it is read")
         }
         // The last line may have no end yet; a parser must stand it all the same.
-        return text.split(separator: 0x0a).map(Array.init)
+        return text.split(separator: 0x0a).map { Array($0) }
     }
 
     private func found(_ isSame: Bool) throws(SystemError) {

@@ -79,7 +79,8 @@ struct WorkstationModel {
         case .reject(let reject) where phase == .open:
             refused = flight.first { $0.first == reject.first }
             let isOrder = reject.reason == .sequenceGap || reject.reason == .sequenceOverlap
-            if let refused, !isOrder { rewind(to: refused.first) } else { rewind(to: Sequence64(acknowledged.value + 1)) }
+            let behind = Sequence64(acknowledged.value + 1)
+            rewind(to: isOrder ? behind : refused?.first ?? behind)
         default: break
         }
     }

@@ -14,7 +14,7 @@ import TallyWire
 class WorkstationSubject: FuzzSubject {
     enum Operation: UInt8, CaseIterable {
         case hello, welcome, chain, ours, send, ack, reject, ping, pong, goaway, resolved, close, tick, advance, grow
-        case raw, adopted, skip, disconnected, progressed
+        case raw, adopted, skip, disconnected, progressed, flood
     }
 
     // MARK: Calls into the product
@@ -82,6 +82,9 @@ class WorkstationSubject: FuzzSubject {
         case .raw: try raw(&reader, &world)
         case .disconnected: try act(world.session.disconnected(), &world)
         case .progressed: world.reconnector.progressed()
+        case .flood:
+            world.grow(255)
+            for _ in 0..<8 * Int(reader.byte()) { try send(0, asSkip: false, &world) }
         }
     }
 
@@ -102,19 +105,42 @@ class WorkstationSubject: FuzzSubject {
         case .send(let frame): try world.model.note(frame, phase: world.session.phase)
         case .needChain(let sequence):
             try expect(sequence <= world.view.highest, "only what the spool may hold is looked up")
-        case .proceed(let plan): try world.model.note(plan, world.view)
+        case .proceed(let plan):
+            try world.model.note(plan, world.view)
+            if let trimmed = plan.trimmed { try check(plan, trimmed) }
         case .openNewStream(let after, _):
             try expect(after <= world.highest, "a new stream begins within")
             try expect(world.session.phase == .ended, "a new stream has a connection of its own")
             world.model.end()
         case .acknowledged(let through, _, _): try world.model.noteAcknowledged(through)
-        case .poison(let run, _, _), .relabel(let run): try world.model.noteGivenUp(run)
+        case .poison(let run, let reason, _):
+            try expect(reason.skipReason == (reason == .overflow ? .overflow : .poison), "a gap tells why it is one")
+            try world.model.noteGivenUp(run)
+        case .relabel(let run): try world.model.noteGivenUp(run)
         case .end(let end):
             try expect(world.session.phase == .ended, "an end is an end")
             world.model.end()
             let next = reconnect(&world.reconnector, end, now: world.now, random: mixed(world.turn))
             try WorkstationModel.check(next, after: end)
         }
+    }
+
+    /// The gap of what was trimmed tells the difference of the two sides' totals.
+    private func check(_ plan: ResumePlan, _ trimmed: ClosedRange<Sequence64>) throws(FuzzFinding) {
+        let after = GatewayWorld.cursor(trimmed.upperBound.value)
+        let committed = plan.welcome.committed
+        // A gateway may tell totals that are not those of its stream: then there is nothing to compare.
+        guard committed.totals == GatewayWorld.cursor(committed.sequence.value).totals else { return }
+        guard let skip = plan.trimmedSkip(chainAfter: after.chain, totalsAfter: after.totals) else {
+            throw FuzzFinding("what was trimmed is told")
+        }
+        try expect(
+            skip.first == trimmed.lowerBound && skip.last == trimmed.upperBound && skip.reason == .trimmed
+                && skip.groups.first?.events == trimmed.upperBound.value - trimmed.lowerBound.value + 1,
+            "a gap of what was trimmed is of these events")
+        try expect(
+            committed.sequence == .zero || plan.trimmedSkip(chainAfter: after.chain, totalsAfter: .zero) == nil,
+            "totals that contradict each other tell nothing")
     }
 
     private func send(_ byte: UInt8, asSkip: Bool, _ world: inout WorkstationWorld) throws(FuzzFinding) {
@@ -132,7 +158,7 @@ class WorkstationSubject: FuzzSubject {
     }
 
     private func tick(_ world: inout WorkstationWorld) throws(FuzzFinding) {
-        let tick = tick(&world.session, now: world.now, random: mixed(world.turn))
+        let tick = self.tick(&world.session, now: world.now, random: mixed(world.turn))
         if case .end = tick.action {
             try expect(tick.deadline == nil, "what has ended has no deadline")
         } else if let deadline = tick.deadline {
