@@ -39,6 +39,7 @@ test: deps graph ## every test, the Python reference's and the oracle's included
 	$(MAKE) allocations
 	$(PYTHON) -m unittest discover -s Tests/oracle -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s protocol/reference -p 'test_*.py'
+	$(PYTHON) -m unittest discover -s fuzz -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s bench/peers -p 'test_*.py'
 	$(PYTHON) Tests/torture/powerloss_test.py
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/syncorder_test.py
