@@ -137,29 +137,43 @@ enum RecordBodies {
     static func check(_ record: LogRecord) throws(FuzzFinding) {
         let isSame =
             switch record.kind {
-            case .gap: isSame(record.body, { try GapRecord(decoding: $0) }, { $0.encode() })
-            case .stream: isSame(record.body, { try StreamRecord(decoding: $0) }, { $0.encode() })
-            case .checkpoint: isSame(record.body, { try CheckpointRecord(decoding: $0) }, { $0.encode() })
-            case .purge: isSame(record.body, { try PurgeRecord(decoding: $0) }, { $0.encode() })
-            case .husk: isSame(record.body, { try HuskRecord(decoding: $0) }, { $0.encode() })
-            case .priceBook: isSame(record.body, { try PriceBookRecord(decoding: $0) }, { $0.encode() })
-            case .epoch: isSame(record.body, { try EpochRecord(decoding: $0) }, { $0.encode() })
-            case .acknowledged: isSame(record.body, { try AcknowledgedRecord(decoding: $0) }, { $0.encode() })
-            case .deadLetter: isSame(record.body, { try DeadLetterRecord(decoding: $0) }, { $0.encode() })
-            case .adoption: isSame(record.body, { try AdoptionRecord(decoding: $0) }, { $0.encode() })
+            case .gap: isSame(GapRecord.self, record.body)
+            case .stream: isSame(StreamRecord.self, record.body)
+            case .checkpoint: isSame(CheckpointRecord.self, record.body)
+            case .purge: isSame(PurgeRecord.self, record.body)
+            case .husk: isSame(HuskRecord.self, record.body)
+            case .priceBook: isSame(PriceBookRecord.self, record.body)
+            case .epoch: isSame(EpochRecord.self, record.body)
+            case .acknowledged: isSame(AcknowledgedRecord.self, record.body)
+            case .deadLetter: isSame(DeadLetterRecord.self, record.body)
+            case .adoption: isSame(AdoptionRecord.self, record.body)
             case .batch, .seal, .sourceDelta: true
             }
         try expect(isSame, "a \(record.kind) record that decodes is encoded to the same")
     }
 
-    private static func isSame<Body: Hashable>(
-        _ bytes: [UInt8], _ decode: ([UInt8]) throws(MalformedBody) -> Body, _ encode: (Body) -> [UInt8]
-    ) -> Bool {
+    private static func isSame<Body: RecordBody>(_: Body.Type, _ bytes: [UInt8]) -> Bool {
         do throws(MalformedBody) {
-            let body = try decode(bytes)
-            do throws(MalformedBody) { return try decode(encode(body)) == body } catch { return false }
+            let body = try Body(decoding: bytes)
+            do throws(MalformedBody) { return try Body(decoding: body.encode()) == body } catch { return false }
         } catch {
             return true
         }
     }
 }
+
+protocol RecordBody: Hashable {
+    init(decoding bytes: [UInt8]) throws(MalformedBody)
+    func encode() -> [UInt8]
+}
+
+extension GapRecord: RecordBody {}
+extension StreamRecord: RecordBody {}
+extension CheckpointRecord: RecordBody {}
+extension PurgeRecord: RecordBody {}
+extension HuskRecord: RecordBody {}
+extension PriceBookRecord: RecordBody {}
+extension EpochRecord: RecordBody {}
+extension AcknowledgedRecord: RecordBody {}
+extension DeadLetterRecord: RecordBody {}
+extension AdoptionRecord: RecordBody {}
