@@ -34,10 +34,8 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 let fuzzer: [Target] =
     Context.environment["TALLY_FUZZ"] == "1"
     ? [
-        .systemLibrary(name: "CFuzzer", path: "fuzz/cfuzzer"),
         .executableTarget(
-            name: "fuzzdriver", dependencies: ["CFuzzer", "TallyFuzzTargets"], path: "fuzz/driver",
-            swiftSettings: strict),
+            name: "fuzzdriver", dependencies: ["TallyFuzzTargets"], path: "fuzz/driver", swiftSettings: strict)
     ] : []
 
 let package = Package(

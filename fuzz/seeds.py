@@ -28,7 +28,7 @@ def vectors(prefix: str) -> Iterator[Dict[str, Any]]:
 def frames() -> Iterator[bytes]:
     for case in vectors("frames-"):
         how = (case["to"] == "workstation") | (case["phase"] == "open") << 1
-        for piece in (1, 7, 64):
+        for piece in (7,):
             yield bytes([how | piece - 1 << 2]) + bytes.fromhex(case["bytes"])
     for story in vectors("stories-"):
         for side in ("workstation", "gateway"):
@@ -46,10 +46,11 @@ def batches() -> Iterator[bytes]:
             raw_bytes = case.get("raw_bytes", len(case.get("raw", "")) // 2)
             yield struct.pack("<BH", 1, count) + block
             yield struct.pack("<BHH", 2, count, raw_bytes & 0xFFFF) + block
-    for rows in (1, 3, 16, 200, 255):
+    for rows in (1, 3, 16):
         for salt in (0, 9):
             for templates in (TEMPLATES[:1], TEMPLATES[:3], TEMPLATES):
                 yield bytes([3, rows, salt]) + b"".join(templates)
+    yield bytes([3, 255, 9]) + b"".join(TEMPLATES)
 
 
 # kind and flags, session, time, agent and model, state and origin, speed, region, billing, numbers …
@@ -115,6 +116,8 @@ def gateway() -> Iterator[bytes]:
         [BATCH, 2, 3, 20, 20, 0, 0], [SKIP, 0, 1], [PROBE, 0], [CLOSE, 0], [ADOPT, 1], [HELLO, 0x40, 0, 0],
         begin + [FLOOD, 255, COMMIT, 3, COMMIT, 255, COMMIT, 255] + [COMMIT, 255] * 9 + batch + [COMMIT, 0],
         begin + [PROBE, 9] * 130, begin + [ADOPT, 1, ADOPTED] * 1030, opened + [RESUME, 3, PAUSE, RESUME, 3, RESUME, 0],
+        opened + [PING, 1, ADVANCE, 125, 4] * 3, opened + [PING, 1] * 5 + [ADVANCE, 125, 4, PING, 1, PING, 2],
+        begin + [BATCH, 2, 0, 20, 20, 0, 0],
         begin + [CLOSE, 2], begin + [BATCH, 2, 0xFF, 20, 20, 0, 0], begin + [SHUTDOWN],
     ]
     for offer in (0, 3, 4, 8, 16):

@@ -73,7 +73,8 @@ struct CorpusTests {
         let (status, output) = try compare(lines)
         #expect(status == 0, "\(output.prefix(4_000))")
         // One that says another row must be found.
-        let wrong = lines.map { $0.replacingOccurrences(of: #""run":"#, with: #""run":9"#) }
+        let refused = lines.filter { $0.contains(#""run":"#) }
+        let wrong = refused.prefix(20).map { $0.replacingOccurrences(of: #""run":"#, with: #""run":9"#) }
         #expect(try compare(wrong).status == 1)
     }
 

@@ -74,6 +74,7 @@ struct AdoptionWorld {
                 // A lying gateway may leave an answer without its last frame.
                 try expect(
                     isLying || adoption.isSettled(durable: durable), "adoption waits for nothing but what it asked for")
+                adoption.end()
                 return hasCut ? .reached : .refused
             case .reconnect: return .refused
             case .read(let range): try read(range)

@@ -152,6 +152,7 @@ class BatchSubject: FuzzSubject {
         do throws(BatchRefusal) {
             let raw = try open(frame.header, frame.body)
             if raw != encoded.raw { throw BatchRefusal(reason: .decompress, run: 0) }
+            try opener.decode(frame.header, with: &decoder, into: &batch)
         } catch {
             throw FuzzFinding("a frame's body opens to the batch that was put into it: \(error.reason)")
         }

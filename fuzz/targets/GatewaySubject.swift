@@ -126,7 +126,8 @@ class GatewaySubject: FuzzSubject {
             try world.model.noteDecoding(header, bytes: bytes)
             if verdict & 7 == 7 {
                 let reason = RejectReason.allCases[Int(verdict >> 3) % RejectReason.allCases.count]
-                let refusal = RunRefusal(reason: reason, index: header.count - 1, run: 1, field: verdict)
+                let refusal = RunRefusal(
+                    BatchRefusal(reason: reason, field: verdict, index: header.count - 1, run: 1))
                 guard let reject = refuse(&world.session, header.first, refusal) else { return }
                 world.model.takeBack(from: header.first)
                 try expect(reject.first == header.first && reject.run == 1, "a REJECT names the batch that it answers")
