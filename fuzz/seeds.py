@@ -185,6 +185,9 @@ def workstation() -> Iterator[bytes]:
                 yield bytes(spool + begin + [W_RAW, len(data) - 6]) + data
 
 
+LIES = [[3, 1, 9, 2, 4, 7, 5, 3], [4, 2, 1], [5, 0], [1, 0], [2]]
+
+
 def adoptions() -> Iterator[bytes]:
     """Worlds of own and told events that have much in common; see AdoptionWorld.swift."""
     call = [1, 3, 0x21, 0, 50, 5, 3, 0]
@@ -212,7 +215,8 @@ def adoptions() -> Iterator[bytes]:
                 data = [1, flags, window, answer, len(own), len(told)]
                 for event in own + told:
                     data += event
-                yield bytes(data + ([3, 1, 9, 2, 4, 7, 5, 3] if flags & 1 else []))
+                for lies in LIES if flags & 1 else [[]]:
+                    yield bytes(data + lies)
 
 
 # Operations of fuzz/targets/LogLife.swift.
