@@ -37,6 +37,7 @@ let package = Package(
         .executable(name: "tallygate", targets: ["tallygate"]),
         .executable(name: "tally", targets: ["tally"]),
         .executable(name: "tallybench", targets: ["tallybench"]),
+        .executable(name: "tallyfuzz", targets: ["tallyfuzz"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -118,6 +119,16 @@ let package = Package(
                 "TallyModel", arguments, histogram,
             ], path: "bench/tallybench", swiftSettings: strict),
 
+        // A fuzzer from outside: cases and the judge as values; then the program with its connections.
+        .target(
+            name: "TallyFuzzing",
+            dependencies: ["TallyGenerator", "TallyWire", "TallyLZ4", "TallyHash", "TallyModel"],
+            path: "fuzz/tallyfuzzing", swiftSettings: strict),
+        .executableTarget(
+            name: "tallyfuzz",
+            dependencies: ["TallyFuzzing", "TallyTLS", "TallyIO", "TallyHash", "TallyModel", arguments],
+            path: "fuzz/tallyfuzz", swiftSettings: strict),
+
         // The C library's allocator with a counter in front.
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),
         // A disk that lies, for whoever must survive one.
@@ -181,8 +192,14 @@ let package = Package(
             ]),
         proof("TallyGeneratorTests", ["TallyGenerator", "TallyPricing", "TallyModel"]),
         proof("TallybenchTests", ["tallybench", "TallyWire", "TallyModel"]),
+        proof(
+            "TallyFuzzingTests",
+            [
+                "TallyFuzzing", "tallyfuzz", "TallyGenerator", "TallyTransport", "TallyTLS", "TallyIO", "TallyProtocol",
+                "TallyWire", "TallyHash", "TallyModel",
+            ]),
         // The programs themselves, as a person runs them.
-        proof("EndToEndTests", ["tallygate", "tally", "tallygen", "tallybench"]),
+        proof("EndToEndTests", ["tallygate", "tally", "tallygen", "tallybench", "tallyfuzz"]),
         proof("TidyTests", []),
     ]
 )
