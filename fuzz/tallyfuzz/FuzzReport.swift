@@ -97,7 +97,8 @@ struct FuzzReport {
             text += "  did not come again by itself\n"
         }
         if which.replay == nil {
-            text += "  again    tallyfuzz --seed \(group.script.seed) --case \(group.script.number) …\n"
+            let families = which.families.map { " --family \($0.rawValue)" }.joined()
+            text += "  again    tallyfuzz --seed \(group.script.seed)\(families) --case \(group.script.number) …\n"
         }
         return text
     }

@@ -51,6 +51,9 @@ struct CaseOptions: ParsableArguments {
     @Option(name: .customLong("case"), help: ArgumentHelp("This case alone, and each frame of it.", valueName: "n"))
     var one: Int?
 
+    @Option(name: .customLong("family"), help: ArgumentHelp("Cases of this family alone; may be given several times."))
+    var families: [Family] = []
+
     @Option(help: ArgumentHelp("The case of a file that --out wrote.", valueName: "file"))
     var replay: String?
 
@@ -75,10 +78,12 @@ struct CaseOptions: ParsableArguments {
                 throw FuzzError.broken(file: replay, error)
             }
         }
-        if let one { return Campaign(seed: seed, numbers: one..<one + 1, nowMs: nowMs, shrinks: false) }
-        return Campaign(seed: seed, numbers: 0..<cases, nowMs: nowMs)
+        if let one { return Campaign(seed: seed, numbers: one..<one + 1, of: families, nowMs: nowMs, shrinks: false) }
+        return Campaign(seed: seed, numbers: 0..<cases, of: families, nowMs: nowMs)
     }
 }
+
+extension Family: ExpressibleByArgument {}
 
 /// Files that are read and written whole.
 enum Files {

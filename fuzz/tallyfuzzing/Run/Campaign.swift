@@ -27,7 +27,6 @@ package struct Campaign: ~Copyable {
     private var maker: CaseMaker
     private var upcoming: Range<Int>
     private let fixed: Script?
-    private var given = 0
     private var shrinkers: [Int: (shrinker: Shrinker, group: Int)] = [:]
     private var running: [Int: Script] = [:]
     package private(set) var groups: [Group] = []
@@ -38,11 +37,14 @@ package struct Campaign: ~Copyable {
     /// Cases in a row that said nothing.
     package private(set) var interruptedInARow = 0
     private let isShrinking: Bool
+    /// Which families the cases are of, in turn; all by their weights where there are none.
+    private let chosen: [Family]
 
     package static let groupsMax = 64
 
     /// Cases `numbers` of a seed.
-    package init(seed: UInt64, numbers: Range<Int>, nowMs: Int64, shrinks: Bool = true) {
+    package init(seed: UInt64, numbers: Range<Int>, of families: [Family] = [], nowMs: Int64, shrinks: Bool = true) {
+        chosen = families
         maker = CaseMaker(seed: seed, nowMs: nowMs)
         upcoming = numbers
         fixed = nil
@@ -51,6 +53,7 @@ package struct Campaign: ~Copyable {
 
     /// One case from a file.
     package init(replaying script: Script, nowMs: Int64) {
+        chosen = []
         maker = CaseMaker(seed: script.seed, nowMs: nowMs)
         upcoming = 0..<1
         fixed = script
@@ -72,9 +75,13 @@ package struct Campaign: ~Copyable {
         }
         guard let number = upcoming.first else { return nil }
         upcoming.removeFirst()
-        let script = fixed ?? maker.script(number)
+        let script = fixed ?? made(number)
         running[lane] = script
         return Job(script: script, isAlone: fixed != nil)
+    }
+
+    private mutating func made(_ number: Int) -> Script {
+        chosen.isEmpty ? maker.script(number) : maker.script(number, of: chosen[number % chosen.count])
     }
 
     package mutating func done(_ lane: Int, _ verdict: Lane.Verdict) {
