@@ -11,6 +11,13 @@ struct FuzzTarget: Sendable {
     /// The same authority, and another application protocol to offer.
     let foreign: TLSClientContext
 
+    init(address: SocketAddress, host: String, tls: TLSClientContext, foreign: TLSClientContext) {
+        self.address = address
+        self.host = host
+        self.tls = tls
+        self.foreign = foreign
+    }
+
     init(_ place: HostPort, authoritiesFile: String) throws(FuzzError) {
         host = place.host
         do throws(ResolveError) {
