@@ -105,12 +105,13 @@ package struct CaseMaker: ~Copyable {
         }
     }
 
+    /// What a SKIP tells of its events, never more than one event can hold.
     func groups(_ random: inout SeededRandom) -> [Part] {
         let count = random.number(in: 0...3)
         var parts: [Part] = [.number(UInt64(count), 1)]
         for index in 0..<count {
             parts.append(.bytes(index == 0 ? [0] : [5] + Array("gpt-5".utf8)))
-            parts.append(.number(UInt64(random.number(in: 0...9)), 8))
+            parts.append(.number(index == 0 ? 1 : 0, 8))
             for _ in 0..<7 { parts.append(.number(UInt64(random.number(in: 0...9_999)), 8)) }
             parts += [.number(UInt64(random.number(in: 0...9_999)), 8), .number(0, 8)]
         }

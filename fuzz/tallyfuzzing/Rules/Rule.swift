@@ -87,7 +87,7 @@ package enum Reason: UInt16, CaseIterable, Hashable, Sendable {
     /// Whether a gateway may say it of a valid batch, for reasons that lie with the gateway.
     var isCircumstance: Bool {
         switch self {
-        case .busy, .storage, .sessionLimit, .labelLimit, .clockUnsure: true
+        case .busy, .storage, .sessionLimit, .labelLimit, .clockUnsure, .overflow: true
         default: false
         }
     }

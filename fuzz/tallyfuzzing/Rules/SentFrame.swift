@@ -34,8 +34,8 @@ package struct SkipFields: Hashable, Sendable {
     package var chainAfter: UInt64
     package var tokens: UInt128
     package var reported: UInt128
-    /// No total of it comes near a bound that a gateway may have.
-    package var isSmall: Bool
+    /// The events of its range can hold what it tells.
+    package var isPossible: Bool
 }
 
 /// Finds frames in the bytes that were sent.
@@ -147,8 +147,10 @@ package struct SentReader: Sendable {
         else { return .violation(.form) }
         guard max(first, last) <= sequenceMax else { return .violation(.sequences) }
         guard first > 0, last >= first, (1...3).contains(reason), count <= 8 else { return .violation(.values) }
-        var skip = SkipFields(first: first, last: last, chainAfter: chain, tokens: 0, reported: 0, isSmall: true)
-        let large: UInt128 = 1 << 50
+        var skip = SkipFields(first: first, last: last, chainAfter: chain, tokens: 0, reported: 0, isPossible: true)
+        let range = UInt128(last - first + 1)
+        var all: UInt128 = 0
+        var reasoning: UInt128 = 0
         for _ in 0..<count {
             guard let length = fields.u8(), let model = fields.take(Int(length)), let events = fields.u64() else {
                 return .violation(.form)
@@ -156,14 +158,16 @@ package struct SentReader: Sendable {
             guard length <= 64, model.isEmpty || BodyReader.isLabel(model) else { return .violation(.label) }
             for place in 0..<7 {
                 guard let tokens = fields.u64() else { return .violation(.form) }
-                if place < 6 { skip.tokens += UInt128(tokens) }
-                if UInt128(tokens) > large { skip.isSmall = false }
+                if place < 6 { skip.tokens += UInt128(tokens) } else { reasoning += UInt128(tokens) }
             }
             guard let reported = fields.u128() else { return .violation(.form) }
-            if reported > large || UInt128(events) > large { skip.isSmall = false }
-            skip.reported &+= reported
+            all += UInt128(events)
+            let (sum, isOver) = skip.reported.addingReportingOverflow(reported)
+            skip.reported = sum
+            if isOver { skip.isPossible = false }
         }
-        if last - first > 1 << 32 { skip.isSmall = false }
+        let isHeld = all <= range && skip.tokens <= range * 6_000_000_000 && reasoning <= range * 1_000_000_000
+        if !isHeld || skip.reported > range * 10_000_000_000_000 { skip.isPossible = false }
         return .skip(skip)
     }
 

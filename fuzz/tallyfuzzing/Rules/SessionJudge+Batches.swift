@@ -5,12 +5,10 @@ extension SessionJudge {
     mutating func take(_ batch: BatchFields, _ nowMs: Int64, _ book: inout StreamBook) {
         guard !isLoose else { return }
         if isForked { return mustEnd([.streamFork], .fork) }
-        let last = batch.first + UInt64(batch.count) - 1
+        // A batch of no events stands where its first would, and is refused for its size in its turn (TG-4-1).
+        let last = batch.first + UInt64(max(batch.count, 1)) - 1
         let stand = stand(batch.first, last)
-        if batch.count == 0 {
-            // TG-4-1 for the next event; elsewhere the table has no row for a batch without an end.
-            guard batch.first == accepted.sequence + 1 else { return loosen(&book) }
-        } else if stand != .next {
+        guard stand == .next else {
             return answer(stand, first: batch.first, last: last, run: batch.count, chainAfter: batch.chainAfter, &book)
         }
         guard creditEvents > 0 else { return pausedAway(&book) }
@@ -55,8 +53,8 @@ extension SessionJudge {
                 &book)
         }
         guard creditEvents > 0 else { return pausedAway(&book) }
-        guard skip.isSmall else {
-            // A total that may be beyond what the gateway can hold: OVERFLOW, PROTOCOL, or it is taken.
+        // So many events given up, or more than its range can hold: a gateway may refuse it or not.
+        guard skip.isPossible, events <= 1 << 32 else {
             mayEnd.insert(.protocol)
             return loosen(&book)
         }
