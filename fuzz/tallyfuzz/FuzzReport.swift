@@ -114,8 +114,9 @@ struct FuzzReport {
             fields.append("\"private_kb_\(name)\":\(memory.privateKB)")
             fields.append("\"pss_kb_\(name)\":\(memory.proportionalKB)")
         }
+        let tallies = campaign.families
         let families = Family.allCases.compactMap { family in
-            campaign.families[family].map {
+            tallies[family].map {
                 "\"\(family.rawValue)\":{\"cases\":\($0.cases),\"findings\":\($0.broken),\"interrupted\":\($0.interrupted)}"
             }
         }

@@ -58,12 +58,11 @@ struct Tallyfuzz: ParsableCommand {
         var campaign = try which.campaign(nowMs: WallClock.nowMs())
         let stop = StopFlag()
         let signals = StopSignals { stop.raise() }
-        try withExtendedLifetime(signals) {
-            report.begin()
-            try room.run(&campaign, isStopped: { stop.isRaised }, progress: { report.progress($0) })
-            room.close()
-            report.end()
-        }
+        defer { withExtendedLifetime(signals) {} }
+        report.begin()
+        try room.run(&campaign, isStopped: { stop.isRaised }, progress: { report.progress($0) })
+        room.close()
+        report.end()
         for trace in room.traces.dropFirst() { Terminal.writeOutput(trace.map { "  \($0)\n" }.joined()) }
         if let out { try report.save(campaign, to: out) }
         Terminal.writeOutput(report.table(campaign))

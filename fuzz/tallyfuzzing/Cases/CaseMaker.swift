@@ -1,4 +1,3 @@
-package import TallyModel
 import TallyGenerator
 
 /// Makes case number n of a seed: the same one always (times of events apart, which follow the hour).

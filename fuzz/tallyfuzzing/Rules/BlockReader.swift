@@ -1,4 +1,4 @@
-package import TallyWire
+import TallyWire
 
 /// An LZ4 block by TG-4-7, written from the document.
 package enum BlockReader {

@@ -89,8 +89,8 @@ package struct ReplyReader: Sendable {
                 throw BrokenReply(.values, "a CHAIN that is neither known nor unknown")
             }
             return .chain(sequence: try bounded(sequence), value: known == 1 ? value : nil)
-        case 9: return fields.take(8).map { .ping(Array($0)) }
-        case 10: return fields.take(8).map { .pong(Array($0)) }
+        case 9: return fields.take(8).map { Reply.ping(Array($0)) }
+        case 10: return fields.take(8).map { Reply.pong(Array($0)) }
         case 11:
             guard let code = fields.u16(), let reserved = fields.u16(), fields.u32() != nil, let committed = fields.u64()
             else { return nil }

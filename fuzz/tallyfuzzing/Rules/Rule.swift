@@ -8,11 +8,11 @@ package struct Rule: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     /// By section and number, so that TG-4-10 stands behind TG-4-9.
     package static func < (left: Rule, right: Rule) -> Bool {
-        left.number.count != right.number.count && left.section == right.section
-            ? left.number.count < right.number.count : left.number < right.number
+        (left.section, left.place, left.number) < (right.section, right.place, right.number)
     }
 
-    private var section: Substring { number.prefix { $0 != "-" } + number.dropFirst(3).prefix { $0 != "-" } }
+    private var section: Substring { number.split(separator: "-").dropFirst().first ?? "" }
+    private var place: Int { number.split(separator: "-").last.flatMap { Int($0) } ?? 0 }
 
     package static let transport = Rule("TG-1-1")
     package static let length = Rule("TG-2-1")

@@ -50,7 +50,6 @@ extension SessionJudge {
         let wasOpen = phase == .open
         phase = .over
         owed = [.silence(.form)]
-        if let stream = hello?.stream, !flight.isEmpty { book[stream].isLoose = book[stream].isLoose || isLoose }
         guard let reason = Farewell(rawValue: code) else {
             interruption = "GOAWAY of the unknown reason \(code)"
             return nil
@@ -73,6 +72,9 @@ extension SessionJudge {
         }
         if reason.isCircumstance || isLoose || mayEnd.contains(reason) {
             if !mayEnd.contains(reason) { interruption = got }
+            if let stream = hello?.stream, reason == .streamFork, book[stream].mayBeClosed {
+                book[stream].isClosed = true
+            }
             loosen(&book)
             owed = [.silence(.form)]
             return nil
@@ -83,8 +85,8 @@ extension SessionJudge {
             interruption = got
             return nil
         }
-        let rule = before.first.map { rule(of: $0) } ?? reason.home
-        return Finding(rule, expected: before.first.map { words(of: $0) } ?? "an open connection", got: got)
+        let blamed = before.first.map { rule(of: $0) } ?? reason.home
+        return Finding(blamed, expected: before.first.map { words(of: $0) } ?? "an open connection", got: got)
     }
 
     // MARK: ACK and REJECT

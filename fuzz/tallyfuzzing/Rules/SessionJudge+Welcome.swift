@@ -16,6 +16,7 @@ extension SessionJudge {
             sequence: welcome.committed, chain: welcome.chain, tokens: welcome.tokens, reported: welcome.reported)
         record.open = []
         record.isLoose = isLoose
+        record.mayBeClosed = false
         record.generation = welcome.generation
         record.note(welcome.committed, welcome.chain)
         acknowledged = record.acknowledged

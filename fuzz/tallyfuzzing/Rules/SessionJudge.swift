@@ -129,6 +129,7 @@ package struct SessionJudge: Sendable {
         }
         guard hello.token == token else { return mustEnd([.unauthenticated], .hello) }
         if book[hello.stream].isClosed { return mustEnd([.streamFork], Rule("TG-B5-4")) }
+        if book[hello.stream].mayBeClosed { mayEnd.insert(.streamFork) }
         owed.append(.welcome)
     }
 
@@ -162,8 +163,8 @@ package struct SessionJudge: Sendable {
         }
         guard flight.isEmpty, !isForked, !isLoose, let stream = hello?.stream else {
             mayEnd.insert(.protocol)
-            if let stream = hello?.stream { book[stream].isClosed = false }
-            return loosen(&book, mayClose: true)
+            if let stream = hello?.stream { book[stream].mayBeClosed = true }
+            return loosen(&book)
         }
         owed.append(.acknowledgement(.close))
         owed.append(.silence(.close))
@@ -195,11 +196,10 @@ package struct SessionJudge: Sendable {
         owed = [.end(reasons, rule)]
     }
 
-    mutating func loosen(_ book: inout StreamBook, mayClose: Bool = false) {
+    mutating func loosen(_ book: inout StreamBook) {
         isLoose = true
         owed = []
         guard let stream = hello?.stream else { return }
         book[stream].isLoose = true
-        if mayClose { book[stream].isClosed = false }
     }
 }

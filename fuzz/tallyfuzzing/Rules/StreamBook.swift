@@ -15,6 +15,8 @@ package struct StreamRecord: Sendable {
     /// Nobody can say what was accepted: any place not below `acknowledged` is believed once.
     package var isLoose = false
     package var isClosed = false
+    /// CLOSE was said where nobody can tell whether it was taken.
+    package var mayBeClosed = false
     package var generation: UInt32 = 0
     /// Chain values that were told or worked out, the latest few.
     package private(set) var chains: [UInt64: UInt64] = [:]

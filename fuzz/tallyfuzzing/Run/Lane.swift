@@ -106,7 +106,7 @@ package struct Lane: Sendable {
             $0.isGone = true
             $0.refusal = reason
         }
-        note("wire \(id) was refused")
+        if isTracing { note("wire \(id) was refused") }
     }
 
     package mutating func received(_ id: Int, _ bytes: some Sequence<UInt8>, nowMs: Int64) {
@@ -123,7 +123,7 @@ package struct Lane: Sendable {
         while true {
             do throws(BrokenReply) {
                 guard let reply = try wires[index].replies.next() else { return }
-                note("wire \(id) ← \(reply.words)")
+                if isTracing { note("wire \(id) ← \(reply.words)") }
                 if case .welcome(let welcome) = reply { epoch = welcome.epoch }
                 if case .ping(let opaque) = reply { send(index, [10, 0, 0, 0, 10, 0] + opaque, nowMs: nowMs) }
                 keep(wires[index].judge.received(reply, nowMs: nowMs, &book))
@@ -136,7 +136,7 @@ package struct Lane: Sendable {
     package mutating func ended(_ id: Int) {
         guard let index = wires.firstIndex(where: { $0.id == id }), !wires[index].isGone else { return }
         wires[index].isGone = true
-        note("wire \(id) ended")
+        if isTracing { note("wire \(id) ended") }
         guard wires[index].opening == .session || wires[index].opening == .secure else { return }
         let found = wires[index].judge.ended()
         // Between cases nobody waits for anything.
@@ -209,7 +209,7 @@ package struct Lane: Sendable {
             wires.append(Wire(id: id, opening: opening, judge: SessionJudge(token: token)))
             current = id
             actions.append(.open(id, opening))
-            note("wire \(id) opens: \(opening.rawValue)")
+            if isTracing { note("wire \(id) opens: \(opening.rawValue)") }
             return since + 2 * Lane.answerNanoseconds
         }
         guard let index = wires.firstIndex(where: { $0.id == openingWire }) else { return nil }
@@ -243,7 +243,7 @@ package struct Lane: Sendable {
         guard let index = present, wires[index].isOpen, !wires[index].judge.isOver else { return }
         let bytes = recipe.bytes(setting(of: wires[index].judge, nowMs))
         frames.append(bytes)
-        note("wire \(wires[index].id) → type \(recipe.type), \(bytes.count) bytes, \(recipe.delivery)")
+        if isTracing { note("wire \(wires[index].id) → type \(recipe.type), \(bytes.count) bytes, \(recipe.delivery)") }
         switch recipe.delivery {
         case .whole: send(index, bytes, nowMs: nowMs)
         case .cut(let at): send(index, Array(bytes.prefix(at)), nowMs: nowMs)
@@ -314,7 +314,7 @@ package struct Lane: Sendable {
         guard let index = wires.firstIndex(where: { $0.id == id }), !wires[index].isGone else { return }
         wires[index].isGone = true
         actions.append(.end(id))
-        note("wire \(id) is hung up")
+        if isTracing { note("wire \(id) is hung up") }
     }
 
     // MARK: Helpers
@@ -328,9 +328,9 @@ package struct Lane: Sendable {
         if finding == nil { finding = found }
     }
 
-    private mutating func note(_ words: @autoclosure () -> String) {
+    private mutating func note(_ words: String) {
         guard isTracing, trace.count < Lane.traceMax else { return }
-        trace.append(words())
+        trace.append(words)
     }
 }
 

@@ -102,7 +102,8 @@ extension ScriptText {
             script.family = family
         case ("from", 4):
             guard let seed = UInt64(words[1]), let number = Int(words[3]) else { return false }
-            (script.seed, script.number) = (seed, number)
+            script.seed = seed
+            script.number = number
         case ("open", 1):
             guard let opening = Opening(rawValue: words[0]) else { return false }
             script.steps.append(.open(opening))
