@@ -57,7 +57,8 @@ struct BugTests {
         #expect(Set(Self.planted.map(\.bug)) == Set(Bug.allCases))
     }
 
-    @Test("Without a bug nothing is found, whatever the seed, and every family comes", arguments: [1, 2, 3] as [UInt64])
+    @Test(
+        "Without a bug nothing is found, whatever the seed, and every family comes", arguments: [1, 2, 3] as [UInt64])
     func nothing(seed: UInt64) {
         var room = ToyRoom()
         var campaign = Campaign(seed: seed, numbers: 0..<1_000, nowMs: ToyRoom.nowMs, shrinks: false)
@@ -74,7 +75,8 @@ struct BugTests {
         #expect(families == Set(Family.allCases))
     }
 
-    @Test("A failure is made smaller, and the smaller case fails for the same requirement when it is read from its file")
+    @Test(
+        "A failure is made smaller, and the smaller case fails for the same requirement when it is read from its file")
     func shrinking() throws {
         var room = ToyRoom(.believesTotals)
         var campaign = Campaign(seed: 4, numbers: 0..<20, of: [.totals], nowMs: ToyRoom.nowMs)

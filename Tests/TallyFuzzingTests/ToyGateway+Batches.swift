@@ -14,16 +14,24 @@ extension ToyGateway {
         case .silent: return
         case .reject(var reject):
             if bug == .gapsAreOverlaps, reject.reason == .sequenceGap {
-                reject = Reject(first: reject.first, index: 0, run: reject.run, reason: .sequenceOverlap, field: 0, retryMs: 0)
+                reject = Reject(
+                    first: reject.first, index: 0, run: reject.run, reason: .sequenceOverlap, field: 0, retryMs: 0)
             }
             if bug == .takesGaps, reject.reason == .sequenceGap {
-                return say(.ack(Ack(committed: header.last, chain: header.chainAfter, credit: credit(&connection), backedUpThrough: .zero)), id)
+                return say(
+                    .ack(
+                        Ack(
+                            committed: header.last, chain: header.chainAfter, credit: credit(&connection),
+                            backedUpThrough: .zero)), id)
             }
             return say(.reject(reject), id)
         case .goaway(let goaway):
             if bug == .ignoresCredit, goaway.reason == .credit {
                 connection.isEnded = false
-                return say(.reject(Reject(first: header.first, index: 0, run: header.count, reason: .size, field: 0, retryMs: 0)), id)
+                return say(
+                    .reject(
+                        Reject(first: header.first, index: 0, run: header.count, reason: .size, field: 0, retryMs: 0)),
+                    id)
             }
             return end(goaway, id, &connection)
         }

@@ -4,7 +4,8 @@ import TallyWire
 
 /// A mistake that an implementation might make.
 enum Bug: String, CaseIterable, Sendable {
-    case takesWhatIsNotCanonical, takesBrokenBlocks, keepsHalf, ignoresCredit, duplicateWithAnotherChain, echoesOtherBytes
+    case takesWhatIsNotCanonical, takesBrokenBlocks, keepsHalf, ignoresCredit, duplicateWithAnotherChain,
+        echoesOtherBytes
     case staysOpen, callsContentUnknown, believesTotals, believesChains, welcomesForks, lengthUnchecked
     case hidesOptions, knowsTheFuture, takesCreditBack, closesAnywhere, blamesTheNextRow, silentTakeover
     case takesGaps, gapsAreOverlaps, skipsCountNothing, takesUnknownTypes
@@ -64,7 +65,9 @@ struct ToyGateway {
     }
 
     mutating func gone(_ id: Int) {
-        guard let connection = connections.removeValue(forKey: id), let stream = connection.session.stream else { return }
+        guard let connection = connections.removeValue(forKey: id), let stream = connection.session.stream else {
+            return
+        }
         if streams[stream]?.connection == id { streams[stream]?.connection = nil }
     }
 
@@ -162,7 +165,8 @@ struct ToyGateway {
     ) {
         var claim = StreamClaim(
             committed: stream.committed, generation: Generation(stream.generation), storeEpoch: StoreEpoch(epoch),
-            credit: Credit(events: Limits.creditEvents, bytes: Limits.creditBytes), backedUpThrough: .zero, clockMs: nowMs,
+            credit: Credit(events: Limits.creditEvents, bytes: Limits.creditBytes), backedUpThrough: .zero,
+            clockMs: nowMs,
             oldestTimeMs: oldestMs, allowsAdoption: true, tenantKey: [UInt8](repeating: 9, count: 32))
         var decision = connection.session.claimed(claim, now: ToyGateway.now)
         if case .raiseEpoch = decision {

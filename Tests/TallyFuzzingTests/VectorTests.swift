@@ -91,7 +91,8 @@ struct VectorTests {
             let raw = bytes(test.raw)
             var batch = BatchFields(
                 first: 1, count: UInt32(test.rows.count), rawBytes: UInt32(raw.count), tokens: test.control_tokens,
-                reported: test.reported_nano_usd, chainAfter: try word(test.chain_after), isBlock: false, body: raw[...])
+                reported: test.reported_nano_usd, chainAfter: try word(test.chain_after), isBlock: false, body: raw[...]
+            )
             let before = try word(test.chain_before)
             let refusal = judged(batch, after: before)
             #expect(refusal == nil, "\(test.name)")
@@ -131,7 +132,9 @@ struct VectorTests {
             let refusal = judged(batch, after: try word(test.chain_before))
             #expect((refusal == nil) == (test.accepted == true), "\(test.name)")
             #expect(refusal?.reason.words == test.reason, "\(test.name)")
-            #expect(refusal?.field == test.field && refusal?.index == test.index && refusal?.run == test.run, "\(test.name)")
+            #expect(
+                refusal?.field == test.field && refusal?.index == test.index && refusal?.run == test.run, "\(test.name)"
+            )
         }
     }
 

@@ -92,7 +92,9 @@ final class FuzzConnection {
 
     func ready(_ readiness: Readiness, _ room: inout [UInt8], _ hear: (Event) -> Void) {
         if phase == .connecting {
-            if let error = Sockets.connectOutcome(of: raw, to: target.address) { return refuse(error.description, hear) }
+            if let error = Sockets.connectOutcome(of: raw, to: target.address) {
+                return refuse(error.description, hear)
+            }
             guard opening != .plain else { return begin(hear) }
             do throws(TLSFailure) {
                 let context = opening == .foreign ? target.foreign : target.tls
@@ -134,7 +136,8 @@ final class FuzzConnection {
 
     private func flush() {
         while let piece = pieces.first, !isDeaf {
-            let move: TLSMove? = opening == .plain ? writePlain(piece) : session?.write(piece, from: pieceStart, to: piece.count)
+            let move: TLSMove? =
+                opening == .plain ? writePlain(piece) : session?.write(piece, from: pieceStart, to: piece.count)
             switch move {
             case .moved(let count):
                 pieceStart += count
@@ -160,7 +163,8 @@ final class FuzzConnection {
     private func receive(_ room: inout [UInt8], _ hear: (Event) -> Void) {
         // Ends with what the kernel has.
         while phase == .open {
-            let move: TLSMove? = opening == .plain ? readPlain(&room) : session?.read(into: &room, from: 0, upTo: room.count)
+            let move: TLSMove? =
+                opening == .plain ? readPlain(&room) : session?.read(into: &room, from: 0, upTo: room.count)
             switch move {
             case .moved(let count):
                 hear(.received(room[..<count]))

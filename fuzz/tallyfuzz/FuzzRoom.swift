@@ -31,7 +31,8 @@ final class FuzzRoom {
             throw .system(error)
         }
         lanes = (0..<count).map { index in
-            var lane = Lane(token: token, seed: seed &+ UInt64(index) &* 0xA24B_AED4_963E_E407, wireBase: index, wireStep: count)
+            var lane = Lane(
+                token: token, seed: seed &+ UInt64(index) &* 0xA24B_AED4_963E_E407, wireBase: index, wireStep: count)
             lane.isTracing = traces
             return lane
         }

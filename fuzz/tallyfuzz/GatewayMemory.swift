@@ -15,7 +15,9 @@ struct GatewayMemory: Hashable, Sendable {
         var memory = GatewayMemory(privateKB: 0, proportionalKB: 0)
         for line in bytes.split(separator: UInt8(ascii: "\n")) {
             // `Private_Dirty:     12345 kB`
-            let digits = line.drop { $0 != UInt8(ascii: ":") }.filter { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            let digits = line.drop { $0 != UInt8(ascii: ":") }.filter {
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+            }
             let number = Int(String(decoding: digits, as: UTF8.self)) ?? 0
             if line.starts(with: "Pss:".utf8) { memory.proportionalKB += number }
             if line.starts(with: "Private_Clean:".utf8) || line.starts(with: "Private_Dirty:".utf8) {

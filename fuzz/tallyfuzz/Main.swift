@@ -77,7 +77,8 @@ struct Tallyfuzz: ParsableCommand {
         try room.run(&campaign)
         if campaign.total.interrupted > 0 { throw FuzzError.unreachable(campaign.interruption ?? "it broke off") }
         if let group = campaign.groups.first {
-            throw FuzzError.unreachable("\(group.finding.rule): expected \(group.finding.expected), got \(group.finding.got)")
+            throw FuzzError.unreachable(
+                "\(group.finding.rule): expected \(group.finding.expected), got \(group.finding.got)")
         }
     }
 }

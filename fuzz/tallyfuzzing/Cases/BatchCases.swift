@@ -46,7 +46,9 @@ extension CaseMaker {
     /// Times far outside a tenant's retention on either side; never near its border.
     mutating func time(_ random: inout SeededRandom) -> FrameRecipe {
         let body = material.body(&random)
-        guard let mark = body.marks(.varint).first(where: { $0.column == 2 }) else { return .batch(body.raw, count: body.count) }
+        guard let mark = body.marks(.varint).first(where: { $0.column == 2 }) else {
+            return .batch(body.raw, count: body.count)
+        }
         let times: [UInt64] = [1, 2, 1_000, 1_000_000_000, 946_684_800_000, 4_102_444_800_000, 1 << 43 - 1]
         return .batch(body.raw.with(Material.varint(random.pick(times)), at: mark.range), count: body.count)
     }
@@ -106,7 +108,8 @@ extension CaseMaker {
         // A few bytes that stand for many: one literal, and a match that goes on and on.
         let rawBytes = random.pick([4_096, 65_535, 65_536, 65_537, 1 << 24, 0x7FFF_FFFF, 0xFFFF_FFFF])
         let written = random.pick([min(rawBytes, 65_536), 65_536, 200_000, 16 << 20])
-        var block = CaseMaker.sequence([UInt8(random.number(in: 0...255))][...], offset: 1, match: max(4, min(written, 4 << 20) - 6))
+        var block = CaseMaker.sequence(
+            [UInt8(random.number(in: 0...255))][...], offset: 1, match: max(4, min(written, 4 << 20) - 6))
         block += CaseMaker.sequence([1, 2, 3, 4, 5][...])
         return .batch(block: Array(block.prefix(60_000)), rawBytes: rawBytes, count: random.pick([1, 100, 4_096]))
     }

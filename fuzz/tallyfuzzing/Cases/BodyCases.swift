@@ -75,7 +75,8 @@ extension CaseMaker {
         switch random.number(in: 0...9) {
         // Columns named as content, at the end and as themselves.
         case 0, 1: return body.raw + [0, UInt8(random.number(in: 128...191)), UInt8(text.count)] + text
-        case 2: return body.raw + [random.pick([0x20, 0x60, 0x80, 0xA0, 0xE0]), UInt8(random.number(in: 128...191))] + text
+        case 2:
+            return body.raw + [random.pick([0x20, 0x60, 0x80, 0xA0, 0xE0]), UInt8(random.number(in: 128...191))] + text
         // Ids outside the table.
         case 3: return body.raw + [UInt8(random.number(in: 26...31)), 1]
         case 4: return body.raw + [0, random.pick([32, 40, 63, 64, 127, 192, 255]), 1]
@@ -85,7 +86,9 @@ extension CaseMaker {
         case 6: return body.raw.with(column + column, at: place)
         case 7: return Array(body.raw[place.lowerBound...]) + body.raw[..<place.lowerBound]
         // Another encoding.
-        case 8: return body.raw.with([column[0] & 31 | UInt8(random.number(in: 0...7)) << 5], at: place.lowerBound..<place.lowerBound + 1)
+        case 8:
+            return body.raw.with(
+                [column[0] & 31 | UInt8(random.number(in: 0...7)) << 5], at: place.lowerBound..<place.lowerBound + 1)
         default: return body.raw.with([UInt8(random.number(in: 0...255))], at: place.lowerBound..<place.lowerBound + 1)
         }
     }
@@ -122,7 +125,8 @@ extension CaseMaker {
             return .batch([], count: 1)
         }
         let own = body.marks.filter { $0.column == mark.column }
-        guard let size = own.first(where: { $0.kind == .entryCount }), let run = own.first(where: { $0.kind == .packed })
+        guard let size = own.first(where: { $0.kind == .entryCount }),
+            let run = own.first(where: { $0.kind == .packed })
         else { return .batch([], count: 1) }
         let entries = own.filter { $0.kind == .id16 || $0.kind == .labelLength }.map { entry in
             entry.kind == .id16
@@ -143,7 +147,9 @@ extension CaseMaker {
             let isID = ColumnRule.rule(mark.column)?.form == .id16
             changed = body.raw.with(isID ? [UInt8](repeating: 0, count: 16) : [0], at: one)
         // In another order.
-        case 5: changed = body.raw.with(body.raw[entries[entries.count - 1]] + body.raw[one.upperBound..<one.upperBound], at: one)
+        case 5:
+            changed = body.raw.with(
+                body.raw[entries[entries.count - 1]] + body.raw[one.upperBound..<one.upperBound], at: one)
         // One that no row uses, with its count.
         case 6:
             let more = ColumnRule.rule(mark.column)?.form == .id16 ? Material.session(&random) : [1, UInt8(ascii: "q")]

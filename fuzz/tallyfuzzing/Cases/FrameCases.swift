@@ -18,7 +18,8 @@ extension CaseMaker {
     /// A frame that travels the other way, well formed.
     private func toWorkstation(_ random: inout SeededRandom) -> FrameRecipe {
         switch random.number(in: 0...5) {
-        case 0: FrameRecipe(4, [.committed(0), .committedChain(0), .number(8_192, 4), .number(65_536, 4), .number(0, 8)])
+        case 0:
+            FrameRecipe(4, [.committed(0), .committedChain(0), .number(8_192, 4), .number(65_536, 4), .number(0, 8)])
         case 1:
             FrameRecipe(
                 5, [.next(0), .number(0, 4), .number(1, 4), .number(5, 2), .number(0, 1), .number(1, 1), .number(0, 4)])
@@ -28,14 +29,19 @@ extension CaseMaker {
         default:
             FrameRecipe(
                 2,
-                [.number(1, 2), .number(1, 2), .number(0, 2), .number(0, 2), .committed(0), .committedChain(0), .totals]
+                [
+                    .number(1, 2), .number(1, 2), .number(0, 2), .number(0, 2), .committed(0), .committedChain(0),
+                    .totals,
+                ]
                     + [4_096, 65_536, 4_096, 65_536].map { .number($0, 4) } + [.clock(0), .number(1, 8), .epoch(0)]
                     + [.number(0, 8), .number(1, 4), .bytes([UInt8](repeating: 7, count: 32)), .number(0, 1)])
         }
     }
 
     mutating func sequence(_ random: inout SeededRandom) -> [Step] {
-        var frame = random.chance(perMille: 700) ? material.batch(random.number(in: 2...6), &random) : FrameRecipe.skip(events: 2, chain: random.next())
+        var frame =
+            random.chance(perMille: 700)
+            ? material.batch(random.number(in: 2...6), &random) : FrameRecipe.skip(events: 2, chain: random.next())
         let isSkip = frame.type == 6
         let most = SentReader.sequenceMax
         let places: [Part] = [
@@ -44,7 +50,11 @@ extension CaseMaker {
         ]
         let first = random.pick(places)
         frame.parts[0] = first
-        if isSkip { frame.parts[1] = random.pick([first, .next(1), .number(most, 8), .number(most + 1, 8), .number(.max, 8), .next(2)]) }
+        if isSkip {
+            frame.parts[1] = random.pick([
+                first, .next(1), .number(most, 8), .number(most + 1, 8), .number(.max, 8), .next(2),
+            ])
+        }
         // An event that is taken first, so that there is something to overlap with.
         var steps: [Step] = [.open(.session)]
         if random.chance(perMille: 400) { steps += [.send(material.batch(nil, &random)), .settle] }
@@ -76,7 +86,8 @@ extension CaseMaker {
             frame.delivery = .cut(6)
         default: frame = FrameRecipe(isGreeting ? 1 : random.pick([3, 6, 7, 9, 10, 12, 13]), [])
         }
-        return [.open(isGreeting ? .secure : .session), .send(frame), .settle] + (frame.length == .off(0) ? proof(&random) : [])
+        return [.open(isGreeting ? .secure : .session), .send(frame), .settle]
+            + (frame.length == .off(0) ? proof(&random) : [])
     }
 
     mutating func type(_ random: inout SeededRandom) -> [Step] {
@@ -96,14 +107,19 @@ extension CaseMaker {
         switch random.number(in: 0...6) {
         case 0: frame.parts.remove(at: place)
         case 1: frame.parts.insert(.number(random.next() & 255, 1), at: place)
-        case 2: frame.parts[place] = .number(random.pick([0, 1, 2, 255, 1 << 16, 1 << 56, .max]), CaseMaker.width(frame.parts[place]))
+        case 2:
+            frame.parts[place] = .number(
+                random.pick([0, 1, 2, 255, 1 << 16, 1 << 56, .max]), CaseMaker.width(frame.parts[place]))
         case 3:
             frame = .skip(events: 1, chain: 1, reason: random.pick([0, 4, 255, 65_535]))
         case 4:
             frame = .skip(events: 1, chain: 1, groups: [.number(UInt64(random.number(in: 1...255)), 1)])
         case 5:
-            let label: [UInt8] = random.pick([[65], Array("a b".utf8), [97, 0], [UInt8](repeating: 97, count: 65), [0xC3, 0xA9]])
-            let group: [Part] = [.number(1, 1), .bytes([UInt8(label.count)] + label)] + (0..<10).map { _ in .number(1, 8) }
+            let label: [UInt8] = random.pick([
+                [65], Array("a b".utf8), [97, 0], [UInt8](repeating: 97, count: 65), [0xC3, 0xA9],
+            ])
+            let group: [Part] =
+                [.number(1, 1), .bytes([UInt8(label.count)] + label)] + (0..<10).map { _ in .number(1, 8) }
             frame = .skip(events: 1, chain: 1, groups: group)
         default:
             frame = adopt(sessions: random.pick([0, 1, 2]), &random)
@@ -130,7 +146,9 @@ extension CaseMaker {
     /// A frame cut at every byte, and the connection gone; then the stream must stand where it stood.
     mutating func half(_ number: Int, _ random: inout SeededRandom) -> [Step] {
         let isGreeting = random.chance(perMille: 200)
-        var frame = isGreeting ? FrameRecipe.hello : random.chance(perMille: 700) ? material.batch(nil, &random) : other(&random)
+        var frame =
+            isGreeting
+            ? FrameRecipe.hello : random.chance(perMille: 700) ? material.batch(nil, &random) : other(&random)
         frame.delivery = .cut(number / 11 % 200)
         return [
             .open(isGreeting ? .secure : .session), .send(frame), .pause(random.number(in: 0...2)), .hangUp,

@@ -18,19 +18,27 @@ extension CaseMaker {
             hello.parts[HelloPart.schemaLow] = .number(UInt64(pair.0), 2)
             hello.parts[HelloPart.schemaHigh] = .number(UInt64(pair.1), 2)
         case 3:
-            let pair = random.pick([(0, 1), (1, 0), (5, 4), (most, most), (most + 1, most + 1), (1, UInt64.max)])
+            let pairs: [(UInt64, UInt64)] = [
+                (0, 1), (1, 0), (5, 4), (most, most), (most + 1, most + 1), (1, .max),
+            ]
+            let pair = random.pick(pairs)
             hello.parts[HelloPart.lowest] = .number(pair.0, 8)
             hello.parts[HelloPart.highest] = .number(pair.1, 8)
         case 4: hello.parts[HelloPart.acknowledged] = .number(random.pick([most + 1, .max, 1 << 63]), 8)
         case 5: hello.parts[HelloPart.flags] = .number(random.pick([1, 2, 3, 65_535, 1 << 15]), 2)
         case 6: hello.parts[HelloPart.kind] = .number(random.pick([0, 2, 255]), 1)
-        case 7: hello.parts[HelloPart.token] = random.pick([.token(1), .bytes([0]), .bytes([3, 1, 2, 3]), .token(128)])
+        case 7:
+            hello.parts[HelloPart.token] = random.pick([.token(1), .bytes([0]), .bytes([3, 1, 2, 3]), .token(128)])
         case 8:
             hello.parts[HelloPart.kind] = .number(0, 1)
             hello.parts[HelloPart.token] = .bytes([0])
         case 9, 10: hello.parts[HelloPart.options] = options(&random)
-        case 11: hello.parts[HelloPart.options] = .bytes(random.pick([[1], [1, 10], [1, 10, 26, 5, 0, 1], [17], [255]]))
-        default: hello.parts[HelloPart.clock] = random.pick([.number(0, 8), .number(.max, 8), .number(1 << 63, 8), .number(1 << 63 - 1, 8), .clock(86_400_000)])
+        case 11:
+            hello.parts[HelloPart.options] = .bytes(random.pick([[1], [1, 10], [1, 10, 26, 5, 0, 1], [17], [255]]))
+        default:
+            hello.parts[HelloPart.clock] = random.pick([
+                .number(0, 8), .number(.max, 8), .number(1 << 63, 8), .number(1 << 63 - 1, 8), .clock(86_400_000),
+            ])
         }
         return [.open(.secure), .send(hello), .settle, .send(material.batch(nil, &random)), .settle]
     }
@@ -41,7 +49,10 @@ extension CaseMaker {
         var bytes = [UInt8(count)]
         for _ in 0..<count {
             let length = random.number(in: 0...7)
-            bytes += [UInt8(random.number(in: 0...15)) << 4 | 10, UInt8(random.number(in: 0...15)) << 4 | 10, UInt8(length), 0]
+            bytes += [
+                UInt8(random.number(in: 0...15)) << 4 | 10, UInt8(random.number(in: 0...15)) << 4 | 10, UInt8(length),
+                0,
+            ]
             bytes += (0..<length).map { _ in UInt8(random.number(in: 0...255)) }
         }
         return .bytes(bytes)
@@ -63,7 +74,8 @@ extension CaseMaker {
         default: hello.parts[HelloPart.epoch] = .number(0, 8)
         }
         return [
-            .open(.secure), .send(hello), .settle, .send(material.batch(nil, &random)), .settle, .send(.barrier), .settle,
+            .open(.secure), .send(hello), .settle, .send(material.batch(nil, &random)), .settle, .send(.barrier),
+            .settle,
         ]
     }
 
@@ -128,7 +140,8 @@ extension CaseMaker {
             hello.parts[HelloPart.highestChain] = lie
         }
         let taken: [Step] = [.open(.session), .send(material.batch(nil, &random)), .settle, .hangUp]
-        let after: Step = random.chance(perMille: 600) ? .send(material.batch(nil, &random)) : .send(.skip(events: 1, chain: 7))
+        let after: Step =
+            random.chance(perMille: 600) ? .send(material.batch(nil, &random)) : .send(.skip(events: 1, chain: 7))
         return taken + [.open(.secure), .send(hello), .settle, .send(.probe(.committed(0))), .settle, after, .settle]
     }
 
@@ -183,8 +196,12 @@ extension CaseMaker {
     }
 
     mutating func close(_ random: inout SeededRandom) -> [Step] {
-        let final: Part = random.chance(perMille: 400) ? .committed(0) : random.pick([.next(0), .committed(-1), .number(0, 8), .next(50)])
-        var steps: [Step] = [.open(.session), .send(material.batch(nil, &random)), .settle, .send(.close(final)), .settle]
+        let final: Part =
+            random.chance(perMille: 400)
+            ? .committed(0) : random.pick([.next(0), .committed(-1), .number(0, 8), .next(50)])
+        var steps: [Step] = [
+            .open(.session), .send(material.batch(nil, &random)), .settle, .send(.close(final)), .settle,
+        ]
         if final == .committed(0), random.chance(perMille: 300) { steps += [.open(.secure), .send(.hello), .settle] }
         return steps
     }

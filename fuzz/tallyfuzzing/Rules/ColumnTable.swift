@@ -13,7 +13,8 @@ package struct ColumnRule: Sendable {
     /// Encodings of the table in section 4 that the column's type has; 5 only where it can be absent.
     func has(encoding: UInt8) -> Bool {
         switch (form, encoding) {
-        case (_, 0), (.count, 1), (.nullable, 1), (.residual, 2), (.enumeration, 3), (.id16, 4), (.label, 4), (.time, 6):
+        case (_, 0), (.count, 1), (.nullable, 1), (.residual, 2), (.enumeration, 3), (.id16, 4), (.label, 4),
+            (.time, 6):
             true
         case (.id16, 5), (.label, 5): mayBeAbsent
         default: false

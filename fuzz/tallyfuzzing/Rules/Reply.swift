@@ -58,7 +58,9 @@ package struct ReplyReader: Sendable {
     package mutating func next() throws(BrokenReply) -> Reply? {
         guard bytes.count >= 6 else { return nil }
         let length = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[$1]) << UInt32(8 * $1) }
-        guard length >= 2, length <= SentReader.lengthMax else { throw BrokenReply(.length, "a length outside its bounds") }
+        guard length >= 2, length <= SentReader.lengthMax else {
+            throw BrokenReply(.length, "a length outside its bounds")
+        }
         let type = bytes[4]
         let flags = bytes[5]
         guard [2, 4, 5, 8, 9, 10, 11, 14].contains(type) else {
@@ -92,7 +94,8 @@ package struct ReplyReader: Sendable {
         case 9: return fields.take(8).map { Reply.ping(Array($0)) }
         case 10: return fields.take(8).map { Reply.pong(Array($0)) }
         case 11:
-            guard let code = fields.u16(), let reserved = fields.u16(), fields.u32() != nil, let committed = fields.u64()
+            guard let code = fields.u16(), let reserved = fields.u16(), fields.u32() != nil,
+                let committed = fields.u64()
             else { return nil }
             guard reserved == 0 else { throw BrokenReply(.form, "a reserved field that is not zero") }
             return .goaway(code: code, committed: try bounded(committed))
@@ -108,11 +111,14 @@ package struct ReplyReader: Sendable {
     }
 
     private static func welcome(_ fields: inout ByteCursor) throws(BrokenReply) -> Reply? {
-        guard let version = fields.u16(), let schema = fields.u16(), let bits = fields.u16(), let reserved = fields.u16(),
+        guard let version = fields.u16(), let schema = fields.u16(), let bits = fields.u16(),
+            let reserved = fields.u16(),
             let committed = fields.u64(), let chain = fields.u64(), let tokens = fields.u128(),
             let reported = fields.u128(), let creditEvents = fields.u32(), let creditBytes = fields.u32(),
-            let eventsMax = fields.u32(), let bodyMax = fields.u32(), let clock = fields.i64(), let oldest = fields.i64(),
-            let epoch = fields.u64(), let backedUp = fields.u64(), let generation = fields.u32(), fields.take(32) != nil,
+            let eventsMax = fields.u32(), let bodyMax = fields.u32(), let clock = fields.i64(),
+            let oldest = fields.i64(),
+            let epoch = fields.u64(), let backedUp = fields.u64(), let generation = fields.u32(),
+            fields.take(32) != nil,
             let count = fields.u8()
         else { return nil }
         guard reserved == 0 else { throw BrokenReply(.form, "a reserved field that is not zero") }

@@ -38,7 +38,7 @@ extension SessionJudge {
     }
 
     /// What was owed did not come in time.
-    package mutating func overdue() -> Finding? {
+    package func overdue() -> Finding? {
         guard let first = owed.first, !isLoose, interruption == nil else { return nil }
         return Finding(rule(of: first), expected: words(of: first), got: "nothing in time")
     }
@@ -247,7 +247,8 @@ extension SessionJudge {
             }
             let entries = read.columns[3]?.entries.dropFirst() ?? []
             if entries.contains(where: { entry in !sessions.contains { $0.elementsEqual(entry) } }) {
-                return Finding(Rule("TG-B8-2"), expected: "events of the sessions asked about", got: "ADOPTED of another")
+                return Finding(
+                    Rule("TG-B8-2"), expected: "events of the sessions asked about", got: "ADOPTED of another")
             }
         } catch {
             return Finding(.answer, expected: "an ADOPTED that decodes", got: "one with \(error.reason.words)")

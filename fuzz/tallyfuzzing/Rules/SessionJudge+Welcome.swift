@@ -39,7 +39,8 @@ extension SessionJudge {
         }
         guard welcome.ignoredOptions.sorted() == hello.options.sorted() else {
             return Finding(
-                .options, expected: "ignored_options \(hello.options)", got: "ignored_options \(welcome.ignoredOptions)")
+                .options, expected: "ignored_options \(hello.options)", got: "ignored_options \(welcome.ignoredOptions)"
+            )
         }
         guard welcome.batchEventsMax > 0, welcome.batchBodyBytesMax >= 4_096 else {
             return Finding(

@@ -158,7 +158,9 @@ package struct SessionJudge: Sendable {
     }
 
     private mutating func close(_ final: UInt64, _ book: inout StreamBook) {
-        if final != acknowledged.sequence, final != accepted.sequence, !flight.contains(where: { $0.place.sequence == final }) {
+        if final != acknowledged.sequence, final != accepted.sequence,
+            !flight.contains(where: { $0.place.sequence == final })
+        {
             return mustEnd([.protocol], .close)
         }
         guard flight.isEmpty, !isForked, !isLoose, let stream = hello?.stream else {

@@ -1,4 +1,5 @@
 import TallyGenerator
+import TallyModel
 
 /// Runs cases one after the other against a gateway, without a socket or a clock: what happened and the time go in, what
 /// to do comes out. A lane has streams of its own, so that lanes may run side by side.
@@ -176,7 +177,9 @@ package struct Lane: Sendable {
         case .open(let opening): return open(opening, since: since, now: now, nowMs: nowMs)
         case .send(let recipe): deliver(recipe, now: now, nowMs: nowMs)
         case .again(let back):
-            if let index = present, back <= frames.count, !wires[index].judge.isOver { send(index, frames[frames.count - back], nowMs: nowMs) }
+            if let index = present, back <= frames.count, !wires[index].judge.isOver {
+                send(index, frames[frames.count - back], nowMs: nowMs)
+            }
         case .raw(let bytes):
             if let index = present { actions.append(.send(wires[index].id, bytes)) }
         case .hangUp:

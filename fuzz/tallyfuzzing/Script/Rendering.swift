@@ -26,8 +26,10 @@ extension FrameRecipe {
             switch part {
             case .bytes(let bytes): frame += bytes
             case .number(let value, let width): FrameRecipe.put(value, width, &frame)
-            case .next(let more): frame.put(UInt64(bitPattern: Int64(bitPattern: setting.accepted.sequence &+ 1) &+ more))
-            case .committed(let more): frame.put(UInt64(bitPattern: Int64(bitPattern: setting.committed.sequence) &+ more))
+            case .next(let more):
+                frame.put(UInt64(bitPattern: Int64(bitPattern: setting.accepted.sequence &+ 1) &+ more))
+            case .committed(let more):
+                frame.put(UInt64(bitPattern: Int64(bitPattern: setting.committed.sequence) &+ more))
             case .rawBytes, .tokens, .reported, .chain:
                 waiting.append((part, frame.count))
                 FrameRecipe.put(0, part.width, &frame)
@@ -134,7 +136,8 @@ extension FrameRecipe {
     }
 
     /// SKIP of `events` events without groups; the chain value is the workstation's word.
-    package static func skip(events: Int, chain: UInt64, reason: UInt64 = 1, groups: [Part] = [.number(0, 1)]) -> FrameRecipe
+    package static func skip(events: Int, chain: UInt64, reason: UInt64 = 1, groups: [Part] = [.number(0, 1)])
+        -> FrameRecipe
     {
         FrameRecipe(6, [.next(0), .next(Int64(events) - 1), .number(chain, 8), .number(reason, 2)] + groups)
     }

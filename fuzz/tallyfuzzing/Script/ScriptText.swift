@@ -83,13 +83,17 @@ extension ScriptText {
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let words = line.split(separator: " ").map(String.init)
             guard let first = words.first, !first.hasPrefix("#") else { continue }
-            guard isTitled || line == title else { throw ScriptError(line: index + 1, words: "it does not begin with `\(title)`") }
+            guard isTitled || line == title else {
+                throw ScriptError(line: index + 1, words: "it does not begin with `\(title)`")
+            }
             defer { isTitled = true }
             if !isTitled { continue }
             guard take(first, Array(words.dropFirst()), &script) else {
                 throw ScriptError(line: index + 1, words: "no step that this version knows")
             }
-            guard script.steps.count <= stepsMax else { throw ScriptError(line: index + 1, words: "more than \(stepsMax) steps") }
+            guard script.steps.count <= stepsMax else {
+                throw ScriptError(line: index + 1, words: "more than \(stepsMax) steps")
+            }
         }
         guard !script.steps.isEmpty else { throw ScriptError(line: 1, words: "it has no steps") }
         return script
@@ -130,7 +134,9 @@ extension ScriptText {
         var recipe = FrameRecipe(0, [])
         for word in words {
             let isField = word.contains("=") || word == "drip"
-            guard isField ? setting(word, &recipe) : part(word).map({ recipe.parts.append($0) }) != nil else { return nil }
+            guard isField ? setting(word, &recipe) : part(word).map({ recipe.parts.append($0) }) != nil else {
+                return nil
+            }
         }
         return recipe
     }
