@@ -15,7 +15,7 @@ struct FuzzReport {
     private let isShown = Terminal.isErrorInteractive
 
     /// What a gateway is given to let go of connections that have ended.
-    private static let settleMs: UInt32 = 2_000
+    private static let settleMs = 2_000
 
     init(_ which: CaseOptions, gateway: Int32?) {
         self.which = which

@@ -161,8 +161,8 @@ extension SessionJudge {
     private mutating func take(_ reject: RejectFields, _ book: inout StreamBook) -> Finding? {
         let got = reject.words
         let known = Reason(rawValue: reject.reason)
-        let index = owed.firstIndex { if case .reject(_, let first) = $0 { first == reject.first } else { false } }
-        guard let index, case .reject(let refusal, _) = owed[index] else {
+        let item = settle { if case .reject(_, let first) = $0 { first == reject.first } else { false } }
+        guard let item, case .reject(let refusal, _) = item else {
             if let known, known.isCircumstance {
                 interruption = got
                 loosen(&book)
@@ -173,8 +173,7 @@ extension SessionJudge {
                 isValid ? known.map { Rule.home(of: $0) } ?? .order : owed.first.map { rule(of: $0) } ?? .places,
                 expected: isValid ? "ACK: the batch is valid" : expectation, got: got)
         }
-        let expected = words(of: owed[index])
-        owed.remove(at: index)
+        let expected = words(of: item)
         let isUnsure = refusal.reason == .tooOld && known == .clockUnsure
         guard known == refusal.reason || isUnsure else {
             if let known, known.isCircumstance {
@@ -203,22 +202,18 @@ extension SessionJudge {
     // MARK: PONG, CHAIN, ADOPTED
 
     private mutating func pong(_ opaque: [UInt8]) -> Finding? {
-        if let index = owed.firstIndex(of: .pong(opaque)) {
-            owed.remove(at: index)
-            return nil
-        }
+        if settle({ $0 == .pong(opaque) }) != nil { return nil }
         // Beyond the burst nothing is owed, and the bytes are not kept.
         if pings > SessionJudge.pingBurst || isLoose { return nil }
         return Finding(.ping, expected: expectation, got: pings == 0 ? "PONG, unasked" : "PONG of other bytes")
     }
 
     private mutating func chain(_ sequence: UInt64, _ value: UInt64?, _ book: inout StreamBook) -> Finding? {
-        let index = owed.firstIndex { if case .chain(sequence, _, _) = $0 { true } else { false } }
+        let item = settle { if case .chain(sequence, _, _) = $0 { true } else { false } }
         let got = "CHAIN(\(sequence), \(value == nil ? "unknown" : "known"))"
-        guard let index, case .chain(_, let acknowledged, let accepted) = owed[index] else {
+        guard let item, case .chain(_, let acknowledged, let accepted) = item else {
             return Finding(.probe, expected: expectation, got: got)
         }
-        owed.remove(at: index)
         guard let value else {
             let isTold = sequence == acknowledged && accepted == acknowledged
             return isTold ? Finding(.probe, expected: "CHAIN of committed, known", got: got) : nil
@@ -229,11 +224,11 @@ extension SessionJudge {
     }
 
     private mutating func adopted(_ count: UInt32, _ nextMs: Int64, _ body: [UInt8], _ isLast: Bool) -> Finding? {
-        let index = owed.firstIndex { if case .adopted = $0 { true } else { false } }
-        guard let index, case .adopted(let sessions, let fromMs) = owed[index] else {
+        let isAsked = { (item: Owed) in if case .adopted = item { true } else { false } }
+        let item = isLast ? settle(isAsked) : owed.first(where: isAsked) ?? perhaps.first(where: isAsked)
+        guard let item, case .adopted(let sessions, let fromMs) = item else {
             return Finding(.answer, expected: expectation, got: "ADOPTED, unasked")
         }
-        if isLast { owed.remove(at: index) }
         if nextMs <= fromMs { return Finding(.answer, expected: "a next_ms after from_ms", got: "\(nextMs)") }
         guard count > 0 else { return nil }
         do throws(Refusal) {

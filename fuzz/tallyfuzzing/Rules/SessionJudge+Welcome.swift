@@ -1,11 +1,11 @@
 /// WELCOME, held against HELLO and what is known of the stream.
 extension SessionJudge {
     mutating func take(_ welcome: WelcomeFields, _ nowMs: Int64, _ book: inout StreamBook) -> Finding? {
-        guard let index = owed.firstIndex(of: .welcome) ?? (isLoose && self.welcome == nil ? 0 : nil), let hello else {
+        let isOwed = settle { $0 == .welcome } != nil
+        guard isOwed || (isLoose && self.welcome == nil), let hello else {
             let ended = owed.first { if case .end = $0 { true } else { false } }
             return Finding(ended.map { rule(of: $0) } ?? .form, expected: expectation, got: "WELCOME")
         }
-        if owed.indices.contains(index), owed[index] == .welcome { owed.remove(at: index) }
         self.welcome = welcome
         welcomedAtMs = nowMs
         phase = .open

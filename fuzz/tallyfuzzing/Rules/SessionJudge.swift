@@ -33,6 +33,8 @@ package struct SessionJudge: Sendable {
     package let token: [UInt8]
     var phase = Phase.quiet
     var owed: [Owed] = []
+    /// What was owed before a frame that must end the connection: it may still come, or be lost with it.
+    var perhaps: [Owed] = []
     var mayEnd: Set<Farewell> = []
     package internal(set) var isLoose = false
     /// Why the gateway itself broke off, where it did.
@@ -188,14 +190,20 @@ package struct SessionJudge: Sendable {
     /// A newer HELLO has taken the stream over.
     package mutating func supersede(_ book: inout StreamBook) {
         guard phase == .open, !isEnding else { return }
-        owed = []
         mustEnd([.superseded], .takeover)
         // What is in flight may come to nothing or be committed: `open` of the stream's record says so.
     }
 
     mutating func mustEnd(_ reasons: Set<Farewell>, _ rule: Rule) {
-        // What was owed before may be lost with the connection.
+        perhaps += owed
         owed = [.end(reasons, rule)]
+    }
+
+    /// Takes what is owed, or may still come, off the list.
+    mutating func settle(_ isMeant: (Owed) -> Bool) -> Owed? {
+        if let index = owed.firstIndex(where: isMeant) { return owed.remove(at: index) }
+        if let index = perhaps.firstIndex(where: isMeant) { return perhaps.remove(at: index) }
+        return nil
     }
 
     mutating func loosen(_ book: inout StreamBook) {
