@@ -6,7 +6,8 @@ extension GatewaySession {
     /// The checks of TG-6-6 that need no body: sequence, pause and credit, sizes. `bodyBytes` as it travels.
     package mutating func batch(_ header: BatchHeader, bodyBytes: Int) -> BatchDecision {
         guard phase == .open else { return isOver ? .silent : .goaway(end(.protocol)) }
-        guard header.count > 0, let last = lastSequence(header.first, events: UInt64(header.count)) else {
+        // A batch of no events stands where its first would: it is refused for its size, in its turn.
+        guard let last = lastSequence(header.first, events: UInt64(max(header.count, 1))) else {
             return .goaway(end(.protocol))
         }
         if isForked || isOther(chainAfter: header.chainAfter, last: last) { return .goaway(end(.streamFork)) }
@@ -129,9 +130,9 @@ extension GatewaySession {
         return isOver || last > Limits.sequenceMax ? nil : Sequence64(last)
     }
 
-    /// TG-4-1 and the sizes of TG-4-7.
+    /// TG-4-1 and the sizes of TG-4-7. An empty body is a body: its rows lack what they need.
     private func sizesHold(_ header: BatchHeader, _ bytes: UInt64) -> Bool {
-        guard header.count <= offer.batchEventsMax, header.rawBytes > 0,
+        guard header.count > 0, header.count <= offer.batchEventsMax,
             header.rawBytes <= UInt32(Limits.batchRawBytesMax), bytes <= UInt64(offer.batchBodyBytesMax)
         else { return false }
         return header.isLZ4 ? UInt64(header.rawBytes) <= 255 * bytes + 64 : UInt64(header.rawBytes) == bytes

@@ -45,7 +45,7 @@ struct BugTests {
     func found(_ planted: Planted) {
         var room = ToyRoom(planted.bug)
         var campaign = Campaign(
-            seed: 11, numbers: 0..<150, of: planted.families, nowMs: ToyRoom.nowMs, shrinks: false)
+            seed: 11, numbers: 0..<90, of: planted.families, nowMs: ToyRoom.nowMs, shrinks: false)
         room.run(&campaign)
         let rules = Set(campaign.rules.map(\.rule.number))
         #expect(rules.contains(planted.rule), "\(planted.bug): found \(rules)")
@@ -58,7 +58,7 @@ struct BugTests {
     }
 
     @Test(
-        "Without a bug nothing is found, whatever the seed, and every family comes", arguments: [1, 2, 3] as [UInt64])
+        "Without a bug nothing is found, whatever the seed, and every family comes", arguments: [1, 2] as [UInt64])
     func nothing(seed: UInt64) {
         var room = ToyRoom()
         var campaign = Campaign(seed: seed, numbers: 0..<1_000, nowMs: ToyRoom.nowMs, shrinks: false)
@@ -84,7 +84,7 @@ struct BugTests {
         let groups = campaign.groups
         let group = try #require(groups.first)
         let smallest = try #require(group.smallest)
-        #expect(smallest.weight < group.script.weight)
+        #expect(smallest.weight < group.script.weight, "\(ScriptText.text(group.script))\(ScriptText.text(smallest))")
         let again = try ScriptText.script("# a remark\n" + ScriptText.text(smallest))
         var broken = ToyRoom(.believesTotals, seed: 99)
         guard case .broken(let finding) = broken.run(again) else {

@@ -1,3 +1,4 @@
+import Synchronization
 import TallyFuzzing
 import TallyIO
 import TallyTLS

@@ -97,18 +97,11 @@ extension SessionJudge {
             return Finding(.acknowledge, expected: "an ACK of \(acknowledged.sequence) or more", got: got)
         }
         if ack.committed > accepted.sequence {
-            let rejected = owed.first { if case .reject = $0 { true } else { false } }
-            let ended = owed.first { if case .end = $0 { true } else { false } }
-            let blamed = rejected ?? ended
-            return Finding(
-                blamed.map { rule(of: $0) } ?? .acknowledge,
-                expected: blamed.map { words(of: $0) } ?? "an ACK of \(accepted.sequence) at most", got: got)
+            return instead(of: "an ACK of \(accepted.sequence) at most", got)
         }
-        guard let place = place(ack.committed) else {
-            return Finding(.acknowledge, expected: "an ACK of a sequence that was sent", got: got)
-        }
+        guard let place = place(ack.committed) else { return instead(of: "an ACK of a sequence that was sent", got) }
         if place.chain != ack.chain {
-            return Finding(.acknowledge, expected: "the chain value after \(ack.committed)", got: "\(got) with another")
+            return instead(of: "the chain value after \(ack.committed)", "\(got) with another")
         }
         if let finding = credit(ack.creditEvents, ack.creditBytes, committed: ack.committed) { return finding }
         acknowledged = place
@@ -122,6 +115,14 @@ extension SessionJudge {
         }
         note(&book)
         return nil
+    }
+
+    /// An ACK that cannot be. Where a refusal is owed, what should have been refused was taken.
+    private func instead(of words: String, _ got: String) -> Finding {
+        let refused = owed.first { if case .reject = $0 { true } else { false } }
+        let ended = owed.first { if case .end = $0 { true } else { false } }
+        guard let blamed = refused ?? ended else { return Finding(.acknowledge, expected: words, got: got) }
+        return Finding(rule(of: blamed), expected: self.words(of: blamed), got: got)
     }
 
     private func place(_ sequence: UInt64) -> Place? {

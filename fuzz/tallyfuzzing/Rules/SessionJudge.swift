@@ -208,7 +208,8 @@ package struct SessionJudge: Sendable {
 
     mutating func loosen(_ book: inout StreamBook) {
         isLoose = true
-        owed = []
+        // Whoever has said HELLO hears it out: hung up on, it may come late and take the stream from the next connection.
+        owed = owed.filter { $0 == .welcome }
         guard let stream = hello?.stream else { return }
         book[stream].isLoose = true
     }

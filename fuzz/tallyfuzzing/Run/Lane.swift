@@ -81,7 +81,7 @@ package struct Lane: Sendable {
         return actions
     }
 
-    /// Begins a case. `alone` leaves what the case before has lent.
+    /// Begins a case. `alone` gives it connections and a stream of its own: nothing of the cases before can matter.
     package mutating func begin(_ script: Script, alone: Bool = false) {
         precondition(isIdle, "one case at a time")
         self.script = script
@@ -94,7 +94,7 @@ package struct Lane: Sendable {
         openingWire = nil
         let isLent = !alone && script.canShare && wires.count == 1 && wires[0].judge.isClean
         if !isLent { endAll() }
-        if book[stream].isClosed { stream = random.uuid().bytes }
+        if alone || book[stream].isClosed { stream = random.uuid().bytes }
     }
 
     // MARK: What happened
@@ -249,7 +249,7 @@ package struct Lane: Sendable {
         if isTracing { note("wire \(wires[index].id) → type \(recipe.type), \(bytes.count) bytes, \(recipe.delivery)") }
         switch recipe.delivery {
         case .whole: send(index, bytes, nowMs: nowMs)
-        case .cut(let at): send(index, Array(bytes.prefix(at)), nowMs: nowMs)
+        case .cut(let at): send(index, Array(bytes.prefix(min(at, bytes.count - 1))), nowMs: nowMs)
         case .split(let at):
             let first = min(at, bytes.count)
             send(index, Array(bytes[..<first]), nowMs: nowMs)
