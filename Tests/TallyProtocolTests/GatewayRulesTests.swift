@@ -119,7 +119,8 @@ struct GatewayRulesTests {
     @Test("TG-6-6 Sequence comes before sizes, sizes before the body")
     func sizes() {
         let cases: [(raw: UInt32, body: Int, isLZ4: Bool, isGood: Bool)] = [
-            (40, 40, false, true), (40, 41, false, false), (0, 0, false, false), (65_537, 65_537, false, false),
+            (40, 40, false, true), (40, 41, false, false), (0, 0, false, true), (0, 1, true, true),
+            (65_537, 65_537, false, false),
             (65_536, 300, true, true), (65_536, 256, true, false), (319, 1, true, true), (320, 1, true, false),
         ]
         for one in cases {
@@ -137,7 +138,8 @@ struct GatewayRulesTests {
 
     @Test("TG-2-5 A sequence beyond 2⁵⁶ is a protocol error and never a trap")
     func hugeSequences() {
-        for (first, count) in [(UInt64.max, UInt32(1)), (UInt64.max, 4_096), (1 << 56, 1), (0, 1), (1, 0)] {
+        let places: [(UInt64, UInt32)] = [(.max, 1), (.max, 4_096), (1 << 56, 1), (0, 1), (1 << 56, 0), (0, 0)]
+        for (first, count) in places {
             var session = Samples.gateway()
             var header = Samples.header(1, 1)
             header.first = Sequence64(first)

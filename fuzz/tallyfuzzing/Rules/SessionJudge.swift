@@ -74,6 +74,15 @@ package struct SessionJudge: Sendable {
     package var isSettled: Bool { owed.isEmpty }
     package var isWelcomed: Bool { welcome != nil }
     package var owesWelcome: Bool { owed.contains(.welcome) }
+    /// CHAIN of what is long committed, and ADOPTED, come from the ledger.
+    package var owesLookUp: Bool {
+        owed.contains {
+            switch $0 {
+            case .chain, .adopted: true
+            default: false
+            }
+        }
+    }
     /// A frame that MUST end the connection was sent, and nothing more needs to be.
     package var isEnding: Bool {
         phase == .over

@@ -36,8 +36,10 @@ package struct Lane: Sendable {
         var refusal: String?
     }
 
-    /// How long an answer may take.
-    package static let answerNanoseconds: Int64 = 5_000_000_000
+    /// How long an answer may take, and how long one for which a gateway may have to read its ledger. The documents set no
+    /// time; a workstation gives up a connection after 90 seconds of silence.
+    package static let answerNanoseconds: Int64 = 10_000_000_000
+    package static let lookUpNanoseconds: Int64 = 60_000_000_000
     private static let splitNanoseconds: Int64 = 2_000_000
     private static let dripsMax = 300
     private static let traceMax = 400
@@ -196,7 +198,8 @@ package struct Lane: Sendable {
 
     private mutating func settle(since: Int64, now: Int64) -> Int64? {
         guard let owing = wires.firstIndex(where: { !$0.isGone && !$0.judge.isSettled }) else { return nil }
-        let until = since + Lane.answerNanoseconds
+        let isLookedUp = wires[owing].judge.owesLookUp
+        let until = since + (isLookedUp ? Lane.lookUpNanoseconds : Lane.answerNanoseconds)
         guard now >= until else { return until }
         keep(wires[owing].judge.overdue())
         if finding == nil { end(wires[owing].id) }
