@@ -1,5 +1,6 @@
-import TallyFuzzing
 import Testing
+
+@testable import TallyFuzzing
 
 @Suite("Cases and their files")
 struct ScriptTests {
@@ -16,6 +17,15 @@ struct ScriptTests {
         }
         // A few have nothing to choose.
         #expect(same < 20)
+    }
+
+    @Test("A thousand cases hold every family as often as it is meant to come")
+    func families() {
+        var maker = CaseMaker(seed: 12, nowMs: ToyRoom.nowMs)
+        var counts: [Family: Int] = [:]
+        for number in 0..<1_000 { counts[maker.script(number).family, default: 0] += 1 }
+        for family in Family.allCases { #expect(counts[family] == family.perMille) }
+        #expect(Family.whole == 1_000)
     }
 
     @Test("A case that is written to a file and read again is the same, of every family")

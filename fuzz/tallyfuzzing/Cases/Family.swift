@@ -29,17 +29,17 @@ package enum Family: String, CaseIterable, Hashable, Sendable {
         case .totals: 20
         case .chain: 20
         case .credit: 15
-        case .duplicate: 25
-        case .replay: 15
+        case .duplicate: 30
+        case .replay: 21
         case .fork: 15
         case .half: 20
         case .slow: 12
         case .handshake: 10
         case .takeover: 8
         case .skip: 15
-        case .probe: 12
+        case .probe: 6
         case .ping: 8
-        case .adopt: 10
+        case .adopt: 5
         case .close: 4
         case .time: 10
         case .silence: 1

@@ -53,26 +53,35 @@ struct Material: ~Copyable {
     func events(_ count: Int, _ random: inout SeededRandom) -> [Event] {
         let isMixed = random.chance(perMille: 400)
         let some = (0..<random.number(in: 1...6)).map { _ in random.pick(Material.sessions) }
-        var timeMs = nowMs - Int64(random.number(in: 600_000...86_400_000))
+        // Within an hour, so that a gateway's sums by quarter-hours stay as few.
+        var timeMs = nowMs - Int64(random.number(in: 900_000...2_700_000))
         return (0..<count).map { _ in
-            timeMs += Int64(random.number(in: 0...2_000))
+            timeMs += Int64(random.number(in: 0...200))
             var event = Event(
                 kind: isMixed ? random.pick(EventKind.allCases) : .usage, timeMs: timeMs, session: random.pick(some),
-                agent: random.pick(Agent.allCases), model: random.pick(Material.models))
+                agent: .other, model: random.pick(Material.models))
+            describe(&event)
             fill(&event, &random)
             return event
         }
     }
 
+    /// A session is always of the same agent, in the same place.
+    private func describe(_ event: inout Event) {
+        let word = Int(truncatingIfNeeded: event.session.value.low >> 1)
+        event.agent = Agent.allCases[word % Agent.allCases.count]
+        event.project = word & 64 == 0 ? nil : Material.projects[word / 128 % Material.projects.count]
+        event.region = Region.allCases[word / 1_024 % Region.allCases.count]
+        event.billing = Billing.allCases[word / 16_384 % Billing.allCases.count]
+        guard event.kind == .usage || event.kind == .correction else { return }
+        event.speed = Speed.allCases[word / 65_536 % Speed.allCases.count]
+        event.tier = Tier.allCases[word / 1_048_576 % Tier.allCases.count]
+    }
+
     private func fill(_ event: inout Event, _ random: inout SeededRandom) {
-        if random.chance(perMille: 700) { event.project = random.pick(Material.projects) }
         event.origin = random.pick(Origin.allCases)
-        event.region = random.pick(Region.allCases)
-        if random.chance(perMille: 300) { event.billing = random.pick(Billing.allCases) }
         switch event.kind {
         case .usage, .correction:
-            event.speed = random.pick(Speed.allCases)
-            event.tier = random.pick(Tier.allCases)
             event.inputTokens = UInt32(random.number(in: 0...20_000))
             event.cacheReadTokens = UInt32(random.number(in: 0...200_000))
             if random.chance(perMille: 500) { event.cacheWrite5mTokens = UInt32(random.number(in: 0...5_000)) }

@@ -82,17 +82,17 @@ extension CaseMaker {
     mutating func credit(_ random: inout SeededRandom) -> [Step] {
         let few = material.body(3, &random)
         var frame = FrameRecipe.batch(few.raw, count: few.count)
-        switch random.number(in: 0...3) {
+        switch random.number(in: 0...7) {
         // One frame beyond any credit: more events than any gateway grants.
-        case 0, 1:
+        case 0...4:
             frame.parts[FrameRecipe.BatchPart.count] = .number(random.pick([1 << 25, 1 << 31, 0xFFFF_FFFF]), 4)
             return [.open(.session), .send(frame), .settle]
-        case 2:
+        case 5, 6:
             // SKIPs spend none, and have a bound of their own.
             let count = random.number(in: 60...90)
             return [.open(.session)] + (0..<count).map { .send(.skip(events: 1, chain: UInt64($0))) } + [.settle]
         default:
-            let large = material.batch(400, &random)
+            let large = material.batch(200, &random)
             return [.open(.session)] + (0..<random.number(in: 8...24)).map { _ in .send(large) } + [.settle]
         }
     }
