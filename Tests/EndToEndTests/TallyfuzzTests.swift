@@ -43,7 +43,9 @@ struct TallyfuzzTests {
         #expect(outcome.status == 0, "\(outcome.output)\(outcome.errors)")
         let last = try #require(outcome.output.split(separator: "\n").last)
         let report = try JSONDecoder().decode(Report.self, from: Data(last.utf8))
-        #expect(report.cases == 1_000 && report.findings == 0 && report.interrupted == 0)
+        #expect(report.cases == 1_000 && report.findings == 0)
+        // A gateway may put a new model off, and say so; hardly any case brings one.
+        #expect(report.interrupted < 10)
         #expect(report.families.count > 30 && report.private_kb_after > 0)
         #expect(rig.gateway.stop() == 0)
         let verified = try rig.sandbox.tallygate("verify")
