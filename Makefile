@@ -14,8 +14,8 @@ SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean \
-	bench bench-peers allocations torture torture-selftest torture-shim torture-power torture-syncs simulate mutants ceiling \
-	ceiling-test
+	abuse tls-posture tls-scan bench bench-peers allocations torture torture-selftest torture-shim torture-power torture-syncs simulate mutants \
+	ceiling ceiling-test canary canary-selftest fuzz fuzz-all fuzz-coverage fuzz-merge
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,11 +39,18 @@ test: deps graph ## every test, the Python reference's and the oracle's included
 	$(MAKE) allocations
 	$(PYTHON) -m unittest discover -s Tests/oracle -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s protocol/reference -p 'test_*.py'
+	$(PYTHON) -m unittest discover -s fuzz -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s bench/peers -p 'test_*.py'
+	$(PYTHON) -m unittest discover -s Tests/documents -p 'test_*.py'
+	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/tls/posture.py
 	$(PYTHON) Tests/torture/powerloss_test.py
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/syncorder_test.py
 	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/torture/endings_test.py
 	$(PYTHON) -m unittest discover -s Tests/torture -p 'test_*.py'
+	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) $(PYTHON) Tests/abuse/hostile_mix.py --small
+	$(PYTHON) -m unittest discover -s Tests/canary -p 'test_*.py'
+	TALLY_BINARIES=$$($(SWIFT) build --show-bin-path) \
+		$(PYTHON) -m unittest discover -s protocol/wireshark -p 'test_*.py'
 	@$(MAKE) --no-print-directory ceiling-test
 	$(PYTHON) bench/run.py --small --quiet --seconds 1 --binaries $$($(SWIFT) build --show-bin-path)
 
@@ -91,6 +98,13 @@ ceiling: ## the C program that no gateway on this protocol can outrun: .build/ce
 ceiling-test: ## its self-test, where there is a C compiler
 	@$(MAKE) --no-print-directory -C bench/ceiling test
 
+tls-posture: release ## what TLS lets in and turns away; CASES=20000 damaged handshakes, SEED=n for the same ones
+	@TALLY_BINARIES=$$($(SWIFT) build -c release --show-bin-path) $(PYTHON) Tests/tls/posture.py --print \
+		--cases $(or $(CASES),20000) $(if $(SEED),--seed $(SEED))
+
+tls-scan: release ## testssl.sh and sslyze over the gateway's TLS; ARGS=--install fetches sslyze
+	@TALLY_BINARIES=$$($(SWIFT) build -c release --show-bin-path) $(PYTHON) Tests/tls/scanners.py $(ARGS)
+
 oracle: ## the oracle over transcripts: make oracle ARGS="--claude DIR --codex DIR"
 	$(PYTHON) Tests/oracle/oracle.py $(ARGS)
 
@@ -99,6 +113,18 @@ bench: release ceiling ## the standard workloads: make bench [WORKLOAD=name] [SE
 
 bench-peers: release ## NATS, Redis, PostgreSQL, VictoriaMetrics and the gateway under the same load; SECONDS=10 ARGS="--install"
 	@$(PYTHON) bench/peers/run.py --memory --seconds $(or $(SECONDS),10) $(ARGS)
+
+fuzz: deps ## one fuzzer: make fuzz TARGET=frame [SECONDS=60]; fuzz/README.md names the targets
+	@$(PYTHON) fuzz/run.py fuzz $(TARGET) --duration $(or $(SECONDS),60)
+
+fuzz-all: deps ## every fuzzer for [SECONDS=1800] each, [JOBS=1] at once; figures in .build/fuzz/results.md
+	@$(PYTHON) fuzz/run.py all --duration $(or $(SECONDS),1800) --jobs $(or $(JOBS),1)
+
+fuzz-coverage: deps ## which lines of wire and protocol the fuzzers' corpus reaches, against fuzz/uncovered.txt
+	@$(PYTHON) fuzz/run.py coverage
+
+fuzz-merge: deps ## put what the fuzzers found into fuzz/corpus, as few inputs as reach the same: [TARGET=frame]
+	@$(PYTHON) fuzz/run.py merge $(TARGET)
 
 conformance: ## the Python reference over the vectors
 	$(PYTHON) protocol/reference/conformance.py
@@ -110,8 +136,17 @@ torture: release ## real programs killed, cut off and starved for MINUTES=2; the
 	@$(PYTHON) Tests/torture/run.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 	@$(PYTHON) Tests/torture/powerloss.py --runs 3 $(if $(SEED),--seed $(SEED)) --keep .build/torture
 
+abuse: release ## a workstation beside 2,000 slow or silent connections and a flood of bad frames: make abuse SECONDS=30
+	@$(PYTHON) Tests/abuse/hostile_mix.py --seconds $(or $(SECONDS),30)
+
 torture-selftest: release ## planted mistakes, each of which torture has to find
 	@$(PYTHON) Tests/torture/selftest.py
+
+canary: release ## homes full of secrets and a hostile client; then no secret may stand anywhere (SEED=n repeats)
+	@$(PYTHON) Tests/canary/run.py $(if $(SEED),--seed $(SEED))
+
+canary-selftest: release ## planted leaks, one a place, each of which the canary proof has to find
+	@$(PYTHON) Tests/canary/selftest.py
 
 clean: ## remove what was built; leaves .tallygate/ alone
 	rm -rf .build .build-*

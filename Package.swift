@@ -30,6 +30,14 @@ let configuration: Target.Dependency = .product(name: "Configuration", package: 
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
+// libFuzzer's driver is only there when it is asked for: it links what nothing else needs (fuzz/README.md).
+let fuzzer: [Target] =
+    Context.environment["TALLY_FUZZ"] == "1"
+    ? [
+        .executableTarget(
+            name: "fuzzdriver", dependencies: ["TallyFuzzTargets"], path: "fuzz/driver", swiftSettings: strict)
+    ] : []
+
 let package = Package(
     name: "tallygate",
     platforms: [.macOS(.v15)],
@@ -37,6 +45,7 @@ let package = Package(
         .executable(name: "tallygate", targets: ["tallygate"]),
         .executable(name: "tally", targets: ["tally"]),
         .executable(name: "tallybench", targets: ["tallybench"]),
+        .executable(name: "tallyfuzz", targets: ["tallyfuzz"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -118,6 +127,16 @@ let package = Package(
                 "TallyModel", arguments, histogram,
             ], path: "bench/tallybench", swiftSettings: strict),
 
+        // A fuzzer from outside: cases and the judge as values; then the program with its connections.
+        .target(
+            name: "TallyFuzzing",
+            dependencies: ["TallyGenerator", "TallyWire", "TallyLZ4", "TallyHash", "TallyModel"],
+            path: "fuzz/tallyfuzzing", swiftSettings: strict),
+        .executableTarget(
+            name: "tallyfuzz",
+            dependencies: ["TallyFuzzing", "TallyTLS", "TallyIO", "TallyHash", "TallyModel", arguments],
+            path: "fuzz/tallyfuzz", swiftSettings: strict),
+
         // The C library's allocator with a counter in front.
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),
         // A disk that lies, for whoever must survive one.
@@ -180,9 +199,31 @@ let package = Package(
                 "TallyModel",
             ]),
         proof("TallyGeneratorTests", ["TallyGenerator", "TallyPricing", "TallyModel"]),
+        // What the fuzzers run, and the same without a fuzzer.
+        .target(
+            name: "TallyFuzzTargets",
+            dependencies: [
+                "TestDisk", "TallyGateway", "TallyWorkstation", "TallyLog", "TallyProtocol", "TallyHTTP",
+                "TallyPricing", "TallyWire", "TallyLZ4", "TallyIO", "TallyHash", "TallyModel",
+            ], path: "fuzz/targets", swiftSettings: strict),
+        .executableTarget(
+            name: "fuzzreplay", dependencies: ["TallyFuzzTargets", arguments], path: "fuzz/replay",
+            swiftSettings: strict),
+        proof(
+            "FuzzReplayTests",
+            [
+                "TallyFuzzTargets", "TestDisk", "TallyGateway", "TallyWorkstation", "TallyLog", "TallyProtocol",
+                "TallyHTTP", "TallyPricing", "TallyWire", "TallyIO", "TallyModel",
+            ]),
         proof("TallybenchTests", ["tallybench", "TallyWire", "TallyModel"]),
+        proof(
+            "TallyFuzzingTests",
+            [
+                "TallyFuzzing", "tallyfuzz", "TallyGenerator", "TallyTransport", "TallyTLS", "TallyIO", "TallyProtocol",
+                "TallyWire", "TallyHash", "TallyModel",
+            ]),
         // The programs themselves, as a person runs them.
-        proof("EndToEndTests", ["tallygate", "tally", "tallygen", "tallybench"]),
+        proof("EndToEndTests", ["tallygate", "tally", "tallygen", "tallybench", "tallyfuzz"]),
         proof("TidyTests", []),
-    ]
+    ] + fuzzer
 )

@@ -2,7 +2,8 @@
 ///
 /// It takes what metrics scrapers, load balancers and browsers send and refuses the rest: no obsolete line
 /// folding, no bare line feeds, no control bytes, no body (a request that announces one is refused), a head of at
-/// most 8 KB with at most 64 fields. Nothing here ever answers with bytes of the request.
+/// most 8 KB with at most 64 fields. Nothing here ever answers with bytes of the request. A
+/// parser that is told which paths there are copies nothing of a request either.
 package struct RequestParser: Sendable {
     package static let headBytesMax = 8_192
     package static let fieldsMax = 64
@@ -28,7 +29,10 @@ package struct RequestParser: Sendable {
         case version
     }
 
-    package init() {}
+    private let paths: [String]?
+
+    /// Where `paths` are given, a request's path is one of them or empty, and its host is empty.
+    package init(paths: [String]? = nil) { self.paths = paths }
 
     /// Parses the head at the beginning of `bytes`.
     package func parse(_ bytes: [UInt8]) -> Outcome {
@@ -75,35 +79,39 @@ package struct RequestParser: Sendable {
     private func requestLine(_ line: ArraySlice<UInt8>) throws(Refusal) -> Request {
         let parts = line.split(separator: 0x20, omittingEmptySubsequences: false)
         guard parts.count == 3 else { throw .malformed }
-        let version = String(decoding: parts[2], as: UTF8.self)
-        guard version == "HTTP/1.1" || version == "HTTP/1.0" else {
-            throw version.hasPrefix("HTTP/") ? .version : .malformed
+        let isLatest = parts[2].spells("HTTP/1.1")
+        guard isLatest || parts[2].spells("HTTP/1.0") else {
+            throw parts[2].starts(with: "HTTP/".utf8) ? .version : .malformed
         }
-        let method = String(decoding: parts[0], as: UTF8.self)
-        guard method == "GET" || method == "HEAD" else { throw .method }
+        let isHead = parts[0].spells("HEAD")
+        guard isHead || parts[0].spells("GET") else { throw .method }
         guard parts[1].first == UInt8(ascii: "/"), parts[1].allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw .malformed
         }
         let path = parts[1].prefix { $0 != UInt8(ascii: "?") }
-        return Request(
-            path: String(decoding: path, as: UTF8.self), isHead: method == "HEAD",
-            keepsAlive: version == "HTTP/1.1")
+        return Request(path: text(of: path), isHead: isHead, keepsAlive: isLatest)
     }
 
     private func field(_ line: ArraySlice<UInt8>, into request: inout Request) throws(Refusal) {
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex else { throw .malformed }
         let name = line[..<colon]
         guard name.allSatisfy(isToken) else { throw .malformed }
-        let value = String(decoding: line[(colon + 1)...], as: UTF8.self).trimmed
-        switch String(decoding: name, as: UTF8.self).lowercased() {
-        case "content-length": if value != "0" { throw .body }
-        case "transfer-encoding": throw .body
-        case "connection": if value.lowercased() == "close" { request.keepsAlive = false }
-        case "host":
+        let value = line[(colon + 1)...].trimmed
+        if name.spells("content-length", ignoringCase: true) {
+            if !value.spells("0") { throw .body }
+        } else if name.spells("transfer-encoding", ignoringCase: true) {
+            throw .body
+        } else if name.spells("connection", ignoringCase: true) {
+            if value.spells("close", ignoringCase: true) { request.keepsAlive = false }
+        } else if name.spells("host", ignoringCase: true) {
             guard request.host == nil else { throw .malformed }
-            request.host = value
-        default: break
+            request.host = paths == nil ? String(decoding: value, as: UTF8.self) : ""
         }
+    }
+
+    private func text(of path: ArraySlice<UInt8>) -> String {
+        guard let paths else { return String(decoding: path, as: UTF8.self) }
+        return paths.first { path.spells($0) } ?? ""
     }
 
     private func isToken(_ byte: UInt8) -> Bool {
@@ -131,9 +139,20 @@ package struct Request: Hashable, Sendable {
     }
 }
 
-extension String {
-    fileprivate var trimmed: String {
-        let kept = self.drop { $0 == " " || $0 == "\t" }
-        return String(kept.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
+extension ArraySlice<UInt8> {
+    /// Whether these are the bytes of `word`, which is in small letters where case is ignored.
+    fileprivate func spells(_ word: String, ignoringCase: Bool = false) -> Bool {
+        elementsEqual(word.utf8) { byte, letter in
+            let isCapital = byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z")
+            return (ignoringCase && isCapital ? byte + 32 : byte) == letter
+        }
+    }
+
+    /// Without blanks and tabs at either end.
+    fileprivate var trimmed: ArraySlice<UInt8> {
+        var kept = self
+        while let first = kept.first, first == 0x20 || first == 0x09 { kept = kept.dropFirst() }
+        while let last = kept.last, last == 0x20 || last == 0x09 { kept = kept.dropLast() }
+        return kept
     }
 }

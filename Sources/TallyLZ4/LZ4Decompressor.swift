@@ -42,6 +42,11 @@ package struct LZ4Decompressor: Sendable {
         guard Int(written) == rawBytes else { throw .wrongLength }
     }
 
+    /// Overwrites the last output, also what a failed decoding wrote of it.
+    package mutating func wipe() {
+        for index in outputStart..<buffer.count { buffer[index] = 0 }
+    }
+
     /// Puts bytes that were never compressed where the output stands, so that both kinds are read alike.
     package mutating func store(_ bytes: Span<UInt8>) throws(LZ4Refusal) {
         guard bytes.count <= outputBytesMax else { throw .wrongLength }

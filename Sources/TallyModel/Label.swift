@@ -26,6 +26,13 @@ package struct Label: Hashable, Comparable, Sendable, CustomStringConvertible {
         self.text = text
     }
 
+    /// Whether `bytes` is exactly a label; copies nothing.
+    package static func isLabel(_ bytes: Span<UInt8>) -> Bool {
+        guard (1...Limits.labelBytesMax).contains(bytes.count) else { return false }
+        for index in bytes.indices where !Label.allows(bytes[index], first: index == 0) { return false }
+        return true
+    }
+
     package var description: String { text }
 
     package static func < (left: Label, right: Label) -> Bool { left.text < right.text }

@@ -1,5 +1,6 @@
 /// Every bound of the protocol and the programs, with its relation to the others asserted in the tests
-/// (`LimitsTests`). A number that limits something and stands elsewhere is a mistake.
+/// (`LimitsTests`). A number that limits something and stands elsewhere is a mistake; those that an operator may move
+/// stand in `AbuseLimits`.
 package enum Limits {
     // MARK: Schema 1
 
@@ -24,16 +25,24 @@ package enum Limits {
     package static let sequenceMax: UInt64 = 1 << 56 - 1
     /// A tenant's running total of tokens, and of reported nano-USD: no sum in a view can overflow below it.
     package static let tenantTotalMax: UInt64 = 1 << 62
+    /// One workstation's part of it, so that none can use up what all share; $18 million.
+    package static let workstationTotalMax: UInt64 = 1 << 54
+    /// Events that one workstation may give up.
+    package static let workstationGapEventsMax: UInt64 = 1 << 48
 
     // MARK: Connection
 
     package static let helloTimeout: Duration = .seconds(5)
     package static let idleTimeout: Duration = .seconds(120)
+    /// From a frame's first byte to its last: the largest may come with 3.3 KB a second.
+    package static let frameTimeout: Duration = .seconds(20)
     package static let pingIntervalMin: Duration = .seconds(1)
     /// The window above committed that a workstation may fill.
     package static let creditEvents: UInt32 = 65_536
     package static let creditBytes: UInt32 = 1 << 20
     package static let connectionsMax = 19_000
+    /// Descriptors that connections leave for files, or a quarter of all where that is less.
+    package static let descriptorsKept = 512
     /// Batches of one connection that may be refused at once before it ends, and how soon one more may be. Halving down
     /// to one poisoned event takes twelve.
     package static let refusedBatchesMax = 64
@@ -41,6 +50,13 @@ package enum Limits {
     package static let shardsMax = 64
     /// What may wait for a workstation that does not read.
     package static let sendQueueBytesMax = 256 << 10
+
+    /// Labels and sessions that are remembered, so that they are not new again: of one tenant, and of all.
+    package static let newcomersPerTenantMax = 262_144
+    package static let newcomersMax = 2_097_152
+    /// How long at least: a model is used again within a day, a session is at work within an hour.
+    package static let labelMemory: Duration = .seconds(86_400)
+    package static let sessionMemory: Duration = .seconds(3_600)
 
     // MARK: Sessions
 
@@ -83,6 +99,7 @@ package enum Limits {
     package static let busyRetry: Duration = .seconds(2)
     package static let storageRetry: Duration = .seconds(5)
     package static let clockUnsureRetry: Duration = .seconds(30)
+    package static let sessionLimitRetry: Duration = .seconds(10)
     package static let unauthenticatedReconnect: Duration = .seconds(60)
     /// After more refusals than `refusedBatchesMax`.
     package static let refusalsReconnect: Duration = .seconds(60)
@@ -119,6 +136,16 @@ package enum Limits {
     package static let logBufferBytesMax = 4 << 20
     /// Unsynced bytes of one rewrite.
     package static let rewriteDirtyBytesMax = 8 << 20
+
+    // MARK: TLS, and lines of the log
+
+    /// TLS messages of a peer after its handshake, such as new keys. OpenSSL's own side sends none by itself.
+    package static let lateMessagesMax = 256
+    /// Lines of a kind that strangers can cause, within `logInterval`; the rest is counted and told in one line.
+    package static let logLinesOfStrangersMax = 20
+    /// The same for lines that need an enrolled workstation.
+    package static let logLinesOfWorkstationsMax = 1_000
+    package static let logInterval: Duration = .seconds(10)
 
     // MARK: Disk
 

@@ -10,6 +10,8 @@ package enum LogEvent: Sendable {
     /// `reason` is TLS's failure in our words; it holds no bytes of the peer.
     case handshakeFailed(peer: String, reason: String)
     case helloRefused(peer: String, reason: String)
+    /// So many lines of a kind were not written since the interval began.
+    case leftOut(RateLimited, lines: Int)
     case streamOpened(tenant: String, workstation: String, committed: UInt64, generation: UInt32)
     case connectionClosed(tenant: String, workstation: String, reason: StaticString)
     case batchRejected(tenant: String, workstation: String, reason: String, column: String, first: UInt64)
@@ -35,12 +37,15 @@ package enum LogEvent: Sendable {
     case diskResumed(freeBytes: UInt64)
     case deletionUnfinished(reason: String)
     case faultInjected(name: StaticString)
+    /// `--tls-key-log` is on; `file` is the operator's word.
+    case secretsLogged(file: String)
 
     package enum Level: Int, Sendable { case debug, info, notice, warning, error, critical }
 
     package var level: Level {
         switch self {
         case .streamOpened, .connectionClosed: .info
+        case .leftOut(let kind, _): kind.level
         case .listening, .metricsListening, .stopping, .stopped, .certificateRenewed, .diskResumed, .tenantOpened:
             .notice
         case .handshakeFailed, .helloRefused: .info
@@ -50,6 +55,7 @@ package enum LogEvent: Sendable {
         case .tenantQuarantined, .epochNotRaised, .viewsFailed, .certificateFailed, .deletionUnfinished,
             .ledgerNotClosed:
             .error
+        case .secretsLogged: .critical
         }
     }
 
@@ -62,6 +68,7 @@ package enum LogEvent: Sendable {
         case .stopped: ("stopped", [])
         case .handshakeFailed(let peer, let reason): ("handshake failed", [("peer", peer), ("reason", reason)])
         case .helloRefused(let peer, let reason): ("hello refused", [("peer", peer), ("reason", reason)])
+        case .leftOut(let kind, let lines): ("\(kind.words): … and \(lines) more", [])
         case .streamOpened(let tenant, let workstation, let committed, let generation):
             (
                 "stream opened",
@@ -110,6 +117,7 @@ package enum LogEvent: Sendable {
         case .deletionUnfinished(let reason):
             ("a tenant's deletion is not finished; it is tried again at the next start", [("reason", reason)])
         case .faultInjected(let name): ("fault injected", [("fault", "\(name)")])
+        case .secretsLogged(let file): ("the secrets of every TLS connection are written to a file", [("file", file)])
         }
     }
 

@@ -15,7 +15,8 @@ extension Limits {
     package static let priceFactorMax: Int64 = 1_000
     /// What a token may cost after every multiplier, in femto-USD.
     package static let priceTokenFemtoMax: Int64 = 100_000_000_000_000_000
-    package static let jsonDepthMax = 8
+    /// The number of a rate in a band of an alternative: rows, row, tiers, tier, bands, band, rates, number.
+    package static let jsonDepthMax = 9
     package static let jsonStringBytesMax = 256
     /// Labels whose row is remembered; beyond it the memory starts anew.
     package static let pricedLabelsMax = 4_096

@@ -6,7 +6,7 @@ package import TallyModel
 /// A ring that doubles when it is full, so that a steady stream allocates nothing. Its length is bounded by
 /// the credit of its owner: every batch has at least one event and one byte, and skips are counted.
 ///
-/// Invariant: entries are contiguous and ascending; `bytes` and `skips` are the sums over the entries.
+/// Invariant: entries are contiguous and ascending; `bytes`, `rawBytes` and `skips` are the sums over the entries.
 package struct FlightLedger: Sendable {
     package struct Entry: Hashable, Sendable {
         package var first: Sequence64
@@ -14,17 +14,24 @@ package struct FlightLedger: Sendable {
         package var chainAfter: ChainValue
         /// Bytes of the BATCH body as it travels; 0 for a skip.
         package var bytes: UInt32
+        /// The raw body in units of sixteen bytes, rounded up: what is held of it, in half a word.
+        fileprivate var rawUnits: UInt16
         package var isSkip: Bool
 
+        /// `rawBytes`: of the body as it is held until it is committed, by whoever holds it.
         package init(
-            first: Sequence64, last: Sequence64, chainAfter: ChainValue, bytes: UInt32, isSkip: Bool = false
+            first: Sequence64, last: Sequence64, chainAfter: ChainValue, bytes: UInt32, rawBytes: UInt32 = 0,
+            isSkip: Bool = false
         ) {
             self.first = first
             self.last = last
             self.chainAfter = chainAfter
             self.bytes = bytes
+            rawUnits = UInt16(clamping: (UInt64(rawBytes) + 15) / 16)
             self.isSkip = isSkip
         }
+
+        fileprivate var rawBytes: Int { Int(rawUnits) * 16 }
     }
 
     private var ring: [Entry?] = []
@@ -32,6 +39,8 @@ package struct FlightLedger: Sendable {
     package private(set) var count = 0
     /// Bytes of BATCH bodies in flight.
     package private(set) var bytes: UInt64 = 0
+    /// Bytes of raw bodies in flight, each rounded up to sixteen.
+    package private(set) var rawBytes = 0
     package private(set) var skips = 0
 
     package init() {}
@@ -47,6 +56,7 @@ package struct FlightLedger: Sendable {
         ring[(head + count) & (ring.count - 1)] = entry
         count += 1
         bytes += UInt64(entry.bytes)
+        rawBytes += entry.rawBytes
         if entry.isSkip { skips += 1 }
     }
 
@@ -85,16 +95,19 @@ package struct FlightLedger: Sendable {
 
     package func checkInvariants() {
         var bytes: UInt64 = 0
+        var rawBytes = 0
         var skips = 0
         var before: Entry?
         for index in 0..<count {
             guard let one = entry(index) else { preconditionFailure("a hole in the ring") }
             if let before { precondition(one.first.value == before.last.value + 1, "flight is contiguous") }
             bytes += UInt64(one.bytes)
+            rawBytes += one.rawBytes
             skips += one.isSkip ? 1 : 0
             before = one
         }
-        precondition(bytes == self.bytes && skips == self.skips, "the sums are those of the entries")
+        let isSum = bytes == self.bytes && rawBytes == self.rawBytes && skips == self.skips
+        precondition(isSum, "the sums are those of the entries")
     }
 
     private func entry(_ index: Int) -> Entry? { ring[(head + index) & (ring.count - 1)] }
@@ -113,6 +126,7 @@ package struct FlightLedger: Sendable {
 
     private mutating func subtract(_ entry: Entry) {
         bytes -= UInt64(entry.bytes)
+        rawBytes -= entry.rawBytes
         if entry.isSkip { skips -= 1 }
     }
 

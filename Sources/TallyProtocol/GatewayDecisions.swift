@@ -10,6 +10,7 @@ package struct GatewayOffer: Sendable {
     package var schemas: ClosedRange<UInt16> = 1...1
     package var batchEventsMax = UInt32(Limits.batchEventsMax)
     package var batchBodyBytesMax = UInt32(Limits.batchRawBytesMax)
+    package var patience = Patience.usual
     /// HELLO options that this gateway understands; every other is named in WELCOME (TG-2-4).
     package var knownOptions: [UInt16] = []
     package init() {}

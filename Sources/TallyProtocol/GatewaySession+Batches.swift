@@ -6,7 +6,8 @@ extension GatewaySession {
     /// The checks of TG-6-6 that need no body: sequence, pause and credit, sizes. `bodyBytes` as it travels.
     package mutating func batch(_ header: BatchHeader, bodyBytes: Int) -> BatchDecision {
         guard phase == .open else { return isOver ? .silent : .goaway(end(.protocol)) }
-        guard header.count > 0, let last = lastSequence(header.first, events: UInt64(header.count)) else {
+        // A batch of no events stands where its first would: it is refused for its size, in its turn.
+        guard let last = lastSequence(header.first, events: UInt64(max(header.count, 1))) else {
             return .goaway(end(.protocol))
         }
         if isForked || isOther(chainAfter: header.chainAfter, last: last) { return .goaway(end(.streamFork)) }
@@ -27,7 +28,7 @@ extension GatewaySession {
     package mutating func skip(_ skip: Skip) -> SkipDecision {
         guard phase == .open else { return isOver ? .silent : .goaway(end(.protocol)) }
         guard skip.first > .zero, skip.first <= skip.last, skip.last.value <= Limits.sequenceMax,
-            skip.groups.count <= Limits.skipGroupsMax
+            skip.groups.count <= Limits.skipGroupsMax, skip.isPossible
         else { return .goaway(end(.protocol)) }
         if isForked || isOther(chainAfter: skip.chainAfter, last: skip.last) { return .goaway(end(.streamFork)) }
         switch place(first: skip.first, last: skip.last) {
@@ -48,7 +49,7 @@ extension GatewaySession {
         accept(
             FlightLedger.Entry(
                 first: header.first, last: header.last, chainAfter: header.chainAfter,
-                bytes: UInt32(clamping: bodyBytes)))
+                bytes: UInt32(clamping: bodyBytes), rawBytes: header.rawBytes))
     }
 
     package mutating func accepted(_ skip: Skip) {
@@ -56,6 +57,11 @@ extension GatewaySession {
         accept(
             FlightLedger.Entry(
                 first: skip.first, last: skip.last, chainAfter: skip.chainAfter, bytes: 0, isSkip: true))
+    }
+
+    /// A batch was decided `.decode`, and its conductor has no room to hold it: BUSY, as in a pause.
+    package mutating func heldOff(_ header: BatchHeader) -> Reject {
+        whole(header, .busy, retryMs: Limits.busyRetry.wholeMilliseconds)
     }
 
     /// The batch or skip that begins with `first` was turned away, by the decoder before `accepted` or by the
@@ -129,9 +135,9 @@ extension GatewaySession {
         return isOver || last > Limits.sequenceMax ? nil : Sequence64(last)
     }
 
-    /// TG-4-1 and the sizes of TG-4-7.
+    /// TG-4-1 and the sizes of TG-4-7. An empty body is a body: its rows lack what they need.
     private func sizesHold(_ header: BatchHeader, _ bytes: UInt64) -> Bool {
-        guard header.count <= offer.batchEventsMax, header.rawBytes > 0,
+        guard header.count > 0, header.count <= offer.batchEventsMax,
             header.rawBytes <= UInt32(Limits.batchRawBytesMax), bytes <= UInt64(offer.batchBodyBytesMax)
         else { return false }
         return header.isLZ4 ? UInt64(header.rawBytes) <= 255 * bytes + 64 : UInt64(header.rawBytes) == bytes
@@ -151,4 +157,27 @@ extension GatewaySession {
     }
 
     var isOver: Bool { phase == .draining || phase == .closed }
+}
+
+extension Skip {
+    /// Whether the events of its range could hold what its groups tell (TG-5-4).
+    fileprivate var isPossible: Bool {
+        let range = UInt128(last.value - first.value + 1)
+        var events: UInt128 = 0
+        var tokens: UInt128 = 0
+        var reasoning: UInt128 = 0
+        var reported: UInt128 = 0
+        for group in groups {
+            events += UInt128(group.events)
+            // Columns 12 to 17; reasoning, the seventh, is part of the output.
+            tokens += group.tokenClasses.prefix(6).reduce(UInt128(0)) { $0 + UInt128($1) }
+            reasoning += group.tokenClasses.dropFirst(6).reduce(UInt128(0)) { $0 + UInt128($1) }
+            let (sum, isOver) = reported.addingReportingOverflow(group.reportedNanoUSD)
+            guard !isOver else { return false }
+            reported = sum
+        }
+        let most = range * UInt128(Limits.tokensMax)
+        return events <= range && tokens <= 6 * most && reasoning <= most
+            && reported <= range * UInt128(Limits.reportedCostNanoUSDMax)
+    }
 }

@@ -4,7 +4,15 @@ package import TallyWire
 /// Everything at the gateway that is not a batch: probes, pings, pauses, closing, time.
 extension GatewaySession {
     /// Any complete frame arrived; keeps the idle clock.
-    package mutating func heard(now: MonotonicInstant) { heardAt = now }
+    package mutating func heard(now: MonotonicInstant) {
+        heardAt = now
+        frameBegunAt = .distantFuture
+    }
+
+    /// Everything that has come is taken, but for a part of a frame, or nothing.
+    package mutating func waits(forRestOfFrame isPart: Bool, now: MonotonicInstant) {
+        frameBegunAt = isPart ? min(frameBegunAt, now) : .distantFuture
+    }
 
     package mutating func probe(_ sequence: Sequence64) -> ProbeDecision {
         guard phase == .open else { return isOver ? .silent : .goaway(end(.protocol)) }
@@ -105,7 +113,7 @@ extension GatewaySession {
             switch phase {
             case .awaitingHello: .timeout
             case .authenticating, .claiming: .overloaded
-            case .open: .idle
+            case .open: now < offer.patience.frameEnd(frameBegunAt) ? .idle : .timeout
             case .draining, .closed: .shutdown
             }
         return GatewayTick(goaway: end(reason, after: Limits.shutdownReconnect), deadline: nil)
@@ -115,7 +123,7 @@ extension GatewaySession {
     package var deadline: MonotonicInstant? {
         switch phase {
         case .closed: nil
-        case .open: heardAt + Limits.idleTimeout
+        case .open: min(offer.patience.idleEnd(heardAt), offer.patience.frameEnd(frameBegunAt))
         case .awaitingHello, .authenticating, .claiming, .draining: phaseDeadline
         }
     }

@@ -59,13 +59,15 @@ package struct GatewaySession: Sendable {
     /// An ADOPT waits for its answer.
     var isAdoptionAsked = false
     var heardAt: MonotonicInstant
+    /// Since when a frame has come in part; the distant future while none has.
+    var frameBegunAt = MonotonicInstant.distantFuture
     /// When the present phase must be over; not used while open.
     var phaseDeadline: MonotonicInstant
 
     package init(offer: GatewayOffer, now: MonotonicInstant) {
         self.offer = offer
         heardAt = now
-        phaseDeadline = now + Limits.helloTimeout
+        phaseDeadline = now + offer.patience.hello
     }
 
     /// The chain value that the next batch's first event is chained to.
@@ -73,6 +75,9 @@ package struct GatewaySession: Sendable {
 
     /// Bytes of BATCH bodies accepted and not yet committed.
     package var inFlightBytes: UInt64 { flight.bytes }
+
+    /// Bytes of their raw bodies.
+    package var inFlightRawBytes: Int { flight.rawBytes }
 
     // MARK: Opening
 

@@ -63,9 +63,26 @@ package enum PEM {
 
     /// Reads a file of at most `bytesMax` bytes.
     package static func read(path: String) throws(CertificateError) -> [UInt8] {
+        try read(path: path, isSecret: false)
+    }
+
+    /// The same for a private key: refused if group or others have any right to the file. Links are followed, because
+    /// those who renew certificates hand keys over by link.
+    package static func readKey(path: String) throws(CertificateError) -> [UInt8] {
+        try read(path: path, isSecret: true)
+    }
+
+    private static func read(path: String, isSecret: Bool) throws(CertificateError) -> [UInt8] {
         let raw = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard raw >= 0 else { throw .unreadable(file: path, errno: errno) }
         defer { _ = close(raw) }
+        if isSecret {
+            var status = stat()
+            // The kernel fills the structure that is passed and keeps no pointer.
+            guard unsafe fstat(raw, &status) == 0 else { throw .unreadable(file: path, errno: errno) }
+            let mode = UInt32(status.st_mode) & 0o777
+            guard mode & 0o077 == 0 else { throw .exposedKey(file: path, mode: mode) }
+        }
         var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
         var count = 0
         while count < bytes.count {

@@ -6,8 +6,8 @@ package enum ApplicationProtocol: String, Sendable, CaseIterable {
     case http11 = "http/1.1"
 }
 
-/// An `SSL_CTX` with the settings both sides share: TLS 1.3 alone, one application protocol, no tickets, no
-/// resumption, no early data.
+/// An `SSL_CTX` with the settings both sides share: TLS 1.3 alone, named groups and suites, one application protocol, no
+/// tickets, no resumption, no early data.
 ///
 /// OpenSSL counts the references to a context atomically, and ours is not changed once its maker has returned:
 /// sessions are made from it on every shard at once. Pointers are not Sendable, so it is kept as an address.
@@ -36,6 +36,7 @@ package enum ApplicationProtocol: String, Sendable, CaseIterable {
         if isServer {
             // The list is freed in deinit, after the context; sessions hold this object.
             unsafe tally_ctx_require_alpn(context, protocols)
+            unsafe tally_ctx_cleanse(context)
         } else {
             let wire = [UInt8(name.count)] + name
             // The list is copied. Unlike its neighbours this function returns 0 for success.
@@ -86,12 +87,12 @@ package struct TLSServerContext: Sendable {
         guard unsafe SSL_CTX_use_PrivateKey(raw, keyHandle.raw) == 1 else { throw lastError("use the private key") }
     }
 
-    /// The same from two files.
+    /// The same from two files, of which the key's must be its owner's alone.
     package init(
         certificateFile: String, keyFile: String, speaks application: ApplicationProtocol = .tallygate1
     ) throws(CertificateError) {
         try self.init(
-            certificates: try PEM.read(path: certificateFile), key: try PEM.read(path: keyFile), speaks: application,
+            certificates: try PEM.read(path: certificateFile), key: try PEM.readKey(path: keyFile), speaks: application,
             certificateName: certificateFile, keyName: keyFile)
     }
 

@@ -15,6 +15,10 @@ package enum TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
     case applicationProtocol
     /// What the peer sent is not TLS.
     case notTLS
+    /// Its hello is larger than one record; no client's is.
+    case helloTooLarge
+    /// It has renewed its keys more often than any peer does.
+    case tooManyKeyUpdates
     /// The peer refused us: the number of its alert (RFC 8446, section 6).
     case refusedByPeer(Int)
     /// The peer hung up before the handshake was done.
@@ -40,6 +44,8 @@ package enum TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case .protocolVersion: "TLS 1.3 is required, and one side does not speak it"
         case .applicationProtocol: "the other side does not speak tallygate/1: check host and port"
         case .notTLS: "the other side does not speak TLS: check host and port"
+        case .helloTooLarge: "the other side's TLS hello does not fit one record"
+        case .tooManyKeyUpdates: "the other side asked for new TLS keys too often"
         case .refusedByPeer(48): "the other side does not trust our certificate's authority"
         case .refusedByPeer(let alert): "the other side refused the connection (TLS alert \(alert))"
         case .hungUp: "the other side hung up during the TLS handshake"
@@ -55,6 +61,8 @@ package enum TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
 /// or the role ("certificate", "ca.pem") that the caller gave.
 package enum CertificateError: Error, Hashable, Sendable, CustomStringConvertible {
     case unreadable(file: String, errno: CInt)
+    /// Others than its owner may read or change the private key: its permission bits.
+    case exposedKey(file: String, mode: UInt32)
     case tooLarge(file: String, bytesMax: Int)
     case noCertificate(file: String)
     case noKey(file: String)
@@ -68,6 +76,9 @@ package enum CertificateError: Error, Hashable, Sendable, CustomStringConvertibl
     package var description: String {
         switch self {
         case .unreadable(let file, let errno): "cannot read \(file) (errno \(errno))"
+        case .exposedKey(let file, let mode):
+            "the private key \(file) may be read or changed by others than its owner (mode \(String(mode, radix: 8))): "
+                + "chmod 600 \(file), and replace the key if anybody else may have read it"
         case .tooLarge(let file, let bytesMax): "\(file) is larger than \(bytesMax) bytes: not a certificate or key"
         case .noCertificate(let file): "\(file) holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)"
         case .noKey(let file): "\(file) holds no unencrypted private key in PEM form (-----BEGIN PRIVATE KEY-----)"

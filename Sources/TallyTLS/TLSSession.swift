@@ -1,4 +1,5 @@
 import COpenSSL
+import TallyModel
 
 #if canImport(Glibc)
 import Glibc
@@ -48,7 +49,11 @@ package enum TLSMove: Hashable, Sendable {
         self.context = context
     }
 
-    deinit { unsafe SSL_free(raw) }
+    deinit {
+        TLSMemory.beginWiping()
+        unsafe SSL_free(raw)
+        TLSMemory.endWiping()
+    }
 
     func becomeServer() { unsafe SSL_set_accept_state(raw) }
 
@@ -68,7 +73,9 @@ package enum TLSMove: Hashable, Sendable {
         guard !isBroken else { return .failed(.reset) }
         ERR_clear_error()
         errno = 0
+        TLSMemory.beginWiping()
         let result = unsafe SSL_do_handshake(raw)
+        TLSMemory.endWiping()
         if result == 1 {
             guard hasApplicationProtocol else {
                 isBroken = true
@@ -78,7 +85,12 @@ package enum TLSMove: Hashable, Sendable {
             return .done
         }
         switch unsafe SSL_get_error(raw, result) {
-        case SSL_ERROR_WANT_READ: return .wantRead
+        case SSL_ERROR_WANT_READ:
+            guard unsafe tally_waits_within_hello(raw) == 0 else {
+                isBroken = true
+                return .failed(.helloTooLarge)
+            }
+            return .wantRead
         case SSL_ERROR_WANT_WRITE: return .wantWrite
         case let code: return .failed(failure(code))
         }
@@ -94,6 +106,10 @@ package enum TLSMove: Hashable, Sendable {
         // OpenSSL writes at most `room` bytes, which is what follows `offset`.
         let result = unsafe buffer.withUnsafeMutableBytes { bytes in
             unsafe SSL_read(raw, bytes.baseAddress?.advanced(by: offset), room)
+        }
+        guard unsafe tally_late_messages(raw) <= Limits.lateMessagesMax else {
+            isBroken = true
+            return .failed(.tooManyKeyUpdates)
         }
         return result > 0 ? .moved(Int(result)) : stopped(result)
     }

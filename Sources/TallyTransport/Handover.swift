@@ -27,7 +27,7 @@ final class CountedHandler: ChannelHandler {
     func peerFinished(_ channel: SecureChannel) { inner.peerFinished(channel) }
     func sendQueueDrained(_ channel: SecureChannel) { inner.sendQueueDrained(channel) }
     func closed(_ channel: SecureChannel, _ reason: CloseReason) {
-        count.leave()
+        count.leave(channel.peer)
         inner.closed(channel, reason)
     }
 }

@@ -1,36 +1,12 @@
-import Synchronization
 package import TallyIO
 package import TallyTLS
 
-/// How many connections there are, for all shards of a program.
-package final class ConnectionCount: Sendable {
-    private let open = Atomic<Int>(0)
-    private let refused = Atomic<Int>(0)
-    package let max: Int
-
-    package init(max: Int) { self.max = max }
-
-    package var current: Int { open.load(ordering: .relaxed) }
-    /// Connections that were closed unheard because there were `max` already.
-    package var refusedTotal: Int { refused.load(ordering: .relaxed) }
-
-    /// False when there are `max` already.
-    func enter() -> Bool {
-        guard open.add(1, ordering: .relaxed).newValue <= max else {
-            open.subtract(1, ordering: .relaxed)
-            refused.add(1, ordering: .relaxed)
-            return false
-        }
-        return true
-    }
-
-    func leave() { open.subtract(1, ordering: .relaxed) }
-}
-
 /// Accepts connections on one shard and spreads them over all, in turn.
 ///
-/// Beyond the cap a connection is accepted and closed at once: the workstation learns it now instead of waiting
-/// in the kernel's queue, and backs off. Without descriptors left it waits 100 ms before it accepts again.
+/// One that `ConnectionCount` turns away is accepted and closed at once: the workstation learns it now instead of waiting
+/// in the kernel's queue, and backs off. So is one whose descriptor is above `descriptorsMax`: the kernel gives the lowest
+/// that is free, so all others are in use, and files need some too. Without descriptors at all, whoever used them up, it
+/// waits 100 ms before it accepts again.
 package final class Listener: ReadyHandler {
     private static let acceptedPerTurnMax = 64
     private static let exhaustedPause: Duration = .milliseconds(100)
@@ -38,17 +14,21 @@ package final class Listener: ReadyHandler {
     package struct Service: Sendable {
         package var settings: ChannelSettings
         package var count: ConnectionCount
+        /// Connections have descriptors below this.
+        package var descriptorsMax: CInt
         /// The context for the next connection: asked every time, so that a renewed certificate is used at once.
         package var tls: @Sendable () -> TLSServerContext
         /// Makes the handler of one connection, on that connection's shard.
         package var makeHandler: @Sendable (ShardLoop) -> any ChannelHandler
 
         package init(
-            settings: ChannelSettings, count: ConnectionCount, tls: @escaping @Sendable () -> TLSServerContext,
+            settings: ChannelSettings, count: ConnectionCount, descriptorsMax: CInt = .max,
+            tls: @escaping @Sendable () -> TLSServerContext,
             makeHandler: @escaping @Sendable (ShardLoop) -> any ChannelHandler
         ) {
             self.settings = settings
             self.count = count
+            self.descriptorsMax = descriptorsMax
             self.tls = tls
             self.makeHandler = makeHandler
         }
@@ -121,7 +101,8 @@ package final class Listener: ReadyHandler {
     }
 
     private func take(_ descriptor: consuming Descriptor, _ peer: SocketAddress) {
-        guard service.count.enter() else { return }
+        guard descriptor.raw < service.descriptorsMax else { return service.count.refuse(.descriptors) }
+        guard service.count.enter(peer) else { return }
         let service = self.service
         let handed = Handover(descriptor)
         let shard = shards[next]
@@ -133,13 +114,14 @@ package final class Listener: ReadyHandler {
                 try SecureChannel.accept(
                     descriptor, from: peer, tls: service.tls(), settings: service.settings, on: loop, handler: handler)
             } catch {
-                service.count.leave()
+                service.count.leave(peer)
             }
         }
     }
 
     private func pause() {
         guard let watch, retry == nil else { return }
+        service.count.notePause()
         // If the kernel refuses even this, the next event pauses again.
         try? loop.change(watch, to: [])
         retry = loop.after(Listener.exhaustedPause) { [weak self] in

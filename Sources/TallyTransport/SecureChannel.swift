@@ -53,6 +53,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
     private var isReadBlockedOnWrite = false
     private var isAboveLow = false
     private var discarded = 0
+    var isWipeAsked = false
 
     private init(
         session: consuming TLSSession, raw: CInt, peer: SocketAddress, settings: ChannelSettings, loop: ShardLoop,
@@ -64,14 +65,14 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         self.settings = settings
         self.loop = loop
         self.handler = handler
-        incoming = ByteQueue(bytesMax: settings.receiveBytesMax)
+        incoming = ByteQueue(bytesMax: settings.receiveBytesMax, leavesNoCopy: true)
         outgoing = ByteQueue(bytesMax: settings.sendBytesMax)
     }
 
     // MARK: Beginning
 
-    /// Begins the gateway's side on an accepted connection. The handler hears `opened` or `closed` later; an
-    /// error thrown here means that it hears nothing, and the descriptor is closed.
+    /// Begins the gateway's side of a connection; until the peer speaks OpenSSL holds no buffer for it. The handler hears
+    /// `opened` or `closed` later; an error thrown here means that it hears nothing, and the descriptor is closed.
     @discardableResult
     package static func accept(
         _ descriptor: consuming Descriptor, from peer: SocketAddress, tls: TLSServerContext,
@@ -85,7 +86,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         } catch {
             throw .system(error.number)
         }
-        channel.begin()
+        channel.begin(speaksFirst: false)
         return channel
     }
 
@@ -100,7 +101,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         channel.watch = watch
         channel.interest = [.write]
         loop.replaceHandler(of: watch, with: channel)
-        channel.begin()
+        channel.begin(speaksFirst: true)
         return channel
     }
 
@@ -110,9 +111,9 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         self.handler = handler
     }
 
-    private func begin() {
+    private func begin(speaksFirst: Bool) {
         deadline = loop.after(settings.handshakeTimeout) { self.end(.handshakeTimeout) }
-        goOnWithHandshake()
+        if speaksFirst { goOnWithHandshake() }
         updateInterest()
     }
 
@@ -211,7 +212,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
         session = nil
         if let watch { loop.remove(watch) }
         watch = nil
-        incoming.clear()
+        wipeUnfinished(&incoming)
         outgoing.clear()
         handler.take()?.closed(self, reason)
     }
@@ -319,7 +320,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
 
     private func discard(_ reason: CloseReason) {
         var room = loop.takeScratch(count: settings.receiveBytesMax)
-        defer { loop.returnScratch(room) }
+        defer { giveBack(&room, wiped: true) }
         while discarded < SecureChannel.discardBytesMax {
             switch session?.read(into: &room, from: 0, upTo: room.count) {
             case .moved(let count): discarded += count
@@ -350,7 +351,7 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
             if count > 0 { deliver(buffer.span.extracting(0..<count)) }
             if !isMore { break }
         }
-        loop.returnScratch(buffer)
+        giveBack(&buffer, wiped: takeWipe())
         if isPeerFinished, !isPeerFinishReported, isOpen {
             isPeerFinishReported = true
             handler?.peerFinished(self)
@@ -385,16 +386,15 @@ package final class SecureChannel: ReadyHandler, RoundEndHandler {
     }
 
     private func keep(_ rest: Span<UInt8>) {
-        // `fill` reads no more than there is room for.
         let isKept = incoming.append(rest)
-        precondition(isKept, "what was read fits the buffer")
+        precondition(isKept, "`fill` reads no more than there is room for")
     }
 
     private func deliverKept() {
         let kept = incoming.start..<incoming.bytes.count
         let consumed = handler?.received(incoming.bytes.span.extracting(kept), on: self) ?? kept.count
         precondition(consumed >= 0 && consumed <= kept.count, "a handler consumes what it was shown")
-        incoming.removeFirst(consumed)
+        if isToBeWiped { incoming.wipeFirst(consumed) } else { incoming.removeFirst(consumed) }
         if incoming.room == 0, isReading { end(.receiveBufferFull) }
     }
 }

@@ -61,6 +61,27 @@ package struct Batch: Sendable {
         if rows > capacity { grow(rows) }
     }
 
+    /// Empties the batch and overwrites what its rows left.
+    package mutating func wipe() {
+        reset(rows: 0)
+        bytes.overwrite()
+        shorts.overwrite()
+        words.overwrite()
+        longs.overwrite()
+        modelHashes.overwrite()
+        Batch.overwrite(&sessions)
+        Batch.overwrite(&projects)
+        fillWithDefaults()
+    }
+
+    private static func overwrite(_ entries: inout [Bytes16]) {
+        let count = entries.count
+        for index in entries.indices { entries[index] = Bytes16(high: 0, low: 0) }
+        let spare = entries.capacity - count
+        entries.append(contentsOf: repeatElement(Bytes16(high: 0, low: 0), count: spare))
+        entries.removeLast(spare)
+    }
+
     private mutating func grow(_ rows: Int) {
         precondition(rows <= Limits.batchEventsMax, "a batch has at most \(Limits.batchEventsMax) events")
         var larger = max(capacity, 64)
@@ -70,10 +91,15 @@ package struct Batch: Sendable {
         shorts = [UInt16](repeating: 0, count: larger * Slot.shortColumns)
         words = [UInt32](repeating: 0, count: larger * Slot.wordColumns)
         longs = [UInt64](repeating: 0, count: larger * Slot.longColumns)
+        fillWithDefaults()
+    }
+
+    /// Every place of every column is 0.
+    private mutating func fillWithDefaults() {
         blank = Batch.allColumns
         for id in filledRows.indices {
             filledValues[id] = 0
-            filledRows[id] = larger
+            filledRows[id] = capacity
         }
     }
 }

@@ -32,7 +32,7 @@ struct BatchCollector: Sendable {
     private mutating func put(_ event: Event, _ row: Int, into batch: inout Batch) {
         let capacity = batch.capacity
         batch.longs[row] = UInt64(bitPattern: event.timeMs)
-        batch.longs[capacity + row] = event.reportedCostNanoUSD.map { $0 &+ 1 } ?? 0
+        batch.longs[capacity + row] = nullable(event.reportedCostNanoUSD)
         putIdentifiers(event, row, into: &batch)
         let small: [9 of UInt8] = [
             event.kind.rawValue, event.agent.rawValue, event.origin.rawValue, event.speed.rawValue,
@@ -49,7 +49,7 @@ struct BatchCollector: Sendable {
     }
 
     /// A value that has no successor is out of every range: it stays the highest.
-    private func nullable(_ value: UInt32?) -> UInt32 {
+    private func nullable<Value: FixedWidthInteger>(_ value: Value?) -> Value {
         guard let value else { return 0 }
         return value == .max ? value : value + 1
     }

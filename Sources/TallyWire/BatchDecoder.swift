@@ -44,6 +44,15 @@ package struct BatchDecoder: Sendable {
         batch.count = count
     }
 
+    /// Overwrites what the last batch left here. Labels that were known once stay known: they are labels.
+    package mutating func wipe() {
+        tail.overwrite()
+        lanes.overwrite()
+        longDifferences.overwrite()
+        others.overwrite()
+        prompts.overwrite()
+    }
+
     private mutating func decodeColumns(
         _ raw: Span<UInt8>, _ count: Int, into batch: inout Batch
     ) throws(BatchRefusal) {

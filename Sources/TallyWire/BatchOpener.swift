@@ -36,6 +36,12 @@ package struct BatchOpener: Sendable {
         raw = decompressor.outputStart..<decompressor.outputStart + rawBytes
     }
 
+    /// Overwrites the raw body that was opened last.
+    package mutating func wipe() {
+        decompressor.wipe()
+        raw = decompressor.outputStart..<decompressor.outputStart
+    }
+
     /// Decodes the raw body that was opened last.
     package func decode(
         _ header: BatchHeader, with decoder: inout BatchDecoder, into batch: inout Batch

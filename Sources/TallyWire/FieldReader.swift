@@ -74,8 +74,11 @@ struct FieldReader: Sendable {
     mutating func label(_ bytes: Span<UInt8>) throws(FrameRefusal) -> Label? {
         let length = Int(try u8(bytes))
         guard length > 0 else { return nil }
-        guard let label = Label(try list(length, bytes)) else { throw .badValue }
-        return label
+        let range = try take(length)
+        guard Label.isLabel(bytes.extracting(range)) else { throw .badValue }
+        var copy: [UInt8] = []
+        for index in range { copy.append(bytes[index]) }
+        return Label(copy)
     }
 
     mutating func totals(_ bytes: Span<UInt8>) throws(FrameRefusal) -> RunningTotals {

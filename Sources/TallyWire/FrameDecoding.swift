@@ -13,7 +13,7 @@ package enum FrameCodec {
         var fields = FieldReader(slice.body)
         let frame: Frame
         switch slice.type {
-        case .hello: frame = .hello(try hello(&fields, bytes))
+        case .hello: frame = .hello(try hello(&fields, bytes, .copied).hello)
         case .welcome: frame = .welcome(try welcome(&fields, bytes))
         case .batch:
             let (header, body) = try batchHeader(slice, in: bytes)
@@ -33,6 +33,19 @@ package enum FrameCodec {
         try fields.finish()
         return frame
     }
+
+    /// A HELLO whose credential is told by its place in `bytes` and not copied, and of whose options only the ids are
+    /// kept: nothing that a stranger sent stays behind.
+    package static func helloInPlace(
+        _ slice: FrameSlice, in bytes: Span<UInt8>
+    ) throws(FrameRefusal) -> (hello: Hello, credential: Range<Int>) {
+        var fields = FieldReader(slice.body)
+        let told = try hello(&fields, bytes, .inPlace)
+        try fields.finish()
+        return told
+    }
+
+    private enum Keeping { case copied, inPlace }
 
     /// What stands before a BATCH's body, and where the body stands in `bytes`.
     package static func batchHeader(
@@ -57,7 +70,18 @@ package enum FrameCodec {
         return try reader.list(range.count, bytes)
     }
 
-    private static func hello(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> Hello {
+    private static func kept(
+        _ place: Range<Int>, _ bytes: Span<UInt8>, _ keeping: Keeping
+    ) throws(FrameRefusal) -> [UInt8] {
+        switch keeping {
+        case .copied: try copy(place, bytes)
+        case .inPlace: []
+        }
+    }
+
+    private static func hello(
+        _ fields: inout FieldReader, _ bytes: Span<UInt8>, _ keeping: Keeping
+    ) throws(FrameRefusal) -> (hello: Hello, credential: Range<Int>) {
         guard try fields.list(magic.count, bytes) == magic else { throw .badValue }
         let versions = try range(&fields, bytes)
         let schemas = try range(&fields, bytes)
@@ -71,7 +95,7 @@ package enum FrameCodec {
         let highestChain = try fields.chain(bytes)
         let epoch = StoreEpoch(try fields.u64(bytes))
         let wantsAdoption = try fields.flag(bytes)
-        let credential = try credential(&fields, bytes)
+        let (credential, place) = try credential(&fields, bytes, keeping)
         var hello = Hello(
             stream: stream, highestChain: highestChain, acknowledged: acknowledged, clockMs: clock,
             credential: credential)
@@ -81,8 +105,8 @@ package enum FrameCodec {
         hello.highestHeld = highest
         hello.storeEpoch = epoch
         hello.wantsAdoption = wantsAdoption
-        hello.options = try options(&fields, bytes)
-        return hello
+        hello.options = try options(&fields, bytes, keeping)
+        return (hello, place)
     }
 
     private static func range(
@@ -95,20 +119,20 @@ package enum FrameCodec {
     }
 
     private static func credential(
-        _ fields: inout FieldReader, _ bytes: Span<UInt8>
-    ) throws(FrameRefusal) -> Credential {
+        _ fields: inout FieldReader, _ bytes: Span<UInt8>, _ keeping: Keeping
+    ) throws(FrameRefusal) -> (Credential, place: Range<Int>) {
         let kind = try fields.u8(bytes)
         let length = Int(try fields.u8(bytes))
-        let token = try fields.list(length, bytes)
+        let place = try fields.take(length)
         switch kind {
-        case 0 where token.isEmpty: return .mutualTLS
-        case 1: return .token(token)
+        case 0 where length == 0: return (.mutualTLS, place)
+        case 1: return (.token(try kept(place, bytes, keeping)), place)
         default: throw .badValue
         }
     }
 
     private static func options(
-        _ fields: inout FieldReader, _ bytes: Span<UInt8>
+        _ fields: inout FieldReader, _ bytes: Span<UInt8>, _ keeping: Keeping
     ) throws(FrameRefusal) -> [HelloOption] {
         let count = Int(try fields.u8(bytes))
         guard count <= optionsMax else { throw .badValue }
@@ -116,7 +140,8 @@ package enum FrameCodec {
         for _ in 0..<count {
             let id = try fields.u16(bytes)
             let length = Int(try fields.u16(bytes))
-            options.append(HelloOption(id: id, value: try fields.list(length, bytes)))
+            let place = try fields.take(length)
+            options.append(HelloOption(id: id, value: try kept(place, bytes, keeping)))
         }
         return options
     }

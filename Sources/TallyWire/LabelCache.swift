@@ -46,7 +46,8 @@ struct LabelCache: Sendable {
     }
 
     private func make(_ text: Span<UInt8>) -> Label? {
-        guard text.count <= Limits.labelBytesMax else { return nil }
+        // What is no label is not even copied.
+        guard text.count <= Limits.labelBytesMax, Label.isLabel(text) else { return nil }
         var copy: [UInt8] = []
         copy.reserveCapacity(text.count)
         for index in text.indices { copy.append(text[index]) }

@@ -66,7 +66,8 @@ enum Files {
             let slash = path.lastIndex(of: "/")
             let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
             let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-            return try Directory.open(folder).readWhole(name, limit: Limits.configBytesMax / 2)
+            return try Directory.open(folder).readWhole(
+                name, limit: Limits.configBytesMax / 2, follows: true)
         } catch {
             throw .system(error)
         }

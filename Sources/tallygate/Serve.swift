@@ -33,11 +33,16 @@ struct Serve: ParsableCommand {
     var logLevel: String?
     @Option(name: .long, help: "Threads that serve connections. By default one a core.")
     var shards: Int?
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Write the secrets of every connection there, for reading captures. Loopback only.", valueName: "file"))
+    var tlsKeyLog: String?
 
     func run() throws {
         let flags = SettingsFlags(
             listen: listen, address: address, metrics: metrics, certificate: certificate, key: key,
-            logLevel: logLevel, shards: shards)
+            logLevel: logLevel, shards: shards, tlsKeyLog: tlsKeyLog)
         let reply = GatewayProgram.serve(folder: try data.folder(), flags: flags, configFile: config)
         try Terminal.show(reply)
     }

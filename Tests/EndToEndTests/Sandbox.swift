@@ -112,17 +112,23 @@ final class RunningGateway: Sendable {
     private let process: Mutex<ProcessBox>
     let address: String
     let log: String
+    /// What it printed to standard output.
+    let output: String
 
     private struct ProcessBox {
         let process: Process
     }
 
-    init(_ sandbox: Sandbox, port: String = "0", extra: [String: String] = [:]) throws {
-        let process = sandbox.process("tallygate", ["serve", "--listen", "127.0.0.1:\(port)"], extra: extra)
+    init(
+        _ sandbox: Sandbox, port: String = "0", arguments: [String] = [], extra: [String: String] = [:]
+    ) throws {
+        let process = sandbox.process(
+            "tallygate", ["serve", "--listen", "127.0.0.1:\(port)"] + arguments, extra: extra)
         log = sandbox.path("serve-\(UUID().uuidString).log")
-        _ = FileManager.default.createFile(atPath: log, contents: nil)
+        output = log + ".out"
+        for file in [log, output] { _ = FileManager.default.createFile(atPath: file, contents: nil) }
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
-        process.standardOutput = FileHandle.nullDevice
+        process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
         process.standardInput = FileHandle.nullDevice
         try process.run()
         var found: String?

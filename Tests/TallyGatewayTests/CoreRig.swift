@@ -18,14 +18,19 @@ final class CoreRig {
     let board = TenantBoard()
     private let draws: Draws
     private let options: LogOptions
+    private let limits: AbuseLimits
     private(set) var core: LedgerCore
     let barrier: ToyBarrier
     private let usesBarrier: Bool
     var now: GatewayInstant
     private(set) var notes: [LedgerNote] = []
 
-    init(seed: UInt64 = 1, tenants count: Int = 1, usesBarrier: Bool = true, options: LogOptions = .small) throws {
+    init(
+        seed: UInt64 = 1, tenants count: Int = 1, usesBarrier: Bool = true, options: LogOptions = .small,
+        limits: AbuseLimits = AbuseLimits()
+    ) throws {
         self.options = options
+        self.limits = limits
         self.usesBarrier = usesBarrier
         disks = (0..<count).map { LyingDisk(seed: seed &* 1_000 &+ UInt64($0)) }
         tenants = try (0..<count).map { try CoreRig.tenant(UInt64($0 + 1)) }
@@ -68,6 +73,7 @@ final class CoreRig {
         let draws = self.draws
         var settings = LedgerCore.Settings(book: 1)
         settings.logOptions = options
+        settings.limits = limits
         core = LedgerCore(
             settings: settings, board: board, entropy: Entropy { draws.next() },
             barrier: usesBarrier ? barrier : nil
@@ -152,16 +158,16 @@ final class ToyBarrier: DiskBarrier {
 final class CoreSpool {
     let tenant: TenantID
     let stream: StreamID
-    private let number: UInt64
+    private let workstation: UInt64
     var connection: ConnectionID
     var ticket: StreamTicket?
     private var encoder = BatchEncoder()
     /// The chain value after each sequence.
     private(set) var chains: [ChainValue]
 
-    init(_ tenant: Tenant, stream: UInt64 = 1, connection: UInt64 = 1) {
+    init(_ tenant: Tenant, stream: UInt64 = 1, connection: UInt64 = 1, workstation: UInt64? = nil) {
         self.tenant = tenant.id
-        number = stream
+        self.workstation = workstation ?? stream
         self.stream = StreamID(Bytes16(high: tenant.id.value, low: stream))
         self.connection = ConnectionID(shard: 0, number: connection)
         chains = [Chain.initial(self.stream)]
@@ -171,7 +177,7 @@ final class CoreSpool {
 
     func request(_ offsetMs: Int32 = 0) -> StreamRequest {
         StreamRequest(
-            tenant: tenant, workstation: WorkstationID(number), stream: stream, connection: connection,
+            tenant: tenant, workstation: WorkstationID(workstation), stream: stream, connection: connection,
             clockOffsetMs: offsetMs)
     }
 

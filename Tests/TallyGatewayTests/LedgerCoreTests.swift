@@ -108,7 +108,7 @@ struct LedgerCoreTests {
         try rig.claim(spool)
         // The appender believes the header: whoever decoded the batch has compared it with the rows.
         guard case .append(var near) = try spool.batch(1) else { return }
-        near.header.controlTokens = Limits.tenantTotalMax - 10
+        near.header.controlTokens = Limits.workstationTotalMax - 10
         rig.take(.append(near))
         rig.take(try spool.batch(1))
         spool.rewind(to: 1)
@@ -124,7 +124,7 @@ struct LedgerCoreTests {
                 .committed(GatewaySession.Cursor(sequence: Sequence64(1), chain: spool.chains[1])),
             ])
         let stream = rig.core.streams(of: spool.tenant).values.first
-        #expect(stream?.totals.tokens == UInt128(Limits.tenantTotalMax - 10))
+        #expect(stream?.totals.tokens == UInt128(Limits.workstationTotalMax - 10))
         // What still fits is taken.
         rig.take(try spool.skip(1))
         #expect(rig.commit().committed(spool.connection) == 2)

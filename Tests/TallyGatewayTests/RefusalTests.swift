@@ -227,28 +227,62 @@ struct RefusalTests {
         #expect(try rig.usage().totals.events == 0)
     }
 
-    @Test("A batch that would overflow the tenant's total is refused before it is appended, and skipping it goes on")
+    @Test("A batch that would overflow its workstation's total is refused before the append; others go on")
     func overflow() throws {
         let rig = try Rig()
         var spool = Spool(token: try rig.enroll())
         let peer = try rig.peer()
         try peer.open(spool.hello())
+        // As many events as could hold that much.
+        let given: UInt64 = 1 << 32
         let nearly = SkipGroup(
-            model: nil, events: 1, tokenClasses: [Limits.tenantTotalMax - 2_000, 0, 0, 0, 0, 0, 0], reportedNanoUSD: 0)
-        peer.send(.skip(spool.skip(1, groups: [nearly])))
-        try peer.ack(through: 1)
+            model: nil, events: given, tokenClasses: [Limits.workstationTotalMax - 2_000, 0, 0, 0, 0, 0, 0],
+            reportedNanoUSD: 0)
+        peer.send(.skip(spool.skip(given, groups: [nearly])))
+        try peer.ack(through: given)
         let chain = spool.chain
         peer.send(.batch(try spool.batch(plainEvents(2))))
         let reject = try peer.reject()
         #expect(reject.reason == .overflow)
-        #expect(reject.first.value == 2)
-        spool.rewind(to: 1, chain: chain)
-        peer.send(.skip(spool.skip(2, reason: .overflow, groups: [])))
-        try peer.ack(through: 3)
+        #expect(reject.first.value == given + 1)
+        // As a workstation gives them up: with what they held, which fits no better.
+        spool.rewind(to: given, chain: chain)
+        let group = SkipGroup(
+            model: Label("claude-opus-4-8"), events: 2, tokenClasses: [2_000, 0, 0, 0, 0, 200, 0], reportedNanoUSD: 0)
+        peer.send(.skip(spool.skip(2, reason: .overflow, groups: [group])))
+        try peer.ack(through: given + 2)
         peer.send(.batch(try spool.batch(plainEvents(1))))
-        try peer.ack(through: 4)
-        #expect(try rig.usage().totals.events == 1)
+        try peer.ack(through: given + 3)
+        var other = Spool(token: try rig.enroll("acme", "desktop"))
+        let second = try rig.peer()
+        try second.open(other.hello())
+        second.send(.batch(try other.batch(plainEvents(4))))
+        try second.ack(through: 4)
+        #expect(try rig.usage().totals.events == 5)
         #expect(try rig.done(.verify(tenant: nil)).contains("clean"))
+    }
+
+    @Test("A range that never was is no way to end a tenant's reports: what one workstation gives up is bounded")
+    func hugeGaps() throws {
+        let rig = try Rig()
+        let token = try rig.enroll()
+        var reasons: [RejectReason] = []
+        for _ in 0..<3 {
+            var spool = Spool(token: token)
+            let peer = try rig.peer()
+            try peer.open(spool.hello())
+            peer.send(.skip(spool.skip(Limits.sequenceMax, groups: [])))
+            reasons.append(try peer.reject().reason)
+            spool.rewind(to: 0, chain: Chain.initial(spool.stream))
+            peer.send(.skip(spool.skip(Limits.workstationGapEventsMax / 2, groups: [])))
+            if reasons.count < 3 {
+                try peer.ack(through: Limits.workstationGapEventsMax / 2)
+            } else {
+                #expect(try peer.reject().reason == .overflow)
+            }
+        }
+        #expect(reasons == [.overflow, .overflow, .overflow])
+        #expect(try rig.usage().gaps.events == Int(Limits.workstationGapEventsMax))
     }
 
     @Test("A batch whose numbers do not give its control totals or chain is refused and nothing of it counts")

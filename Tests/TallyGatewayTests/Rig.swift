@@ -68,14 +68,16 @@ final class Rig: Sendable {
     /// With `ownCertificate` the one that an earlier start made is given as an operator gives his, so that a wrong clock
     /// does not make another.
     func start(
-        metricsServer: Bool = false, listen: String = "127.0.0.1:0", ownCertificate: Bool = false
+        metricsServer: Bool = false, listen: String = "127.0.0.1:0", ownCertificate: Bool = false,
+        tlsKeyLog: String? = nil, environment: [String: String] = [:]
     ) throws {
         let settings = try Settings.resolve(
             flags: SettingsFlags(
                 listen: listen, address: nil, metrics: metricsServer ? "127.0.0.1:0" : nil,
                 certificate: ownCertificate ? path + "/tls/server.pem" : nil,
-                key: ownCertificate ? path + "/tls/server-key.pem" : nil, logLevel: nil, shards: 2),
-            file: nil, environment: [:])
+                key: ownCertificate ? path + "/tls/server-key.pem" : nil, logLevel: nil, shards: 2,
+                tlsKeyLog: tlsKeyLog),
+            file: nil, environment: environment)
         let gateway = try Gateway(settings: settings, services: try services())
         try gateway.open(publicAddress: nil)
         running.withLock { $0 = gateway }

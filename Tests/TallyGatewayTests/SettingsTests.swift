@@ -85,6 +85,37 @@ struct SettingsTests {
         }
     }
 
+    @Test("Every limit against abuse can be set in the file and the environment, within its range, and is documented")
+    func limits() throws {
+        for bound in AbuseLimits.Bound.allCases {
+            let low = bound.range.lowerBound
+            try withFile(#"{"listen": "127.0.0.1:1", "\#(bound.rawValue)": \#(low)}"#) { path in
+                let settings = try Settings.resolve(flags: self.flags(), file: path, environment: [:])
+                #expect(settings.limits[bound] == low)
+                let name = "TALLYGATE_" + bound.rawValue.uppercased()
+                let high = bound.range.upperBound
+                let above = try Settings.resolve(flags: self.flags(), file: path, environment: [name: "\(high)"])
+                #expect(above.limits[bound] == high)
+                for wrong in ["\(low - 1)", "\(high + 1)", "many"] {
+                    _ = #expect(throws: SettingsError.self, "\(name)=\(wrong)") {
+                        try Settings.resolve(flags: self.flags(), file: path, environment: [name: wrong])
+                    }
+                }
+            }
+        }
+        let plain = try Settings.resolve(flags: flags(listen: "127.0.0.1:0"), file: nil, environment: [:])
+        #expect(plain.limits == AbuseLimits())
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let text = try String(contentsOf: root.appending(path: "docs/OPERATIONS.md"), encoding: .utf8)
+        let rows = text.split(separator: "\n").filter { $0.hasPrefix("| `") }
+        for bound in AbuseLimits.Bound.allCases {
+            let row = rows.first { $0.hasPrefix("| `\(bound.rawValue)` |") }
+            let digits = row?.split(separator: "|").dropFirst().first?.filter(\.isNumber)
+            #expect(digits == "\(bound.usual)", "the row of \(bound.rawValue) and its default")
+        }
+    }
+
     @Test("A server certificate of another authority is replaced by one that workstations with ca.pem trust")
     func mixedAuthority() throws {
         let rig = try Rig()

@@ -29,6 +29,15 @@ struct Spool: ~Copyable {
         return frame
     }
 
+    /// The same with its body as it is, however well it would compress.
+    mutating func plainBatch(_ events: [Event]) throws -> BatchFrame {
+        let body = try raw(events)
+        var frame = try batch(events)
+        frame.body = body
+        frame.header.isLZ4 = false
+        return frame
+    }
+
     /// The raw body of a batch of `events`; nothing is remembered.
     mutating func raw(_ events: [Event]) throws -> [UInt8] { try encoder.encode(events.span, after: chain).raw }
 

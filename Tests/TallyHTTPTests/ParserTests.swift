@@ -68,6 +68,18 @@ struct ParserTests {
         #expect(parser.parse(head + Array("GET /next HTTP/1.1\r\n".utf8)) == example.outcome)
     }
 
+    @Test("A parser that knows its paths judges alike, and keeps nothing of a request", arguments: cases)
+    func knownPaths(_ example: Case) {
+        let outcome = RequestParser(paths: ["/metrics"]).parse(Array(example.head.utf8))
+        guard case .request(var wanted, let bytes) = example.outcome else {
+            #expect(outcome == example.outcome)
+            return
+        }
+        if wanted.path != "/metrics" { wanted.path = "" }
+        if wanted.host != nil { wanted.host = "" }
+        #expect(outcome == .request(wanted, bytes: bytes))
+    }
+
     @Test("A head that is cut anywhere needs more and is never judged by its part", arguments: cases)
     func splits(_ example: Case) {
         let parser = RequestParser()

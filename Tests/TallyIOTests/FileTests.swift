@@ -64,6 +64,29 @@ struct TemporaryFolder: ~Copyable {
         #expect(try directory.facts("link").kind == .symbolicLink)
     }
 
+    @Test("A file under a symbolic link is not opened, made or read, but where a person may have put the link")
+    func linkedFiles() throws {
+        let temporary = TemporaryFolder()
+        let directory = try Directory.openOrMake(temporary.path)
+        try directory.writeDurably("target", [1, 2].span)
+        for (link, target) in [("link", "target"), ("dangling", "nowhere")] {
+            try FileManager.default.createSymbolicLink(
+                atPath: temporary.path + "/" + link, withDestinationPath: temporary.path + "/" + target)
+            #expect(throws: SystemError.self) { try directory.open(link, .read) }
+            #expect(throws: SystemError.self) { try directory.open(link, .write) }
+            #expect(throws: SystemError.self) { try directory.openOrCreate(link) }
+            #expect(throws: SystemError.self) { try directory.create(link) }
+            #expect(throws: SystemError.self) { try directory.readWhole(link, limit: 10) }
+        }
+        #expect(try directory.readWhole("link", limit: 10, follows: true) == [1, 2])
+        #expect(throws: SystemError.self) { try directory.readWhole("dangling", limit: 10, follows: true) }
+        #expect(try directory.list() == ["dangling", "link", "target"], "nothing was made through a link")
+        // What is written durably takes the link's place.
+        try directory.writeDurably("link", [3].span)
+        #expect(try directory.readWhole("link", limit: 10) == [3])
+        #expect(try directory.readWhole("target", limit: 10) == [1, 2])
+    }
+
     @Test("The buffered reader shows every byte once, whatever its buffer and the steps are")
     func bufferedReader() throws {
         let temporary = TemporaryFolder()

@@ -51,4 +51,31 @@ struct LimitsTests {
         #expect(Limits.openingRetry <= Limits.storageRetry)
         #expect(Limits.clockAgreementMs < Limits.clockAheadMsMax)
     }
+
+    @Test("What an operator may move stands within its range by default, and ranges let honest workstations live")
+    func movable() {
+        for bound in AbuseLimits.Bound.allCases {
+            #expect(bound.range.contains(bound.usual), "\(bound.rawValue)")
+            #expect(AbuseLimits()[bound] == bound.usual)
+        }
+        // Who has nothing to say pings within it, and a network may be slow.
+        #expect(Duration.seconds(AbuseLimits.Bound.idleSeconds.range.lowerBound) >= Limits.pingIdle * 2)
+        #expect(Limits.frameTimeout < Limits.idleTimeout && Limits.frameTimeout < Limits.silenceMax)
+        #expect(AbuseLimits()[.bufferedMiBPerTenant] <= AbuseLimits()[.bufferedMiB])
+        #expect(AbuseLimits()[.connectionsPerTenant] < AbuseLimits()[.connections], "no tenant has all of them")
+        #expect(AbuseLimits()[.newSessionsPerHour] > Limits.batchEventsMax)
+        #expect(Limits.newcomersPerTenantMax < Limits.newcomersMax)
+        // 256 workstations at their bound, and no fewer, make up a tenant's.
+        #expect(Limits.tenantTotalMax / Limits.workstationTotalMax == 256)
+        #expect(Limits.workstationGapEventsMax <= Limits.sequenceMax)
+    }
+
+    @Test("A bound that was moved is moved, and no other")
+    func moved() {
+        var limits = AbuseLimits()
+        limits[.frameSeconds] = 7
+        #expect(limits[.frameSeconds] == 7 && limits[.idleSeconds] == 120)
+        #expect(limits.patience == Patience(helloMs: 5_000, idleMs: 120_000, frameMs: 7_000))
+        #expect(limits != AbuseLimits() && AbuseLimits().patience == .usual)
+    }
 }

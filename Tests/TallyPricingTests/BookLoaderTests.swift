@@ -98,6 +98,16 @@ struct BookLoaderTests {
         #expect(try book(two).price(event, effectiveMs: november2026) == .unpriced(.combination))
     }
 
+    @Test("An alternative may have bands of its own")
+    func bandsOfAnAlternative() throws {
+        let own = #""output":8},"bands":[{"above":10,"rates":{"input":5,"output":6}}]}"#
+        let loaded = try book(Self.good.replacingOccurrences(of: #""output":8}}"#, with: own))
+        let ten = try usage("m") { ($0.tier, $0.inputTokens) = (.batch, 10) }
+        let eleven = try usage("m") { ($0.tier, $0.inputTokens) = (.batch, 11) }
+        #expect(loaded.price(ten, effectiveMs: november2026).money?.femtoUSD == Int128(10 * 7_000))
+        #expect(loaded.price(eleven, effectiveMs: november2026).money?.femtoUSD == Int128(11 * 5_000))
+    }
+
     @Test("A threshold given as `from` includes its own number of tokens")
     func from() throws {
         let loaded = try book(Self.good.replacingOccurrences(of: #""above":10"#, with: #""from":10"#))
@@ -113,7 +123,7 @@ struct BookLoaderTests {
             ("", 0, .endedEarly), ("{", 1, .endedEarly), ("{} x", 3, .trailingBytes), (#"{"a":1.5}"#, 6, .notWhole),
             (#"{"a":1e3}"#, 6, .notWhole), (#"{"a":01}"#, 7, .unexpectedByte), (#"{"a":1,"a":2}"#, 10, .duplicateKey),
             (#"{"a":"\n"}"#, 6, .stringByte), (#"{"a":99999999999999999999}"#, 23, .numberTooLarge),
-            ("[[[[[[[[[[1]]]]]]]]]]", 8, .tooDeep), (#"{"a":tru}"#, 8, .unexpectedByte),
+            ("[[[[[[[[[[1]]]]]]]]]]", 9, .tooDeep), (#"{"a":tru}"#, 8, .unexpectedByte),
             (#"{"a":-}"#, 6, .unexpectedByte),
             (#"{"a":1,}"#, 7, .unexpectedByte), ("[1 2]", 3, .unexpectedByte), (#"{"é":1}"#, 2, .stringByte),
         ] as [(String, Int, JSONProblem)])

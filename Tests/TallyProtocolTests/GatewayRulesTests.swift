@@ -119,7 +119,8 @@ struct GatewayRulesTests {
     @Test("TG-6-6 Sequence comes before sizes, sizes before the body")
     func sizes() {
         let cases: [(raw: UInt32, body: Int, isLZ4: Bool, isGood: Bool)] = [
-            (40, 40, false, true), (40, 41, false, false), (0, 0, false, false), (65_537, 65_537, false, false),
+            (40, 40, false, true), (40, 41, false, false), (0, 0, false, true), (0, 1, true, true),
+            (65_537, 65_537, false, false),
             (65_536, 300, true, true), (65_536, 256, true, false), (319, 1, true, true), (320, 1, true, false),
         ]
         for one in cases {
@@ -137,7 +138,8 @@ struct GatewayRulesTests {
 
     @Test("TG-2-5 A sequence beyond 2⁵⁶ is a protocol error and never a trap")
     func hugeSequences() {
-        for (first, count) in [(UInt64.max, UInt32(1)), (UInt64.max, 4_096), (1 << 56, 1), (0, 1), (1, 0)] {
+        let places: [(UInt64, UInt32)] = [(.max, 1), (.max, 4_096), (1 << 56, 1), (0, 1), (1 << 56, 0), (0, 0)]
+        for (first, count) in places {
             var session = Samples.gateway()
             var header = Samples.header(1, 1)
             header.first = Sequence64(first)
@@ -152,6 +154,86 @@ struct GatewayRulesTests {
                 session.skip(Samples.skip(first, last))
                     == .goaway(GoAway(reason: .protocol, reconnectMs: 0, committed: .zero)), "\(first)…\(last)")
         }
+    }
+
+    @Test("TG-4-1 A BATCH of no events stands where its first would, and is refused for its size in its turn")
+    func noEvents() {
+        var header = Samples.header(3, 3)
+        header.count = 0
+        var session = Samples.gateway(committed: 2)
+        #expect(session.batch(header, bodyBytes: 20) == .reject(Samples.reject(3, .size, run: 0)))
+        session = Samples.gateway(committed: 3)
+        #expect(session.batch(header, bodyBytes: 20) == .duplicate(Samples.ack(3)))
+        session = Samples.gateway(committed: 1)
+        #expect(session.batch(header, bodyBytes: 20) == .reject(Samples.reject(3, .sequenceGap, run: 0)))
+        session = Samples.gateway(committed: 2)
+        _ = session.pause()
+        #expect(session.batch(header, bodyBytes: 20) == .reject(Samples.reject(3, .busy, run: 0, retryMs: 2_000)))
+    }
+
+    @Test("TG-5-4 A SKIP that tells more than its events can hold ends the connection")
+    func possibleSkips() {
+        let tokens = UInt64(Limits.tokensMax)
+        let cost = UInt128(Limits.reportedCostNanoUSDMax)
+        typealias Told = (events: UInt64, classes: [UInt64], reported: UInt128, isGood: Bool)
+        let cases: [Told] = [
+            (2, [12 * tokens, 0, 0, 0, 0, 0, 2 * tokens], 2 * cost, true), (3, [], 0, false),
+            (1, [12 * tokens, 1, 0, 0, 0, 0, 0], 0, false), (1, [0, 0, 0, 0, 0, 0, 2 * tokens + 1], 0, false),
+            (1, [], 2 * cost + 1, false), (0, [UInt64](repeating: .max, count: 7), .max, false), (0, [], 0, true),
+        ]
+        for told in cases {
+            var session = Samples.gateway()
+            var skip = Samples.skip(1, 2)
+            let classes = told.classes.isEmpty ? [UInt64](repeating: 0, count: 7) : told.classes
+            skip.groups = [
+                SkipGroup(model: nil, events: told.events, tokenClasses: classes, reportedNanoUSD: told.reported)
+            ]
+            let expected: SkipDecision =
+                told.isGood ? .append : .goaway(GoAway(reason: .protocol, reconnectMs: 0, committed: .zero))
+            #expect(session.skip(skip) == expected, "\(told)")
+        }
+        // Together, and where the sum of two does not fit any number.
+        var session = Samples.gateway()
+        var skip = Samples.skip(1, 2)
+        let group = SkipGroup(
+            model: nil, events: 1, tokenClasses: [UInt64](repeating: 0, count: 7), reportedNanoUSD: UInt128.max / 2 + 1)
+        skip.groups = [group, group]
+        #expect(session.skip(skip) == .goaway(GoAway(reason: .protocol, reconnectMs: 0, committed: .zero)))
+    }
+
+    @Test("A frame that does not become whole in time ends the connection, however often a byte of it comes")
+    func unfinishedFrame() {
+        var session = Samples.gateway()
+        let second = Duration.seconds(1)
+        #expect(session.deadline == Samples.start + Limits.idleTimeout)
+        for elapsed in 0..<20 { session.waits(forRestOfFrame: true, now: Samples.after(second * elapsed)) }
+        #expect(session.deadline == Samples.start + Limits.frameTimeout)
+        // A whole one begins the time anew, and without a part there is none.
+        session.heard(now: Samples.after(second * 19))
+        session.waits(forRestOfFrame: true, now: Samples.after(second * 19))
+        #expect(session.tick(now: Samples.after(second * 38)).goaway == nil)
+        session.waits(forRestOfFrame: false, now: Samples.after(second * 38))
+        #expect(session.deadline == Samples.after(second * 19) + Limits.idleTimeout)
+        session.waits(forRestOfFrame: true, now: Samples.after(second * 40))
+        #expect(session.tick(now: Samples.after(second * 60)).goaway?.reason == .timeout)
+        // Silence beside it is silence.
+        session = Samples.gateway()
+        session.waits(forRestOfFrame: true, now: Samples.after(second * 119))
+        #expect(session.tick(now: Samples.after(second * 120)).goaway?.reason == .idle)
+    }
+
+    @Test("How long a peer is waited for is what the operator said")
+    func patience() {
+        var offer = GatewayOffer()
+        offer.patience = Patience(helloMs: 1_000, idleMs: 60_000, frameMs: 2_000)
+        var session = GatewaySession(offer: offer, now: Samples.start)
+        #expect(session.deadline == Samples.after(.seconds(1)))
+        _ = session.receive(Samples.hello(), now: Samples.start)
+        _ = session.authenticated()
+        _ = session.claimed(Samples.claim(), now: Samples.start)
+        #expect(session.deadline == Samples.after(.seconds(60)))
+        session.waits(forRestOfFrame: true, now: Samples.start)
+        #expect(session.deadline == Samples.after(.seconds(2)))
     }
 
     @Test("TG-6-7 A burst of five PINGs and one a second is answered, more is not")

@@ -119,19 +119,21 @@ struct Rig: Sendable {
 
     init(
         _ kind: PollerKind = .preferred, trust: Trust? = nil, settings: ChannelSettings = Rig.settings,
-        connectionsMax: Int = 1_000, serve: @escaping @Sendable (Log<Seen>) -> Scripted = Scripted.echo
+        connectionsMax: Int = 1_000, bounds: ConnectionAdmission.Bounds? = nil, descriptorsMax: CInt = .max,
+        serve: @escaping @Sendable (Log<Seen>) -> Scripted = Scripted.echo
     ) throws {
         let trust = try trust ?? Trust()
         self.trust = trust
         self.settings = settings
         shards = [try Shard(name: "a", poller: kind), try Shard(name: "b", poller: kind)]
         clientShard = try Shard(name: "client", poller: kind)
-        count = ConnectionCount(max: connectionsMax)
+        count = ConnectionCount(bounds ?? .init(connections: connectionsMax))
         let log = serverLog
         listener = try Listener.start(
             on: .v4(0x7F00_0001, port: 0), shards: shards,
             service: Listener.Service(
-                settings: settings, count: count, tls: { trust.tls }, makeHandler: { _ in serve(log) }))
+                settings: settings, count: count, descriptorsMax: descriptorsMax, tls: { trust.tls },
+                makeHandler: { _ in serve(log) }))
     }
 
     var target: HostPort { HostPort(host: "127.0.0.1", port: listener.address.port) ?? Rig.nowhere }

@@ -40,6 +40,35 @@ struct FrameVectorTests {
         #expect(reason == test.error, "\(test.name): \(refusal)")
     }
 
+    @Test("A HELLO in place is taken and refused like a copied one, and its credential stands where it says")
+    func helloInPlace() throws {
+        var taken = 0
+        for test in try Vectors.cases("frames-", as: FrameCase.self) {
+            let bytes = try Vectors.bytes(test.bytes)
+            guard case .frame(let slice) = FrameReader(side: .gateway).next(in: bytes.span), slice.type == .hello else {
+                continue
+            }
+            let copied = Self.read(bytes, to: .gateway, phase: .hello)
+            do throws(FrameRefusal) {
+                let (told, place) = try FrameCodec.helloInPlace(slice, in: bytes.span)
+                var hello = told
+                taken += 1
+                #expect(hello.options.allSatisfy { $0.value.isEmpty })
+                guard case .success(.hello(let whole)) = copied else {
+                    Issue.record("\(test.name) is refused when copied")
+                    continue
+                }
+                if case .token(let token) = whole.credential { #expect(token == Array(bytes[place])) }
+                #expect(hello.options.map(\.id) == whole.options.map(\.id))
+                (hello.credential, hello.options) = (whole.credential, whole.options)
+                #expect(hello == whole)
+            } catch {
+                #expect(copied == .failure(error), "\(test.name)")
+            }
+        }
+        #expect(taken > 0)
+    }
+
     /// What `side` makes of `bytes`; nil while it waits for more, which no case may ask for.
     static func read(
         _ bytes: [UInt8], to side: FrameReader.Side, phase: FrameReader.Phase

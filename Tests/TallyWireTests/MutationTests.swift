@@ -105,7 +105,7 @@ struct MutationTests {
         case 6: event.durationMs = random.pick([nil, 0, Limits.durationMsMax, Limits.durationMsMax + 1, .max])
         case 7:
             event.reportedCostNanoUSD = random.pick(
-                [nil, 0, Limits.reportedCostNanoUSDMax, Limits.reportedCostNanoUSDMax + 1, .max - 1])
+                [nil, 0, Limits.reportedCostNanoUSDMax, Limits.reportedCostNanoUSDMax + 1, .max - 1, .max])
         case 8: event.timeMs = random.pick([0, 1, -1, .min, .max, Limits.timeMsMax, Limits.timeMsMax + 1])
         case 9: event.outcome = random.pick(Outcome.allCases)
         case 10: event.toolCalls = random.pick([0, 1, .max])

@@ -1,5 +1,6 @@
 import Foundation
 import TallyModel
+import TallyProtocol
 import Testing
 
 @testable import TallyWire
@@ -132,7 +133,34 @@ struct VectorTests {
             #expect(refusal?.reason.vectorName == test.reason, "\(test.name)")
             #expect(refusal?.field == test.field && refusal?.index == test.index, "\(test.name)")
             #expect(refusal?.run == test.run, "\(test.name)")
+            // What a gateway's session answers before the body is opened is the same, and no less.
+            let isSize = test.reason == RejectReason.size.vectorName
+            let early = Reject(
+                first: header.first, index: 0, run: header.count, reason: .size, field: 0, retryMs: 0)
+            var session = try session(before)
+            let decision = session.batch(header, bodyBytes: body.count)
+            #expect(decision == (isSize ? .reject(early) : .decode), "\(test.name)")
         }
+    }
+
+    /// Open, with nothing committed.
+    private func session(_ chain: ChainValue) throws -> GatewaySession {
+        let now = MonotonicInstant(nanoseconds: 1)
+        let stream = StreamID(Bytes16(high: 1, low: 2))
+        let start = StreamCursor(sequence: .zero, chain: chain, totals: .zero)
+        var session = GatewaySession(offer: GatewayOffer(), now: now)
+        _ = session.receive(
+            Hello(stream: stream, highestChain: chain, acknowledged: start, clockMs: 1, credential: .token([1])),
+            now: now)
+        let isAuthenticated = session.authenticated()
+        try #require(isAuthenticated)
+        _ = session.claimed(
+            StreamClaim(
+                committed: start, generation: Generation(1), storeEpoch: StoreEpoch(1),
+                credit: Credit(events: Limits.creditEvents, bytes: Limits.creditBytes), backedUpThrough: .zero,
+                clockMs: 1, oldestTimeMs: 1, allowsAdoption: false, tenantKey: [UInt8](repeating: 0, count: 32)),
+            now: now)
+        return session
     }
 
     private func refused(_ work: () throws(BatchRefusal) -> Void) -> BatchRefusal? {

@@ -105,6 +105,7 @@ enum Main {
         private var scratch: IngestScratch
         private let core: LedgerCore
         private var actions: [IngestAction] = []
+        private var held = 0
 
         init() throws {
             guard let input = Token.hashInput(presented: token.text), let name = TenantName("acme") else {
@@ -116,8 +117,10 @@ enum Main {
             machine = IngestMachine(
                 id: ConnectionID(shard: 0, number: 1), directory: TenantDirectory(snapshot), now: now)
             let book = try PriceBook(bytes: PriceBook.builtInBytes, id: PriceBookID(1))
+            let key = HashKey(first: 1, second: 2)
             scratch = IngestScratch(
-                hashSeed: 1, sums: ShardSums(book: book, hashKey: HashKey(first: 1, second: 2)))
+                hashSeed: 1, sums: ShardSums(book: book, hashKey: key),
+                gate: NewcomerGate(Newcomers(limits: AbuseLimits()), secret: key))
             core = LedgerCore(
                 settings: LedgerCore.Settings(book: 1), board: TenantBoard(), entropy: Entropy { 5 }, barrier: nil
             ) { _, _, _ in }
@@ -147,7 +150,15 @@ enum Main {
         }
 
         private func receive(_ frame: [UInt8]) -> Int {
-            machine.received(frame.span, scratch: &scratch, now: now, into: &actions)
+            let consumed = machine.received(frame.span, scratch: &scratch, now: now, into: &actions)
+            sayHeld()
+            return consumed
+        }
+
+        /// As the connection's conductor does after each call.
+        private func sayHeld() {
+            scratch.held.move(machine.holder?.tenant, from: held, to: machine.heldBytes)
+            held = machine.heldBytes
         }
 
         func run(
@@ -184,7 +195,10 @@ enum Main {
                     _ = core.takeNews()
                 }
                 let acknowledging = tally_allocations()
-                if delivery != nil { machine.hear(.committed(cursors[round]), now: now, into: &actions) }
+                if delivery != nil {
+                    machine.hear(.committed(cursors[round]), now: now, into: &actions)
+                    sayHeld()
+                }
                 for case .send(let frame) in actions { FrameCodec.append(frame, to: &out) }
                 let acknowledged = tally_allocations()
                 if delivery != nil, out.isEmpty { throw Unfit("an acknowledgement") }

@@ -19,7 +19,7 @@ import struct
 import sys
 from typing import Any, Dict, Iterator, List, Optional
 
-from tallygate import batch, body, chain, frames, lz4, story
+from tallygate import batch, body, chain, frames, lz4, story, times
 from tallygate.schema import Refusal, dump
 
 VECTORS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
@@ -228,12 +228,30 @@ def check_story(case: Dict[str, Any]) -> List[str]:
     return []
 
 
+def check_time(case: Dict[str, Any]) -> List[str]:
+    offset = int(case["offset_ms"])
+    if "obeyed" in case:
+        return compare("obeyed", case["obeyed"], times.is_obeyed(offset))
+    received = int(case["received_ms"])
+    if "effective_ms" in case:
+        own_ms = times.effective(int(case["time_ms"]), received, offset)
+        return compare("effective_ms", int(case["effective_ms"]), own_ms)
+    rows = [int(row) for row in case["times"]]
+    refusal = times.check_age(rows, received, offset, int(case["oldest_ms"]), case["trusted"])
+    expected = {key: case[key] for key in ("accepted", "reason", "field", "index", "run") if key in case}
+    own: Dict[str, Any] = {"accepted": True}
+    if refusal:
+        own = {"reason": refusal.reason, "field": refusal.field, "index": refusal.index, "run": refusal.run}
+    return compare("outcome", expected, own)
+
+
 CHECKS = {
     "valid": check_valid,
     "invalid": check_invalid,
     "batches": check_batch,
     "frames": check_frame,
     "stories": check_story,
+    "times": check_time,
 }
 
 

@@ -14,7 +14,9 @@ from tallygate.body import CONSTANT, DELTA, DICTIONARY, DICTIONARY_WITH_ABSENT, 
 from tallygate.body import head, pack, varint, zigzag
 from tallygate.random_rows import random_rows
 from tallygate.schema import (BY_ID, BY_NAME, COLUMNS, CONTENT_IDS, GOAWAY, KIND, KIND_RULES, LIMITS,
-                              PERMANENT, PRESET_DICTIONARY, REJECT, SKIP, Refusal, dump)
+                              PERMANENT, PRESET_DICTIONARY, REJECT, SCHEMA, SKIP, Refusal, dump)
+from tallygate.xxh3 import xxh3_64
+from time_vectors import time_cases
 
 Case = Dict[str, Any]
 STREAM = bytes(range(0x10, 0x20))
@@ -273,6 +275,25 @@ def encodings_valid() -> List[Case]:
           [usage(reported_cost_nano_usd=max(0, (1 << 7 * n) - 1 + d)) for n in range(7) for d in (-1, 0)])
     v.add("TG-4-2", "all columns constant in many rows", [usage(agent="codex", input_tokens=5)] * 9)
     v.add("TG-4-1", "4,096 rows", [usage(time_ms=1 + i % 3) for i in range(4096)])
+    row = usage()
+    for column in COLUMNS[1:]:
+        if column.id not in KIND_RULES[0][1] and column.name not in row:
+            row[column.name] = sample(column)
+    v.add("TG-4-3", "every column of a usage row, ids ascending, each read to its end",
+          [row, dict(row, time_ms=TIME + 1)])
+    return v.cases
+
+
+def adopted_valid() -> List[Case]:
+    """Bodies of ADOPTED: of each kind what it requires, and the columns that matching needs."""
+    v = Valid()
+    told = [usage(input_tokens=3, cache_read_tokens=7, output_tokens=2, reported_cost_nano_usd=0),
+            usage(time_ms=TIME + 9, session=OTHER, cache_write_5m_tokens=4, reasoning_tokens=1, output_tokens=1,
+                  web_searches=2),
+            smallest("correction", output_tokens=5)]
+    v.add("TG-2-9", "a usage row, a longer one and a correction, as ADOPTED tells them", told)
+    v.add("TG-2-9", "the other kinds, as ADOPTED tells them",
+          [smallest(kind) for kind in ("session_start", "state", "session_end")])
     return v.cases
 
 
@@ -336,6 +357,9 @@ def lz4_valid() -> List[Case]:
     case = v.add("TG-4-7", "LZ4, literals only", rows)
     raw = bytes.fromhex(case["raw"])
     case["lz4"] = lz4.sequence(raw).hex()
+    for what, block in (("packed", lz4.compress(raw)), ("of literals", lz4.sequence(raw))):
+        case = v.add("TG-4-8", "one raw body, whichever block it came in: " + what, rows)
+        case["lz4"] = block.hex()
     case = v.add("TG-4-7", "LZ4, the match length of the last token is not looked at", rows[:1])
     block = bytearray(lz4.sequence(bytes.fromhex(case["raw"])))
     block[0] |= 15
@@ -688,6 +712,16 @@ def truncation_invalid() -> List[Case]:
     return v.cases
 
 
+def adopted_invalid() -> List[Case]:
+    v = Invalid()
+    raw = body.encode(body.columns_of_rows([usage(output_tokens=5), usage(time_ms=TIME + 1)]), 2)
+    block = lz4.compress(raw)
+    v.add("TG-2-9", "a block where ADOPTED has a raw body", 2, block, *_reason(block, 2))
+    v.add("TG-2-9", "a body of ADOPTED with a row more than its count", 1, raw, *_reason(raw, 1))
+    v.add("TG-2-9", "a column of content in a body of ADOPTED", 2, raw + head(CONSTANT, 128) + b"\x01", "CONTENT_FIELD", 128)
+    return v.cases
+
+
 def _reason(raw: bytes, count: int) -> Any:
     try:
         body.decode(raw, count)
@@ -757,6 +791,33 @@ def lz4_invalid() -> List[Case]:
 
 # ------------------------------------------------------------------------------------------------ whole batches
 
+STEP = int(SCHEMA["chain"]["step"], 16)
+
+
+def chained(rows: List[body.Row], words: Any = chain.words, step: Any = chain.step) -> str:
+    """The chain value after rows that follow ``ZERO``, by other words or another step than those of TG-5-1."""
+    columns, value = body.columns_of_rows(rows), ZERO
+    for row in range(len(rows)):
+        event = sum(word * factor for id, values in columns.items() if values[row] != BY_ID[id].default
+                    for word, factor in zip(words(BY_ID[id], values[row]), BY_ID[id].chain_factors))
+        value = step(value, event & MAX_U64)
+    return "%016x" % value
+
+
+def _little_endian(column: Any, value: Any) -> List[int]:
+    if column.type != "id16":
+        return chain.words(column, value)
+    return [int.from_bytes(value[:8], "little"), int.from_bytes(value[8:], "little")]
+
+
+def _exchanged(column: Any, value: Any) -> List[int]:
+    return chain.words(column, value)[::-1]
+
+
+def _long_labels(column: Any, value: Any) -> List[int]:
+    return [xxh3_64(bytes([len(value)]) + value)] if column.type == "label" else chain.words(column, value)
+
+
 def batches() -> List[Case]:
     cases: List[Case] = []
     rows = [usage(time_ms=TIME + i, input_tokens=10 + i, output_tokens=5, reported_cost_nano_usd=7) for i in range(3)]
@@ -775,6 +836,7 @@ def batches() -> List[Case]:
 
     tokens, reported = int(good["tokens"]), int(good["reported_nano_usd"])
     add("TG-4-9", "a batch as it is", good)
+    add("TG-6-6", "a batch that passes every check", good)
     add("TG-4-7", "the same as an LZ4 block", batch.make(1, rows, ZERO, True))
     add("TG-4-9", "one token too many", dict(good, tokens=str(tokens + 1)), "CONTROL_TOTAL", 0, 0, 3)
     add("TG-4-9", "no tokens", dict(good, tokens="0"), "CONTROL_TOTAL", 0, 0, 3)
@@ -782,12 +844,26 @@ def batches() -> List[Case]:
     add("TG-4-9", "the largest totals", dict(good, tokens=str(MAX_U64), reported_nano_usd=str(MAX_U64)), "CONTROL_TOTAL", 0, 0, 3)
     add("TG-5-2", "a wrong chain value", dict(good, chain_after="%016x" % (int(good["chain_after"], 16) ^ 1)), "CHAIN_MISMATCH", 0, 0, 3)
     add("TG-5-2", "another chain value before", good, "CHAIN_MISMATCH", 0, 0, 3, before=ZERO ^ 1)
+    apart = batch.make(1, EXAMPLE, ZERO)
+    assert chained(EXAMPLE) == apart["chain_after"]
+    for what, other in (("identifiers read as little-endian", chained(EXAMPLE, words=_little_endian)),
+                        ("the halves of identifiers exchanged", chained(EXAMPLE, words=_exchanged)),
+                        ("labels hashed with their length", chained(EXAMPLE, words=_long_labels)),
+                        ("nothing rotated", chained(EXAMPLE, step=lambda value, event: (value ^ event) * STEP & MAX_U64)),
+                        ("sums added to the value before", chained(EXAMPLE, step=lambda value, event: chain.step(
+                            value + event & MAX_U64, 0)))):
+        add("TG-5-1", "a chain with " + what, dict(apart, chain_after=other), "CHAIN_MISMATCH", 0, 0, 2)
+    thought = batch.make(1, [usage(output_tokens=9, reasoning_tokens=9, reported_cost_nano_usd=5)], ZERO)
+    add("TG-3-6", "reasoning counted beside the output that holds it", dict(thought, tokens="18"), "CONTROL_TOTAL", 0, 0, 1)
+    add("TG-3-6", "a cost counted as it is encoded, one more", dict(thought, reported_nano_usd="6"), "CONTROL_TOTAL", 0, 0, 1)
     add("TG-6-6", "control totals before chain", dict(good, tokens="0", chain_after="0" * 16), "CONTROL_TOTAL", 0, 0, 3)
     add("TG-4-7", "raw_bytes one less than the body", dict(good, raw_bytes=good["raw_bytes"] - 1), "SIZE", 0, 0, 3)
     add("TG-4-7", "raw_bytes one more than the body", dict(good, raw_bytes=good["raw_bytes"] + 1), "SIZE", 0, 0, 3)
     add("TG-4-1", "no events", dict(good, count=0), "SIZE", 0, 0, 0)
     add("TG-4-1", "4,097 events", dict(good, count=4097), "SIZE", 0, 0, 4097)
     add("TG-4-1", "raw_bytes over the limit", dict(good, raw_bytes=65537), "SIZE", 0, 0, 3)
+    add("TG-4-11", "an empty body", dict(good, raw_bytes=0, body=""), "FIELD_REQUIRED", 2, 0, 1)
+    add("TG-4-7", "an empty body as a block", dict(good, flags=1, raw_bytes=0, body="00"), "FIELD_REQUIRED", 2, 0, 1)
     add("TG-4-7", "a raw body with the LZ4 flag", dict(good, flags=1), "DECOMPRESS", 0, 0, 3)
     block = batch.make(1, rows, ZERO, True)
     add("TG-4-7", "a block without the LZ4 flag", dict(block, flags=0), "SIZE", 0, 0, 3)
@@ -902,6 +978,28 @@ def frames_valid() -> List[Case]:
             cases.append({"name": "%s %d to the %s" % (type, seen[type], to), "requirement": "TG-2-2",
                           "phase": "hello" if type == "HELLO" else "open", "to": to, "bytes": frames.encode(frame).hex(),
                           "frame": frame})
+    rows = [usage(), usage(time_ms=TIME + 1)]
+    for requirement, name, frame in (
+            ("TG-2-3", "a HELLO of 16 options", hello(options=OPTION_16)),
+            ("TG-2-3", "a SKIP of eight groups", skip(1, 8, 1, "TRIMMED", [group("", 1, 1)] * 8)),
+            ("TG-2-3", "an ADOPT of 1,024 sessions", adopt(ids(1024))),
+            ("TG-2-4", "a HELLO of an option that nobody knows", hello(options=[{"id": 0xFACE, "value": "00ff"}])),
+            ("TG-2-4", "a WELCOME that names it", welcome(ignored_options=[0xFACE])),
+            ("TG-2-5", "a HELLO that holds the last sequence that there is",
+             hello(lowest_held=TOP, highest_held=TOP, acknowledged=TOP)),
+            ("TG-2-5", "a BATCH whose last event is the last that there is",
+             dict(batch.make(1, rows, ZERO), first=str(int(TOP) - 1))),
+            ("TG-2-5", "a PROBE of what stands before the first event", {"type": "PROBE", "sequence": "0"}),
+            ("TG-2-6", "a HELLO of nine versions and schemas", hello(version_max=9, schema_max=9)),
+            ("TG-2-7", "a REJECT for a reason that nobody knows", dict(reject(1, Refusal("BUSY")), reason=4711)),
+            ("TG-2-7", "a GOAWAY for a reason that nobody knows", dict(goaway("IDLE"), reason=4711)),
+            ("TG-2-7", "a SKIP of a model of 64 bytes", skip(1, 1, 1, "POISON", [group("x" * 64, 1, 1)])),
+            ("TG-2-8", "a GOAWAY to the workstation", goaway("SHUTDOWN", 5, 1000)),
+            ("TG-4-10", "a REJECT that names a row and a column", reject(9, Refusal("FIELD_RANGE", 18, 4, 1))),
+            ("TG-4-10", "a REJECT of a whole batch", reject(9, Refusal("CHAIN_MISMATCH", 0, 0, 4096)))):
+        phase = "hello" if frame["type"] == "HELLO" else "open"
+        cases.append({"name": name, "requirement": requirement, "phase": phase, "to": frames.reader_of(frame)[0],
+                      "bytes": frames.encode(frame).hex(), "frame": frame})
     frame = sized_hello(1024)
     cases.append({"name": "HELLO of 1,024 bytes", "requirement": "TG-2-1", "phase": "hello", "to": "gateway",
                   "bytes": frames.encode(frame).hex(), "frame": frame})
@@ -960,6 +1058,7 @@ def frames_invalid() -> List[Case]:
             header = len(frames.encode(dict(frame, body="")))
             add("TG-2-2", "BATCH without its last header byte", resized(data[:header], b"", 1), to, phase)
         add("TG-2-2", "%s without a body" % type, resized(data[:6]), to, phase)
+    add("TG-2-8", "a GOAWAY to the gateway", goaway("SHUTDOWN", 5, 1000), "gateway")
     add("TG-2-7", "a wrong magic", hello(magic="54414c4c59475432"), "gateway", "hello")
     for bit in (1, 15):
         add("TG-2-7", "hello_flags bit %d" % bit, hello(hello_flags=1 << bit), "gateway", "hello")
@@ -1016,6 +1115,10 @@ def frames_invalid() -> List[Case]:
 
 # ----------------------------------------------------------------------------------------------------- stories
 
+# The chain value of a SKIP in some stories: what nobody but the workstation knows.
+TELLTALE = 0x0123456789ABCDEF
+
+
 class Story:
     """One stream as both sides see it: sequence -> chain value, and the running totals."""
 
@@ -1054,6 +1157,14 @@ class Story:
             self.tokens += int(frame["tokens"])
             self.reported += int(frame["reported_nano_usd"])
         return frame
+
+    def skipped(self, last: int, value: int, reason: str, groups: List[Dict[str, Any]]) -> None:
+        """A SKIP of the events after the last one through ``last``, which the gateway takes."""
+        first = len(self.chains)
+        self.w(skip(first, last, value, reason, groups))
+        self.chains += [0] * (last - first) + [value]
+        self.tokens += sum(int(entry[name]) for entry in groups for name in SCHEMA["control_tokens"])
+        self.reported += sum(int(entry["reported_nano_usd"]) for entry in groups)
 
     def finished(self) -> Case:
         """The case, each HELLO with the chain value after ``highest_held`` where the story comes to know it."""
@@ -1156,6 +1267,103 @@ def stories() -> List[Case]:
     s.ack()
     out.append(s.finished())
 
+    s = Story("TG-6-4", "credit is used to its edge, and the edge moves")
+    s.hello(5000)
+    s.welcome(credit_events=4096)
+    s.batch([usage()] * 4096)
+    s.ack(credit_events=4096)
+    s.batch(rows(0, 2))
+    s.ack(credit_events=4096)
+    out.append(s.finished())
+
+    s = Story("TG-6-4", "an event beyond the credit")
+    s.hello(5000)
+    s.welcome(credit_events=4096)
+    s.batch([usage()] * 4096)
+    s.batch(rows(0, 1), count=False)
+    s.g(goaway("CREDIT"))
+    out.append(s.finished())
+
+    s = Story("TG-6-5", "a pause begins and ends while nothing is sent")
+    s.hello(2)
+    s.welcome()
+    s.batch(rows(0, 2))
+    s.ack()
+    s.ack(credit_events=0, credit_bytes=0)
+    s.ack()
+    out.append(s.finished())
+
+    s = Story("TG-6-7", "five PINGs at once")
+    s.hello(1)
+    s.welcome()
+    for number in range(5):
+        s.w({"type": "PING", "opaque": "%016x" % number})
+        s.g({"type": "PONG", "opaque": "%016x" % number})
+    out.append(s.finished())
+
+    s = Story("TG-6-1", "BATCH and SKIP in order, accepted ahead of committed")
+    s.hello(5)
+    s.welcome()
+    s.batch(rows(0, 2))
+    s.skipped(3, TELLTALE, "POISON", [group(MODEL, 1, 4)])
+    s.batch(rows(3, 2))
+    s.ack()
+    out.append(s.finished())
+
+    s = Story("TG-6-1", "a SKIP that leaves a hole, and one that goes back")
+    s.hello(6)
+    s.welcome()
+    s.batch(rows(0, 2))
+    s.ack()
+    s.w(skip(5, 6, TELLTALE, "TRIMMED", []))
+    s.g(reject(5, Refusal("SEQUENCE_GAP", 0, 0, 2)))
+    s.w(skip(2, 3, TELLTALE, "TRIMMED", []))
+    s.g(reject(2, Refusal("SEQUENCE_OVERLAP", 0, 0, 2)))
+    s.batch(rows(2, 1))
+    s.ack()
+    out.append(s.finished())
+
+    s = Story("TG-5-3", "a SKIP's chain value is taken as it is told, and its groups count")
+    s.hello(6)
+    s.welcome()
+    s.batch(rows(0, 2))
+    s.ack()
+    s.skipped(4, TELLTALE, "TRIMMED", [group(MODEL, 1, 55, 7), group("", 1, 5)])
+    s.ack()
+    s.batch(rows(4, 1))
+    s.ack()
+    s.connection = 2
+    s.hello(6)
+    s.welcome(generation=2)
+    out.append(s.finished())
+
+    s = Story("TG-5-3", "what follows a SKIP is chained from the value that it told")
+    s.hello(3)
+    s.welcome()
+    s.batch(rows(0, 1))
+    s.ack()
+    s.skipped(2, TELLTALE, "POISON", [group(MODEL, 1, 4)])
+    s.ack()
+    s.w(batch.make(3, rows(2, 1), s.chains[1], True))
+    s.g(reject(3, Refusal("CHAIN_MISMATCH", 0, 0, 1)))
+    s.batch(rows(2, 1))
+    s.ack()
+    out.append(s.finished())
+
+    s = Story("TG-2-4", "options that nobody knows are passed over and named")
+    s.hello(2, options=[{"id": 0xFACE, "value": "0000"}, {"id": 7, "value": ""}])
+    s.welcome(ignored_options=[0xFACE, 7])
+    s.batch(rows(0, 2))
+    s.ack()
+    out.append(s.finished())
+
+    s = Story("TG-2-6", "the highest version and schema of both")
+    s.hello(2, version_max=9, schema_max=9)
+    s.welcome()
+    s.batch(rows(0, 2))
+    s.ack()
+    out.append(s.finished())
+
     s = Story("TG-6-2", "a gap and an overlap")
     s.hello(6)
     s.welcome()
@@ -1226,6 +1434,29 @@ def stories() -> List[Case]:
     s.g(goaway("PROTOCOL", 2))
     out.append(s.finished())
 
+    most = BY_NAME["input_tokens"].most
+    for extra, name in ((0, "all that its events can hold"), (1, "more than its events can hold")):
+        s = Story("TG-5-4", "a SKIP that tells %s" % name)
+        s.hello(4)
+        s.welcome()
+        s.batch(rows(0, 2))
+        s.ack()
+        groups = [group(MODEL, 1, 6 * most, 10**13), group("", 1, 6 * most + extra, 10**13)]
+        if extra:
+            s.w(skip(3, 4, TELLTALE, "POISON", groups))
+            s.g(goaway("PROTOCOL", 2))
+        else:
+            s.skipped(4, TELLTALE, "POISON", groups)
+            s.ack()
+        out.append(s.finished())
+
+    s = Story("TG-5-4", "a SKIP that tells of more events than its range has")
+    s.hello(4)
+    s.welcome()
+    s.w(skip(1, 2, TELLTALE, "TRIMMED", [group(MODEL, 2, 5), group("", 1, 5)]))
+    s.g(goaway("PROTOCOL", 0))
+    out.append(s.finished())
+
     s = Story("TG-2-6", "no common version")
     s.w(hello(version_min=2, version_max=3))
     s.g(goaway("VERSION"))
@@ -1245,7 +1476,7 @@ FILES = {
     "invalid-canonical": canonical_invalid, "invalid-dictionaries": dictionaries_invalid, "invalid-packed": packed_invalid,
     "invalid-residuals": residuals_invalid, "invalid-kinds": kinds_invalid, "invalid-truncation": truncation_invalid,
     "invalid-lz4": lz4_invalid, "batches": batches, "frames-valid": frames_valid, "frames-invalid": frames_invalid,
-    "stories": stories,
+    "stories": stories, "valid-adopted": adopted_valid, "invalid-adopted": adopted_invalid, "times": time_cases,
 }
 
 

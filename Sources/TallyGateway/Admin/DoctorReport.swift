@@ -95,7 +95,8 @@ package struct DoctorReport: Sendable {
             let hint = error.isNotFound ? "does not exist yet; it is made by the first command or serve" : "\(error)"
             return [Check(name: "data folder", verdict: error.isNotFound ? .warning : .problem, finding: hint)]
         }
-        return [permissions(path), disk(directory), barrier(directory)] + certificates(directory) + [newest(path)]
+        return [permissions(path), keys(directory), disk(directory), barrier(directory)] + certificates(directory)
+            + [newest(path)]
     }
 
     private static func permissions(_ path: String) -> Check {
@@ -108,6 +109,26 @@ package struct DoctorReport: Sendable {
             )
         }
         return Check(name: "permissions", verdict: .ok, finding: "\(path) is \(text)")
+    }
+
+    /// `serve` refuses to start with a private key that others may read.
+    private static func keys(_ directory: Directory) -> Check {
+        guard let tls = try? directory.openDirectory("tls") else {
+            return Check(name: "private keys", verdict: .ok, finding: "none yet; serve makes them")
+        }
+        var found = 0
+        for name in TLSIdentity.keyNames {
+            do throws(SecretFileError) {
+                try tls.checkSecret(name)
+                found += 1
+            } catch {
+                guard error.isNotFound else {
+                    return Check(name: "private keys", verdict: .problem, finding: "\(error)")
+                }
+            }
+        }
+        let finding = found == 0 ? "none yet; serve makes them" : "their owner's alone"
+        return Check(name: "private keys", verdict: .ok, finding: finding)
     }
 
     private static func disk(_ directory: Directory) -> Check {

@@ -30,6 +30,10 @@ package enum IngestNote: Hashable, Sendable {
     case streamLeft
     case batchReceived(bodyBytes: Int)
     case batchDuplicate
+    /// Too many bytes wait for the disk already: it was answered BUSY.
+    case batchHeldOff
+    /// A frame did not become whole in time.
+    case frameTimedOut
     case rejected(RejectReason, field: UInt8, first: Sequence64)
     /// A column of a reserved name was sent: one note a column and connection, so at most 64 of them.
     case contentRejected(column: UInt8)

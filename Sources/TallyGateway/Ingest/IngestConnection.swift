@@ -20,6 +20,10 @@ final class IngestConnection: ChannelHandler {
     private var timer: (id: TimerID, at: MonotonicInstant)?
     private var names = (tenant: "", workstation: "")
     private var censusMark: UInt8 = 0
+    /// What the shard's count has of it.
+    private var held: UInt32 = 0
+    /// Something was refused, and nothing accepted since: what still comes may be dropped unread, and is overwritten.
+    private var isRefusing = false
 
     private var services: Services { context.services }
 
@@ -29,7 +33,8 @@ final class IngestConnection: ChannelHandler {
         self.lane = lane
         self.loop = loop
         self.room = room
-        machine = IngestMachine(id: id, directory: context.directory, now: context.services.clock.instant())
+        machine = IngestMachine(
+            id: id, directory: context.directory, offer: context.offer, now: context.services.clock.instant())
     }
 
     // MARK: The channel
@@ -48,6 +53,7 @@ final class IngestConnection: ChannelHandler {
             bytes, scratch: &lane.scratch, now: services.clock.instant(), into: &lane.actions)
         services.metrics.add(.bytesReceived, consumed)
         perform()
+        if isRefusing { channel.wipeReceived() }
         return consumed
     }
 
@@ -114,19 +120,40 @@ final class IngestConnection: ChannelHandler {
                 lane.frame.removeAll(keepingCapacity: true)
                 FrameCodec.append(frame, to: &lane.frame)
                 _ = channel?.send(lane.frame)
-            case .submit(let command): lane.submit(command, &censusMark)
+            case .submit(let command):
+                if case .append = command { isRefusing = false }
+                lane.submit(command, &censusMark)
             case .close(.refused): channel?.close(.refused)
             case .close(.requested): channel?.close(.requested)
             case .note(let note): take(note)
             }
         }
         lane.clearActions()
+        let now = UInt32(clamping: machine.heldBytes)
+        if now != held {
+            lane.scratch.held.move(machine.holder?.tenant, from: Int(held), to: Int(now))
+            held = now
+        }
         arm()
+    }
+
+    private func count(_ reason: RejectReason) {
+        switch reason {
+        case .contentField: services.metrics.add(.contentRejected)
+        case .labelLimit: services.metrics.add(.labelsLimited)
+        case .sessionLimit: services.metrics.add(.sessionsLimited)
+        default: break
+        }
     }
 
     private func take(_ note: IngestNote) {
         switch note {
         case .signedIn(let holder):
+            // What comes from here on is its tenant's.
+            lane.scratch.held.move(nil, from: Int(held), to: 0)
+            held = 0
+            // The token has been read.
+            channel?.wipeReceived()
             names = (context.directory.name(of: holder.tenant), context.directory.name(of: holder.workstation))
         case .helloRefused(let reason):
             services.metrics.add(.hellosRefused)
@@ -142,9 +169,12 @@ final class IngestConnection: ChannelHandler {
             services.metrics.add(.batchesReceived)
             services.metrics.add(.bodyBytesReceived, bodyBytes)
         case .batchDuplicate: services.metrics.add(.batchesDuplicate)
+        case .batchHeldOff: services.metrics.add(.batchesHeldOff)
+        case .frameTimedOut: services.metrics.add(.framesTimedOut)
         case .rejected(let reason, let field, let first):
+            isRefusing = true
             services.metrics.add(.batchesRejected)
-            if reason == .contentField { services.metrics.add(.contentRejected) }
+            count(reason)
             services.log(
                 .batchRejected(
                     tenant: names.tenant, workstation: names.workstation, reason: "\(reason)",

@@ -3,6 +3,7 @@ import TallyIO
 import TallyModel
 import TallyPricing
 import TallyRollup
+import TallyStorage
 
 /// What the connections of one shard share: the scratch space for decoding, the list of what is to be done, and the
 /// commands that go to the keeper of the ledgers in one hand-over at the end of the shard's round. Confined to its
@@ -24,13 +25,19 @@ final class IngestLane: RoundEndHandler, ShardResident {
     private let shard: UInt16
     private var isHarvestAsked = false
 
-    init(shard: UInt16, of shards: Int, loop: ShardLoop, keeper: LedgerKeeper, book: PriceBook) {
+    init(shard: UInt16, loop: ShardLoop, context: IngestContext) {
+        let shards = context.shards
+        let book = context.services.folder.books.current
         let key = HashKey(first: Random.uint64(), second: Random.uint64())
         let sums = ShardSums(book: book, hashKey: key, cellsMax: Limits.gatheredCellsMax / shards)
-        scratch = IngestScratch(hashSeed: Random.uint64(), sums: sums)
+        scratch = IngestScratch(
+            hashSeed: Random.uint64(), sums: sums, held: HeldBytes(limits: context.limits, shards: shards),
+            gate: NewcomerGate(
+                context.newcomers, secret: context.secret,
+                quietMax: NewcomerGate.quietMax(context.limits, shards: shards)))
         self.shard = shard
         self.loop = loop
-        self.keeper = keeper
+        keeper = context.keeper
     }
 
     func clearActions() { actions.removeAll(keepingCapacity: actions.capacity <= Self.actionsKeptMax) }

@@ -16,8 +16,11 @@ extension IngestMachine {
                 let (header, body) = try FrameCodec.batchHeader(slice, in: bytes)
                 return take(header, bytes.extracting(body), &scratch, now, &actions)
             }
+            if slice.type == .hello {
+                let (hello, token) = try FrameCodec.helloInPlace(slice, in: bytes)
+                return take(hello, bytes.extracting(token), now, &actions)
+            }
             switch try FrameCodec.decode(slice, in: bytes) {
-            case .hello(let hello): take(hello, now, &actions)
             case .skip(let skip): take(skip, now, &actions)
             case .probe(let sequence): probe(sequence, &actions)
             case .ping(let opaque): ping(opaque, now, &actions)
@@ -25,19 +28,21 @@ extension IngestMachine {
                 if let goaway = session.pong() { end(goaway, &actions) }
             case .close(let final): close(final, &actions)
             case .adopt(let question): adopt(question, &actions)
-            case .batch, .welcome, .ack, .reject, .chain, .goaway, .adopted: violation(&actions)
+            case .hello, .batch, .welcome, .ack, .reject, .chain, .goaway, .adopted: violation(&actions)
             }
         } catch {
             violation(&actions)
         }
     }
 
-    private mutating func take(_ hello: Hello, _ now: GatewayInstant, _ actions: inout [IngestAction]) {
+    private mutating func take(
+        _ hello: Hello, _ token: Span<UInt8>, _ now: GatewayInstant, _ actions: inout [IngestAction]
+    ) {
         switch session.receive(hello, now: now.monotonic) {
         case .silent: break
         case .goaway(let goaway): end(goaway, &actions)
         case .authenticate(let credential):
-            tokenHash = IngestMachine.hash(of: credential)
+            tokenHash = IngestMachine.hash(of: credential, token)
             guard let holder = tokenHash.flatMap(directory.holder) else {
                 // A token that was good once: its owner keeps the spool and asks the operator.
                 let isRevoked = tokenHash.map(directory.isRevoked) ?? false
@@ -60,11 +65,9 @@ extension IngestMachine {
         }
     }
 
-    private static func hash(of credential: TallyWire.Credential) -> TokenHash? {
-        guard case .token(let bytes) = credential,
-            let input = Token.hashInput(presented: String(decoding: bytes, as: UTF8.self))
-        else { return nil }
-        return TokenHash(sha256: SHA256.hash(input))
+    private static func hash(of credential: TallyWire.Credential, _ token: Span<UInt8>) -> TokenHash? {
+        guard case .token = credential, Token.isShaped(token) else { return nil }
+        return TokenHash(sha256: SHA256.hash(token))
     }
 
     /// Where a frame becomes a batch: the session's checks first, then the body. A valid one allocates
@@ -84,25 +87,30 @@ extension IngestMachine {
         case .goaway(let goaway): return end(goaway, &actions)
         }
         guard let ticket else { return violation(&actions) }
+        guard scratch.held.mayTake(ticket.tenant) else {
+            actions.append(.note(.batchHeldOff))
+            return self.reject(session.heldOff(header), now, &actions)
+        }
         let chainBefore = session.chainBefore
         let times: (lowest: Int64, highest: Int64)
+        let areAsSent: Bool
         do throws(BatchRefusal) {
             try scratch.decode(header, body: body)
             times = scratch.batch.timeBounds
+            areAsSent = EffectiveTime.areAsSent(
+                through: times.highest, receivedMs: now.wallMs, offsetMs: Int64(age.clockOffsetMs))
+            try scratch.checkNewcomers(of: ticket.tenant, isFolded: areAsSent, now: now.monotonic)
             try scratch.batch.checkAge(age, between: times, nowMs: now.wallMs)
             try scratch.batch.verify(header, after: chainBefore)
         } catch {
+            scratch.wipe()
             return refuse(header.first, error, now, &actions)
         }
         session.accepted(header, bodyBytes: body.count)
         var append = BatchAppend(
             ticket: ticket, connection: id, header: header, chainBefore: chainBefore, body: scratch.keepBody(),
             lowestTimeMs: times.lowest, highestTimeMs: times.highest, clockOffsetMs: age.clockOffsetMs)
-        if let workstation = holder?.workstation,
-            EffectiveTime.areAsSent(
-                through: times.highest, receivedMs: now.wallMs, offsetMs: Int64(age.clockOffsetMs)),
-            scratch.fold(of: workstation, ticket.tenant)
-        {
+        if let workstation = holder?.workstation, areAsSent, scratch.fold(of: workstation, ticket.tenant) {
             append.foldedFor = workstation
         }
         actions.append(.submit(.append(append)))
@@ -167,7 +175,12 @@ extension IngestMachine {
     private mutating func refuse(
         _ first: Sequence64, _ refusal: BatchRefusal, _ now: GatewayInstant, _ actions: inout [IngestAction]
     ) {
-        let retry: Duration = refusal.reason == .clockUnsure ? Limits.clockUnsureRetry : .zero
+        let retry: Duration =
+            switch refusal.reason {
+            case .clockUnsure: Limits.clockUnsureRetry
+            case .sessionLimit: Limits.sessionLimitRetry
+            default: .zero
+            }
         let run = RunRefusal(refusal, retryMs: retry.wholeMilliseconds)
         if let reject = session.refused(first: first, run) { self.reject(reject, now, &actions) }
     }
@@ -176,7 +189,7 @@ extension IngestMachine {
         actions.append(.note(.rejected(reject.reason, field: reject.field, first: reject.first)))
         if reject.reason == .contentField { tellContent(reject.field, &actions) }
         actions.append(.send(.reject(reject)))
-        if !refusals.spend(now: now.monotonic), session.phase != .closed {
+        if !Self.refusals.spend(&refusalsFullAt, now: now.monotonic), session.phase != .closed {
             end(session.end(.protocol, after: Limits.refusalsReconnect), &actions)
         }
     }

@@ -27,7 +27,10 @@ package struct IngestMachine: Sendable {
     var request: StreamRequest?
     var ticket: StreamTicket?
     var age = AgeLimit()
-    var refusals = RateBudget(atOnce: Limits.refusedBatchesMax, oneEach: Limits.refusedBatchInterval)
+    static let refusals = Pace(atOnce: Limits.refusedBatchesMax, oneEach: Limits.refusedBatchInterval)
+    var refusalsFullAt: UInt64 = 0
+    /// Bytes of a frame that is not whole yet: they wait in the channel.
+    private var unfinishedBytes: UInt32 = 0
     /// Bit n: the audit has been told of column 128 + n.
     var contentColumnsTold: UInt64 = 0
     /// `close` has been asked for.
@@ -46,6 +49,9 @@ package struct IngestMachine: Sendable {
     /// When `tick` is to be called at the latest; nil once the session has ended.
     package var deadline: MonotonicInstant? { session.deadline }
 
+    /// What is held in memory for this connection until its frame is whole or its batches are on stable storage.
+    package var heldBytes: Int { session.inFlightRawBytes + Int(unfinishedBytes) }
+
     // MARK: Bytes
 
     /// Takes the whole frames that stand at the front of `bytes`, which is everything not consumed yet. Returns how
@@ -56,7 +62,15 @@ package struct IngestMachine: Sendable {
         var consumed = 0
         while session.phase != .closed {
             switch reader.next(in: bytes, from: consumed) {
-            case .needMore: return consumed
+            case .needMore:
+                let rest = bytes.count - consumed
+                if rest > 0, scratch.held.isCrowded(holder?.tenant) {
+                    end(session.end(.overloaded, after: Limits.busyRetry), &actions)
+                    continue
+                }
+                session.waits(forRestOfFrame: rest > 0, now: now.monotonic)
+                unfinishedBytes = UInt32(clamping: rest)
+                return consumed
             case .refused: violation(&actions)
             case .frame(let slice):
                 session.heard(now: now.monotonic)
@@ -65,13 +79,16 @@ package struct IngestMachine: Sendable {
             }
         }
         // An ended session reads nothing; what still comes is dropped.
+        unfinishedBytes = 0
         return bytes.count
     }
 
     // MARK: Time and the end
 
     package mutating func tick(now: GatewayInstant, into actions: inout [IngestAction]) {
-        if let goaway = session.tick(now: now.monotonic).goaway { end(goaway, &actions) }
+        guard let goaway = session.tick(now: now.monotonic).goaway else { return }
+        if isWelcomed, goaway.reason == .timeout { actions.append(.note(.frameTimedOut)) }
+        end(goaway, &actions)
     }
 
     /// Has what was received committed and acknowledged, then says GOAWAY.
@@ -85,6 +102,7 @@ package struct IngestMachine: Sendable {
     /// The connection is gone, for whatever reason. To be called once, last of all.
     package mutating func closed(into actions: inout [IngestAction]) {
         isGone = true
+        unfinishedBytes = 0
         session.disconnected()
         leave(&actions)
         // Also where the claim has not been answered yet: its answer would find nobody.

@@ -17,9 +17,7 @@ final class IngestRoom: ShardResident {
         self.shard = shard
         self.loop = loop
         self.context = context
-        lane = IngestLane(
-            shard: shard, of: context.shards, loop: loop, keeper: context.keeper,
-            book: context.services.folder.books.current)
+        lane = IngestLane(shard: shard, loop: loop, context: context)
     }
 
     /// `shard` counts the gateway's shards from 0: the first half of its connections' names.

@@ -11,17 +11,39 @@ package struct IngestScratch: Sendable {
     private var bodies: [UInt8] = []
     /// What was accepted comes to; nil where nobody wants to know.
     package var sums: ShardSums?
+    /// What the connections hold; they say so to it themselves.
+    package var held: HeldBytes
+    /// Who looks at what is new; nil where nobody does.
+    private var gate: NewcomerGate?
 
     /// `hashSeed` is random and not told to peers.
-    package init(hashSeed: UInt64, sums: ShardSums? = nil) {
+    package init(
+        hashSeed: UInt64, sums: ShardSums? = nil, held: HeldBytes = HeldBytes(), gate: NewcomerGate? = nil
+    ) {
         decoder = BatchDecoder(hashSeed: hashSeed)
         self.sums = sums
+        self.held = held
+        self.gate = gate
     }
 
     /// Opens and decodes a BATCH's body into `batch`.
     mutating func decode(_ header: BatchHeader, body: Span<UInt8>) throws(BatchRefusal) {
         try opener.open(header, body: body)
         try opener.decode(header, with: &decoder, into: &batch)
+    }
+
+    /// Turns away more labels and sessions than a tenant may bring anew. `isFolded`: the rows will be among the sums.
+    mutating func checkNewcomers(of tenant: TenantID, isFolded: Bool, now: MonotonicInstant) throws(BatchRefusal) {
+        guard gate != nil else { return }
+        let lately = isFolded ? sums?.sessions(of: tenant) : nil
+        try gate?.check(batch, of: tenant, lately: lately, now: now)
+    }
+
+    /// Overwrites what is left here of a batch that was refused.
+    mutating func wipe() {
+        opener.wipe()
+        decoder.wipe()
+        batch.wipe()
     }
 
     /// Adds the rows decoded last to the sums of the tenant. False where that was not done.

@@ -67,6 +67,13 @@ package struct ShardSums: Sendable {
         return true
     }
 
+    /// How many of the tenant's sessions are in here; nil where some may be missing, because there was no room.
+    func sessions(of tenant: TenantID) -> Int? {
+        if isFull { return nil }
+        guard let place = places[tenant] else { return 0 }
+        return tenants[place].aggregator.sessionCount
+    }
+
     private mutating func begin(_ tenant: TenantID) -> Int {
         places[tenant] = tenants.count
         tenants.append(TenantSums(tenant: tenant, book: folder.book, hashKey: hashKey))

@@ -12,7 +12,8 @@ extension LedgerCore {
         do throws(LedgerError) {
             try makeRoom(box, now: now)
             switch try box.desk.claim(request, now: now) {
-            case .refused(let reason): post(.claimFailed(reason, reconnectMs: 0), to: request.connection)
+            case .refused(let reason, let after):
+                post(.claimFailed(reason, reconnectMs: after.wholeMilliseconds), to: request.connection)
             case .waits(let superseded):
                 if let superseded { post(.superseded, to: superseded) }
                 // A claim waits for a barrier even where nothing is new: what it says must be durable.

@@ -26,6 +26,7 @@ package final class LedgerCore {
         /// The price book that new records name, by the hash of its content.
         package var book: UInt64
         package var logOptions = LogOptions()
+        package var limits = AbuseLimits()
         package init(book: UInt64) { self.book = book }
     }
 
@@ -80,7 +81,8 @@ package final class LedgerCore {
                 options: settings.logOptions, entropy: entropy)
             board.set(tenant.id, .open(durable: ledger.durable))
             if !ledger.recovery.wasClean { policy.foundUnclean() }
-            desks[tenant.id] = DeskBox(LedgerDesk(tenant: tenant, ledger: ledger, now: now))
+            desks[tenant.id] = DeskBox(
+                LedgerDesk(tenant: tenant, ledger: ledger, limits: settings.limits, now: now))
             return nil
         } catch {
             guard !error.isPassing else {

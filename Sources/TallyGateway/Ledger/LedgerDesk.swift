@@ -45,9 +45,15 @@ struct LedgerDesk: ~Copyable {
     private var epochRaises: [WorkstationID: MonotonicInstant] = [:]
     /// The last generation given to each stream. Memory suffices: no connection outlives the process.
     private var generations: [UInt32: Generation] = [:]
+    private var shares: WorkstationShares
+    private let connectionsMax: Int
+    private var newStreams: RateBudget
 
-    init(tenant: Tenant, ledger: consuming TenantLedger, now: GatewayInstant) {
+    init(tenant: Tenant, ledger: consuming TenantLedger, limits: AbuseLimits = AbuseLimits(), now: GatewayInstant) {
         self.tenant = tenant
+        shares = WorkstationShares(ledger.state)
+        connectionsMax = limits[.connectionsPerTenant]
+        newStreams = RateBudget(Pace(limits[.newStreamsPerHour], in: .seconds(3_600)))
         eventsTold = ledger.state.events
         clock = TrustedClock(newestMs: ledger.state.newestReceivedAtMs, learntAt: now.monotonic)
         growth = LedgerGrowth(from: ledger.appended)
@@ -62,7 +68,7 @@ struct LedgerDesk: ~Copyable {
     enum ClaimOutcome {
         /// Takes effect after the barrier; who held the stream until now is superseded.
         case waits(superseded: ConnectionID?)
-        case refused(GoAwayReason)
+        case refused(GoAwayReason, after: Duration = .zero)
     }
 
     mutating func claim(_ request: StreamRequest, now: GatewayInstant) throws(LedgerError) -> ClaimOutcome {
@@ -72,14 +78,20 @@ struct LedgerDesk: ~Copyable {
             let isItsOwn = known.workstation == request.workstation
             guard isItsOwn || request.replaced.contains(known.workstation) else { return .refused(.streamOwned) }
             guard !known.isClosed else { return .refused(.streamFork) }
+            guard live.count < connectionsMax || live[known.number] != nil else { return .refused(.overloaded) }
             if !isItsOwn {
                 try ledger.changeStream(
                     known.number, .workstationChanged, workstation: request.workstation,
                     nowMs: clock.receiveMs(at: now))
+                shares.move(known, to: request.workstation, from: known.workstation)
                 growth.streams.insert(known.number)
             }
             stream = known
         } else {
+            guard live.count < connectionsMax else { return .refused(.overloaded) }
+            guard newStreams.spend(now: now.monotonic) else {
+                return .refused(.overloaded, after: newStreams.wait(now: now.monotonic))
+            }
             stream = try ledger.openStream(
                 request.stream, workstation: request.workstation, nowMs: clock.receiveMs(at: now))
             growth.streams.insert(stream.number)
@@ -184,7 +196,10 @@ struct LedgerDesk: ~Copyable {
         guard header.first.value == stream.sequence.value + 1, batch.chainBefore == stream.chain else { return nil }
         let totals = RunningTotals(
             tokens: UInt128(header.controlTokens), reportedNanoUSD: UInt128(header.reportedNanoUSD))
-        guard fits(totals) else { return RunRefusal(reason: .overflow, run: header.count) }
+        let share = WorkstationShares.Share(totals: totals)
+        guard shares.fits(share, of: stream.workstation, in: ledger.state.totals) else {
+            return RunRefusal(reason: .overflow, run: header.count)
+        }
         var draft = RecordDraft(.batch, receivedAtMs: clock.receiveMs(at: now))
         draft.schema = 1
         draft.stream = batch.ticket.number
@@ -200,6 +215,7 @@ struct LedgerDesk: ~Copyable {
         case .own(let bytes): try ledger.append(batch: draft, body: bytes.span, totals: totals)
         case .part(let range): try ledger.append(batch: draft, body: bodies.span.extracting(range), totals: totals)
         }
+        shares.add(share, of: stream.workstation)
         growth.batches += 1
         if batch.foldedFor == stream.workstation,
             EffectiveTime.areAsSent(
@@ -214,12 +230,18 @@ struct LedgerDesk: ~Copyable {
 
     mutating func append(_ append: SkipAppend, now: GatewayInstant) throws(LedgerError) -> RunRefusal? {
         guard holds(append.ticket), let stream = ledger.state.streams[append.ticket.number] else { return nil }
-        let skip = append.skip
+        var skip = append.skip
         guard skip.first.value == stream.sequence.value + 1, append.chainBefore == stream.chain else { return nil }
-        guard let totals = skip.totals, fits(totals) else { return RunRefusal(reason: .overflow, run: skip.events) }
+        var fitting = share(of: skip, by: stream.workstation)
+        if fitting == nil, skip.reason == .overflow {
+            // That its events fit no sum is what this gap says.
+            skip.groups = []
+            fitting = share(of: skip, by: stream.workstation)
+        }
+        guard let added = fitting else { return RunRefusal(reason: .overflow, run: skip.events) }
         let record = GapRecord(
             reason: skip.reason.rawValue, first: skip.first, last: skip.last, chainAfter: skip.chainAfter,
-            totals: totals, groups: skip.groups.map(\.recorded))
+            totals: added.totals, groups: skip.groups.map(\.recorded))
         var draft = RecordDraft(.gap, receivedAtMs: clock.receiveMs(at: now))
         draft.stream = append.ticket.number
         draft.count = skip.events
@@ -228,16 +250,18 @@ struct LedgerDesk: ~Copyable {
         draft.chainAfter = skip.chainAfter
         draft.generation = append.ticket.generation
         try ledger.append(draft, body: record.encode(), of: append.ticket.number)
+        shares.add(added, of: stream.workstation)
         growth.add(GapRow(record, of: StreamRow(stream), receivedMs: draft.receivedAtMs))
         advanced.insert(append.ticket.number)
         gaps.append(Gap(workstation: stream.workstation, skip: skip))
         return nil
     }
 
-    /// No sum of any view can overflow below `Limits.tenantTotalMax`; the check comes before the append.
-    private func fits(_ added: RunningTotals) -> Bool {
-        guard let sum = ledger.state.totals.adding(added) else { return false }
-        return sum.tokens <= UInt128(Limits.tenantTotalMax) && sum.reportedNanoUSD <= UInt128(Limits.tenantTotalMax)
+    /// What a skip adds to its workstation's share; nil where that does not fit.
+    private func share(of skip: Skip, by workstation: WorkstationID) -> WorkstationShares.Share? {
+        guard let totals = skip.totals else { return nil }
+        let share = WorkstationShares.Share(totals: totals, gapEvents: skip.last.value - skip.first.value + 1)
+        return shares.fits(share, of: workstation, in: ledger.state.totals) ? share : nil
     }
 }
 

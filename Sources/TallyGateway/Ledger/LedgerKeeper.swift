@@ -58,7 +58,7 @@ actor LedgerKeeper {
     @safe nonisolated var unownedExecutor: UnownedSerialExecutor { executor.reference }
 
     init(
-        services: Services, board: TenantBoard, directory: TenantDirectory,
+        services: Services, limits: AbuseLimits, board: TenantBoard, directory: TenantDirectory,
         onDurable: @escaping @Sendable ([MovedLedger]) -> Void,
         onHarvest: @escaping @Sendable ([LedgerStretch]) -> Void
     ) {
@@ -69,6 +69,7 @@ actor LedgerKeeper {
         seen = SeenNotes(catalog: services.folder.catalog, log: services.log)
         var settings = LedgerCore.Settings(book: services.folder.books.current.id.value)
         settings.logOptions = services.logOptions
+        settings.limits = limits
         let catalog = services.folder.catalog
         core = LedgerCore(
             settings: settings, board: board, entropy: .system, barrier: Self.barrier(of: services.folder)

@@ -16,14 +16,22 @@ final class CertificateHolder: Sendable {
 
     init(settings: Settings, services: Services) throws {
         log = services.log
+        let keyLog = try settings.tlsKeyLogFile.map { path in try TLSKeyLog(path: path) }
+        if let file = settings.tlsKeyLogFile { log(.secretsLogged(file: file)) }
+        let read: @Sendable () throws -> TLSServerContext
         if let certificate = settings.certificateFile, let key = settings.keyFile {
             // Read again each time: the operator's own renewal needs no restart.
-            make = { try TLSServerContext(certificateFile: certificate, keyFile: key) }
+            read = { try TLSServerContext(certificateFile: certificate, keyFile: key) }
         } else {
             let identity = try TLSIdentity(
                 folder: services.folder, listen: settings.listen, address: settings.address, clock: services.clock,
                 log: services.log)
-            make = { try identity.context() }
+            read = { try identity.context() }
+        }
+        make = {
+            let context = try read()
+            if let keyLog { context.logSecrets(to: keyLog) }
+            return context
         }
         current = Guarded(try make())
     }

@@ -24,15 +24,18 @@ package final class Gateway: Sendable {
 
     package init(settings: Settings, services: Services) throws {
         self.services = services
-        let store = try Store(services: services)
+        let limits = settings.limits
+        let store = try Store(services: services, limits: limits)
         self.store = store
-        let certificate = try CertificateHolder(settings: settings, services: services)
         shards = try (0..<settings.shards).map { try Shard(name: "\($0)") }
-        let connections = ConnectionCount(max: Limits.connectionsMax)
+        let connections = ConnectionCount(ConnectionAdmission.Bounds(limits))
         self.connections = connections
         let context = IngestContext(
-            services: services, keeper: store.ledgers, directory: store.directory, shards: shards.count)
+            services: services, keeper: store.ledgers, directory: store.directory, shards: shards.count, limits: limits)
         guard let target = try Resolver.resolve(settings.listen).first else { throw GatewayError.noAddress }
+        // A name that says loopback and leads elsewhere.
+        guard settings.tlsKeyLogFile == nil || target.isLoopback else { throw SettingsError.keyLogNotLoopback }
+        let certificate = try CertificateHolder(settings: settings, services: services)
         let rooms = shards.enumerated().map { number, shard in
             shard.sync { loop in IngestRoom.reside(on: loop, shard: UInt16(clamping: number), context) }
         }
@@ -42,8 +45,8 @@ package final class Gateway: Sendable {
             service: Listener.Service(
                 settings: ChannelSettings(
                     receiveBytesMax: Limits.frameBytesMax + 4, sendBytesMax: Limits.sendQueueBytesMax,
-                    handshakeTimeout: Limits.helloTimeout, flushTimeout: .seconds(5)),
-                count: connections, tls: { certificate.context },
+                    handshakeTimeout: limits.patience.hello, flushTimeout: .seconds(5)),
+                count: connections, descriptorsMax: Self.descriptorsMax(), tls: { certificate.context },
                 makeHandler: { loop in
                     for room in rooms {
                         if let room = loop.resident(room) { return room.connection() }
@@ -60,7 +63,7 @@ package final class Gateway: Sendable {
             guard let address = try Resolver.resolve(target).first else { throw GatewayError.noAddress }
             return try MetricsServer(address: address, metrics: services.metrics) {
                 services.metrics.set(.viewsLagRecords, Int(clamping: store.views.lagRecords))
-                services.metrics.set(.connectionsRefused, connections.refusedTotal)
+                connections.report(to: services.metrics)
             }
         }
         socket = try AdminSocket(folder: services.folder, service: AdminService(store: store))
@@ -70,6 +73,12 @@ package final class Gateway: Sendable {
     private let rooms: [IngestRoomReference]
     private let contentNotes: ContentNotes
     private let certificate: CertificateHolder
+
+    /// Below which descriptors are for connections; the rest stays for ledgers, views and the catalog.
+    private static func descriptorsMax() -> CInt {
+        let all = ResourceLimits.openFiles
+        return CInt(clamping: all - min(UInt64(Limits.descriptorsKept), all / 4))
+    }
 
     /// Remembers the address for `enroll` and opens the doors for commands and scrapers.
     package func open(publicAddress: HostPort?) throws {
@@ -130,6 +139,16 @@ package final class Gateway: Sendable {
 }
 
 typealias IngestRoomReference = ShardReference<IngestRoom>
+
+extension ConnectionCount {
+    fileprivate func report(to metrics: Metrics) {
+        metrics.set(.connectionsRefused, refusedTotal)
+        metrics.set(.connectionsRefusedByAddress, refused(.addressFull, .addressPace))
+        metrics.set(.connectionsRefusedByPace, refused(.pace, .addressPace))
+        metrics.set(.connectionsRefusedForDescriptors, refused(.descriptors))
+        metrics.set(.acceptPauses, pauses)
+    }
+}
 
 enum GatewayError: Error, CustomStringConvertible {
     case noAddress

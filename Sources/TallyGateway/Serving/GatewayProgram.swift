@@ -19,6 +19,7 @@ package enum GatewayProgram {
                 faults: Faults(environment: ProcessInfo.processInfo.environment), onFatal: abort)
             if services.faults.viewsDelay > .zero { log(.faultInjected(name: "views delay")) }
             let gateway = try Gateway(settings: settings, services: services)
+            if let file = settings.tlsKeyLogFile { warn("the secrets of every TLS connection are written to \(file)") }
             try gateway.open(publicAddress: settings.address)
             log(.listening(address: "\(gateway.address)"))
             if let metrics = gateway.metricsAddress { log(.metricsListening(address: "\(metrics)")) }
@@ -33,6 +34,11 @@ package enum GatewayProgram {
         } catch {
             return .failed("\(error)")
         }
+    }
+
+    /// On standard output, for whoever does not look at the log.
+    private static func warn(_ text: String) {
+        try? FileHandle.standardOutput.write(contentsOf: Data("WARNING: \(text)\n".utf8))
     }
 
     /// A barrier failed: what was acknowledged is safe, what was not is with the workstations. The next start recovers.

@@ -4,8 +4,10 @@ import TallyModel
 /// The gateway's counters, and their Prometheus text. Numbers only: no label of a metric can hold a peer's text.
 package final class Metrics: Sendable {
     package enum Counter: Int, CaseIterable {
-        case connectionsAccepted, connectionsRefused, handshakesFailed, hellosRefused
+        case connectionsAccepted, connectionsRefused, connectionsRefusedByAddress, connectionsRefusedByPace
+        case connectionsRefusedForDescriptors, acceptPauses, handshakesFailed, hellosRefused, framesTimedOut
         case batchesReceived, batchesDuplicate, batchesRejected, contentRejected
+        case batchesHeldOff, labelsLimited, sessionsLimited
         case eventsCommitted, gapsRecorded, bytesReceived, bodyBytesReceived
         case commits, tenantSyncs, fileSystemSyncs, commitNanoseconds, viewTransactions, viewRebuilds
 
@@ -13,6 +15,14 @@ package final class Metrics: Sendable {
             switch self {
             case .connectionsAccepted: "tallygate_connections_accepted_total"
             case .connectionsRefused: "tallygate_connections_refused_total"
+            case .connectionsRefusedByAddress: "tallygate_connections_refused_by_address_total"
+            case .connectionsRefusedByPace: "tallygate_connections_refused_by_pace_total"
+            case .connectionsRefusedForDescriptors: "tallygate_connections_refused_for_descriptors_total"
+            case .acceptPauses: "tallygate_accept_pauses_total"
+            case .framesTimedOut: "tallygate_frames_timed_out_total"
+            case .batchesHeldOff: "tallygate_batches_held_off_total"
+            case .labelsLimited: "tallygate_batches_rejected_for_labels_total"
+            case .sessionsLimited: "tallygate_batches_rejected_for_sessions_total"
             case .handshakesFailed: "tallygate_handshakes_failed_total"
             case .hellosRefused: "tallygate_hellos_refused_total"
             case .batchesReceived: "tallygate_batches_received_total"
@@ -36,6 +46,14 @@ package final class Metrics: Sendable {
             switch self {
             case .connectionsAccepted: "Connections whose TLS handshake was completed."
             case .connectionsRefused: "Connections refused because of a limit."
+            case .connectionsRefusedByAddress: "Of them, because of a limit of one address."
+            case .connectionsRefusedByPace: "Of them, because too many began at once."
+            case .connectionsRefusedForDescriptors: "Of them, because the rest of the descriptors is for files."
+            case .acceptPauses: "Times that accepting waited for a descriptor or memory."
+            case .framesTimedOut: "Connections ended because a frame was not finished in time."
+            case .batchesHeldOff: "BATCH frames answered BUSY because too many bytes wait for the disk."
+            case .labelsLimited: "BATCH frames rejected because a tenant had too many new models."
+            case .sessionsLimited: "BATCH frames put off because a tenant had too many new sessions."
             case .handshakesFailed: "TLS handshakes that failed."
             case .hellosRefused: "HELLO frames refused."
             case .batchesReceived: "BATCH frames taken."

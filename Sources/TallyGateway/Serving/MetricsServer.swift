@@ -11,6 +11,8 @@ import TallyModel
 /// connection that is kept open nor one that sends byte by byte may keep a health check waiting longer than `waitMs`.
 final class MetricsServer: Sendable {
     private static let waitMs: CInt = 2_000
+    private static let readBytesMax = 4_096
+    private static let paths = ["/metrics", "/healthz", "/readyz"]
 
     let address: SocketAddress
     private let listener: Descriptor
@@ -52,6 +54,9 @@ final class MetricsServer: Sendable {
 
     private func serve(_ connection: borrowing BlockingConnection) {
         var buffer: [UInt8] = []
+        // All that is ever read, so that it never grows and leaves no copy; then what a caller said is overwritten.
+        buffer.reserveCapacity(RequestParser.headBytesMax + Self.readBytesMax + 4)
+        defer { buffer.overwrite() }
         let bytes: [UInt8]
         switch read(connection, &buffer) {
         case .needsMore?, nil: return
@@ -66,7 +71,7 @@ final class MetricsServer: Sendable {
     private func read(
         _ connection: borrowing BlockingConnection, _ buffer: inout [UInt8]
     ) -> RequestParser.Outcome? {
-        let parser = RequestParser()
+        let parser = RequestParser(paths: Self.paths)
         let deadline = MonotonicClock.nowNanoseconds() + Int64(Self.waitMs) * 1_000_000
         // The parser refuses what is longer than a head may be, so this ends.
         while true {
@@ -75,7 +80,8 @@ final class MetricsServer: Sendable {
             let now = MonotonicClock.nowNanoseconds()
             guard now < deadline, !isStopping.load(ordering: .relaxed) else { return nil }
             let waitMs = CInt(clamping: (deadline - now) / 1_000_000 + 1)
-            guard (try? connection.read(upTo: 4_096, into: &buffer, timeoutMs: waitMs)) == true else { return nil }
+            let isMore = try? connection.read(upTo: Self.readBytesMax, into: &buffer, timeoutMs: waitMs)
+            guard isMore == true else { return nil }
         }
     }
 

@@ -11,10 +11,12 @@ package struct SettingsFlags: Sendable {
     package var key: String?
     package var logLevel: String?
     package var shards: Int?
+    /// No setting of the file or the environment: nobody shall find it on without having asked.
+    package var tlsKeyLog: String?
 
     package init(
         listen: String?, address: String?, metrics: String?, certificate: String?, key: String?, logLevel: String?,
-        shards: Int?
+        shards: Int?, tlsKeyLog: String? = nil
     ) {
         self.listen = listen
         self.address = address
@@ -23,6 +25,7 @@ package struct SettingsFlags: Sendable {
         self.key = key
         self.logLevel = logLevel
         self.shards = shards
+        self.tlsKeyLog = tlsKeyLog
     }
 }
 
@@ -36,9 +39,14 @@ package struct Settings: Sendable {
     package var keyFile: String?
     package var logLevel: LogEvent.Level
     package var shards: Int
+    /// Where every session's secrets are written; only while nobody but this machine can connect.
+    package var tlsKeyLogFile: String?
+    package var limits = AbuseLimits()
 
     /// The names that the file may hold, and the environment as `TALLYGATE_` with capitals.
-    static let keys = ["listen", "address", "metrics", "certificate", "key", "log_level", "shards"]
+    static let keys = ["listen", "address", "metrics", "certificate", "key", "log_level"] + counts
+    /// Of them, those that are whole numbers.
+    static let counts = ["shards"] + AbuseLimits.Bound.allCases.map(\.rawValue)
 
     package static func resolve(
         flags: SettingsFlags, file: String?, environment: [String: String] = ProcessInfo.processInfo.environment
@@ -46,7 +54,7 @@ package struct Settings: Sendable {
         let below = try Sources(file: file, environment: environment)
         guard let listenText = flags.listen ?? below.text("listen") else { throw .missingListen }
         let shards = try below.count("shards")
-        let settings = Settings(
+        var settings = Settings(
             listen: try hostPort(listenText, "listen"),
             address: try optionalHostPort(flags.address ?? below.text("address"), "address"),
             metrics: try optionalHostPort(flags.metrics ?? below.text("metrics"), "metrics"),
@@ -55,6 +63,8 @@ package struct Settings: Sendable {
             logLevel: try level(flags.logLevel ?? below.text("log_level") ?? "info"),
             shards: flags.shards ?? shards
                 ?? min(ProcessInfo.processInfo.activeProcessorCount, Limits.shardsMax))
+        settings.tlsKeyLogFile = flags.tlsKeyLog
+        settings.limits = try limits(below)
         try settings.check()
         return settings
     }
@@ -65,9 +75,24 @@ package struct Settings: Sendable {
         }
         guard (certificateFile == nil) == (keyFile == nil) else { throw .halfCertificate }
         if let metrics, !metrics.isLoopback { throw .metricsNotLoopback }
+        guard tlsKeyLogFile == nil || listen.isLoopback else { throw .keyLogNotLoopback }
         if let address, address.port == 0 {
             throw .value(key: "address", expected: "a port that workstations can reach, not 0")
         }
+    }
+
+    /// The environment's and the file's alone: a command line of thirteen more flags would help nobody.
+    private static func limits(_ sources: Sources) throws(SettingsError) -> AbuseLimits {
+        var limits = AbuseLimits()
+        for bound in AbuseLimits.Bound.allCases {
+            guard let value = try sources.count(bound.rawValue) else { continue }
+            guard bound.range.contains(value) else {
+                let (low, high) = (bound.range.lowerBound, bound.range.upperBound)
+                throw .value(key: bound.rawValue, expected: "a number from \(low) to \(high)")
+            }
+            limits[bound] = value
+        }
+        return limits
     }
 
     private static func hostPort(_ text: String, _ key: String) throws(SettingsError) -> HostPort {
@@ -127,8 +152,8 @@ private struct Sources {
             guard Settings.keys.contains(name) else { throw .unknownKey(path: path) }
             // A number where a text belongs would be passed over without a word.
             switch value {
-            case .count where name != "shards": throw .value(key: name, expected: "a text")
-            case .text where name == "shards": throw .value(key: name, expected: "a whole number")
+            case .count where !Settings.counts.contains(name): throw .value(key: name, expected: "a text")
+            case .text where Settings.counts.contains(name): throw .value(key: name, expected: "a whole number")
             default: break
             }
             values[AbsoluteConfigKey(["tallygate", name])] = value.configured
@@ -165,6 +190,7 @@ package enum SettingsError: Error, Hashable, Sendable, CustomStringConvertible {
     case value(key: String, expected: String)
     case halfCertificate
     case metricsNotLoopback
+    case keyLogNotLoopback
     case unreadable(path: String)
     case notAnObject(path: String)
     case unknownKey(path: String)
@@ -177,6 +203,9 @@ package enum SettingsError: Error, Hashable, Sendable, CustomStringConvertible {
         case .halfCertificate: "--certificate and --key belong together: give both or neither"
         case .metricsNotLoopback:
             "metrics are plain HTTP and served on loopback only: use 127.0.0.1:PORT, [::1]:PORT or localhost:PORT"
+        case .keyLogNotLoopback:
+            "--tls-key-log writes the secrets of every connection, and is for loopback only: listen on 127.0.0.1:PORT, "
+                + "[::1]:PORT or localhost:PORT"
         case .unreadable(let path): "the settings file \(path) cannot be read: check that it exists and its permissions"
         case .notAnObject(let path):
             "the settings file \(path) is not one JSON object of texts and whole numbers"

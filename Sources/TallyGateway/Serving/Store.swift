@@ -1,6 +1,6 @@
 import Synchronization
 import TallyIO
-import TallyModel
+package import TallyModel
 package import TallyStorage
 
 /// An open data folder with its ledgers and views: what `serve` runs on, and what a command opens for itself where no
@@ -32,13 +32,15 @@ package final class Store: Sendable {
 
     /// Opens the tenants. One that is damaged is quarantined and said so; one that finds no room waits, and is opened
     /// when there is some; the others go on.
-    package init(services: Services, opening: Opening = .all) throws(StorageError) {
+    package init(
+        services: Services, opening: Opening = .all, limits: AbuseLimits = AbuseLimits()
+    ) throws(StorageError) {
         self.services = services
         let board = self.board
         let views = ViewsKeeper(services: services, board: board)
         self.views = views
         let ledgers = LedgerKeeper(
-            services: services, board: board, directory: directory, onDurable: { views.wake($0) },
+            services: services, limits: limits, board: board, directory: directory, onDurable: { views.wake($0) },
             onHarvest: { views.take($0) })
         self.ledgers = ledgers
         // The other way round it would be a cycle, and the folder's lock would never go.

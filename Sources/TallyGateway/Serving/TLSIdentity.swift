@@ -13,6 +13,7 @@ struct TLSIdentity: Sendable {
     static let authorityKeyName = "ca-key.pem"
     static let certificateName = "server.pem"
     static let keyName = "server-key.pem"
+    static let keyNames = [authorityKeyName, keyName]
     private static let fileBytesMax = 1 << 20
 
     let directory: Directory
@@ -31,6 +32,7 @@ struct TLSIdentity: Sendable {
 
     /// The context to serve with, renewed first if need be.
     func context() throws -> TLSServerContext {
+        try checkKeys()
         let now = clock.wallMs() / 1_000
         let trusted = try read(Self.authorityName)
         if let pair = try kept(), let trusted,
@@ -49,7 +51,7 @@ struct TLSIdentity: Sendable {
 
     /// The certificate on the disk, if it and its key are there, can be read and belong together.
     private func kept() throws -> CertificatePair? {
-        guard let certificate = try read(Self.certificateName), let key = try read(Self.keyName) else { return nil }
+        guard let certificate = try read(Self.certificateName), let key = try readKey(Self.keyName) else { return nil }
         let pair = CertificatePair(certificate: certificate, key: key)
         do throws(CertificateError) {
             try pair.check(certificateName: Self.certificateName, keyName: Self.keyName)
@@ -65,7 +67,7 @@ struct TLSIdentity: Sendable {
     private func authority(nowSeconds: Int64) throws -> CertificateAuthority {
         if let certificate = try read(Self.authorityName) {
             // Never made anew beside a certificate that workstations trust: they would all be locked out.
-            guard let key = try read(Self.authorityKeyName) else {
+            guard let key = try readKey(Self.authorityKeyName) else {
                 throw TLSIdentityError.authorityKeyMissing(folder: directory.path)
             }
             return try CertificateAuthority(certificate: certificate, key: key)
@@ -74,6 +76,24 @@ struct TLSIdentity: Sendable {
         try directory.writeDurably(Self.authorityKeyName, authority.pair.key.span)
         try directory.writeDurably(Self.authorityName, authority.pair.certificate.span)
         return authority
+    }
+
+    /// Both keys that may lie here are looked at, also the one that is not used now.
+    private func checkKeys() throws(SecretFileError) {
+        for name in Self.keyNames {
+            do throws(SecretFileError) { try directory.checkSecret(name) } catch {
+                guard error.isNotFound else { throw error }
+            }
+        }
+    }
+
+    private func readKey(_ name: String) throws(SecretFileError) -> [UInt8]? {
+        do throws(SecretFileError) {
+            return try directory.readSecret(name, limit: Self.fileBytesMax)
+        } catch {
+            guard error.isNotFound else { throw error }
+            return nil
+        }
     }
 
     private func read(_ name: String) throws(SystemError) -> [UInt8]? {

@@ -5,7 +5,8 @@ import Darwin
 #endif
 
 /// A folder held open by its descriptor: everything in it is reached by name from there, so that a folder
-/// that was renamed or replaced is never written by mistake. New files are 0600, new folders 0700.
+/// that was renamed or replaced is never written by mistake. New files are 0600, new folders 0700. A name that is a
+/// symbolic link is refused (ELOOP), so that nobody leads a program that owns a folder elsewhere.
 ///
 /// Why every `unsafe` call with a name holds: Swift passes a string as a zero-ended copy that lives for the
 /// length of the call, and the kernel keeps no pointer to it.
@@ -80,9 +81,20 @@ package final class Directory: Sendable {
         try openFile(name, O_RDWR | O_CREAT)
     }
 
-    private func openFile(_ name: String, _ flags: CInt) throws(SystemError) -> OpenFile {
+    /// Opens a file of somebody else's choosing for reading, links and all: what a person named on a command line.
+    package func openFollowed(_ name: String) throws(SystemError) -> OpenFile {
+        try openFile(name, O_RDONLY, follows: true)
+    }
+
+    private func openFile(_ name: String, _ flags: CInt, follows: Bool = false) throws(SystemError) -> OpenFile {
+        let flags = follows ? flags : flags | O_NOFOLLOW
         let opened = try Directory.descriptor(descriptor.raw, name, flags, subject: subject(name))
         return OpenFile(taking: opened, name: subject(name))
+    }
+
+    /// Opens for reading. A symbolic link is refused (ELOOP), and a pipe does not make it wait.
+    func openPlain(_ name: String) throws(SystemError) -> OpenFile {
+        try openFile(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
     }
 
     /// Opens for writing, and makes the file where it is missing; a symbolic link is refused.

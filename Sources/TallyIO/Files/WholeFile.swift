@@ -5,9 +5,9 @@ import Darwin
 #endif
 
 extension Directory {
-    /// All of a small file; one longer than `limit` is an error (EFBIG), not a cut.
-    package func readWhole(_ name: String, limit: Int) throws(SystemError) -> [UInt8] {
-        let file = try open(name, .read)
+    /// All of a small file; one longer than `limit` is an error (EFBIG), not a cut. `follows`: a symbolic link too.
+    package func readWhole(_ name: String, limit: Int, follows: Bool = false) throws(SystemError) -> [UInt8] {
+        let file = follows ? try openFollowed(name) : try open(name, .read)
         var bytes: [UInt8] = []
         let expected = min(try file.size(), limit) + 1
         try file.read(at: 0, count: expected, into: &bytes)

@@ -37,12 +37,15 @@ package struct BlockingConnection: ~Copyable, Sendable {
     /// Appends what has come, at most `count` bytes. False at the end of the peer's bytes, or after `timeoutMs`.
     package func read(upTo count: Int, into buffer: inout [UInt8], timeoutMs: CInt) throws(SystemError) -> Bool {
         guard try Self.ready(socket.raw, for: Int16(POLLIN), timeoutMs: timeoutMs) else { return false }
-        var chunk = [UInt8](repeating: 0, count: count)
-        // The kernel writes at most `count` bytes, which is the chunk's length.
-        let got = unsafe chunk.withUnsafeMutableBytes { unsafe recv(socket.raw, $0.baseAddress, count, 0) }
-        guard got > 0 else { return false }
-        buffer.append(contentsOf: chunk[..<got])
-        return true
+        let start = buffer.count
+        // Straight into the caller's buffer, who may overwrite it later: no copy stays here.
+        buffer.append(contentsOf: repeatElement(0, count: count))
+        // The kernel writes at most `count` bytes, which is what follows `start`.
+        let got = unsafe buffer.withUnsafeMutableBytes {
+            unsafe recv(socket.raw, $0.baseAddress?.advanced(by: start), count, 0)
+        }
+        buffer.removeLast(count - max(got, 0))
+        return got > 0
     }
 
     package func write(_ bytes: [UInt8], timeoutMs: CInt) throws(SystemError) {

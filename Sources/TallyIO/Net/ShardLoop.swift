@@ -1,4 +1,5 @@
 import Dispatch
+import TallyModel
 
 /// What happens at the end of a round: everything queued meanwhile goes out in one piece.
 package protocol RoundEndHandler: AnyObject {
@@ -216,6 +217,9 @@ package final class ShardLoop {
     package func returnScratch(_ buffer: consuming [UInt8]) {
         scratch = buffer
     }
+
+    /// Overwrites the read buffer: it held something that was refused.
+    package func wipeScratch() { scratch.overwrite() }
 
     /// Lends a small empty array, for what is gathered in a round and gone at its end: idle connections need none, and
     /// busy ones share memory that is near.

@@ -72,7 +72,10 @@ package struct SegmentHeader: Hashable, Sendable {
         firstOrdinal = bytes.littleEndian(UInt64.self, at: 48)
         previousChecksum = bytes.littleEndian(UInt64.self, at: 56)
         durableAtBirth = bytes.littleEndian(UInt64.self, at: 64)
-        guard flags <= 1, segment > 0, firstOrdinal > 0 else { throw .malformed }
+        // Numbers that are counted up from leave room to: no log comes near these.
+        guard flags <= 1, (1..<UInt32.max).contains(segment), (1...Limits.sequenceMax).contains(firstOrdinal) else {
+            throw .malformed
+        }
     }
 
     init(

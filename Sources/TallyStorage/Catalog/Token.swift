@@ -30,14 +30,22 @@ package struct Token: Sendable {
         text = Token.prefix + String(decoding: digits.reversed(), as: UTF8.self)
     }
 
-    /// The bytes that are hashed. Nil unless `presented` has the shape of a token: a peer's text goes no
-    /// further than this.
+    /// The bytes that are hashed. Nil unless `presented` has the shape of a token.
     package static func hashInput(presented: String) -> [UInt8]? {
         let bytes = Array(presented.utf8)
-        guard bytes.count == prefix.utf8.count + digitsCount, presented.hasPrefix(prefix),
-            bytes.dropFirst(prefix.utf8.count).allSatisfy(alphabet.contains)
-        else { return nil }
-        return bytes
+        return isShaped(bytes.span) ? bytes : nil
+    }
+
+    /// Whether what a peer presents has the shape of a token, and may be hashed. Copies nothing: a peer's bytes go no
+    /// further than this.
+    package static func isShaped(_ presented: Span<UInt8>) -> Bool {
+        let front = Array(prefix.utf8)
+        guard presented.count == front.count + digitsCount else { return false }
+        for index in presented.indices {
+            let isRight = index < front.count ? presented[index] == front[index] : alphabet.contains(presented[index])
+            guard isRight else { return false }
+        }
+        return true
     }
 
     private static let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)

@@ -5,8 +5,8 @@ package enum HashDomain: UInt8, Hashable, Sendable {
     case message = 1, request, line, session, project, sentID, row
 }
 
-/// A hash under a key that never leaves this workstation (or, for a project, the tenant's machines): whoever
-/// sees the result can neither guess the text from it nor test a guess.
+/// A hash under a key that never leaves this workstation (or, for a project or session, the tenant's machines and its
+/// gateway): whoever sees the result without the key can neither guess the text from it nor test a guess.
 package protocol KeyedHash: Sendable {
     func digest(_ domain: HashDomain, _ bytes: Span<UInt8>) -> Bytes16
 }

@@ -4,7 +4,7 @@ import TallyIO
 enum SmallFile {
     static func read(_ path: String, bytesMax: Int) throws(SystemError) -> [UInt8] {
         let (folder, name) = split(path)
-        return try Directory.open(folder).readWhole(name, limit: bytesMax)
+        return try Directory.open(folder).readWhole(name, limit: bytesMax, follows: true)
     }
 
     /// Replaces what stands there, in one step.

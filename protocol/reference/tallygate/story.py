@@ -7,10 +7,12 @@ batches count, chain values, running totals, and which refusal answers a batch.
 from typing import Any, Dict, List, Optional
 
 from . import batch, chain, frames
-from .schema import PERMANENT, REJECT, Refusal
+from .schema import BY_NAME, GOAWAY, PERMANENT, REJECT, SCHEMA, Refusal
 
 _REASONS = {code: name for name, code in REJECT.items()}
 _OF_THE_GATEWAY = {"BUSY", "STORAGE", "SESSION_LIMIT", "LABEL_LIMIT", "CLOCK_UNSURE", "TOO_OLD", "OVERFLOW"}
+_TOKENS = SCHEMA["control_tokens"]
+_COST = BY_NAME["reported_cost_nano_usd"]
 
 
 class Follower:
@@ -61,7 +63,7 @@ class Follower:
         if self.expected:
             return None  # in flight while a REJECT is on its way: dropped
         first = int(frame["first"])
-        last = first + frame["count"] - 1
+        last = first + max(frame["count"], 1) - 1
         for reply in later:
             if reply["type"] == "REJECT" and reply["first"] == frame["first"]:
                 if _REASONS.get(reply["reason"]) in _OF_THE_GATEWAY:
@@ -91,11 +93,26 @@ class Follower:
         return None
 
     def on_skip(self, frame: frames.Frame, later: List[frames.Frame]) -> Optional[str]:
+        if not _is_possible(frame):
+            reply = later[0] if later else {}
+            is_ended = reply.get("type") == "GOAWAY" and reply["reason"] == GOAWAY["PROTOCOL"]
+            return None if is_ended else "a GOAWAY(PROTOCOL) is due"
+        if self.expected:
+            return None  # in flight while a REJECT is on its way: dropped
         first, last = int(frame["first"]), int(frame["last"])
+        if last <= self.head:
+            return None  # a duplicate, acknowledged again
         if first != self.head + 1:
-            return "does not follow %d" % self.head
+            if first > self.head + 1 and self.rejected:
+                return None
+            reason = "SEQUENCE_OVERLAP" if first <= self.head else "SEQUENCE_GAP"
+            self.expected = _reject(frame, Refusal(reason, run=last - first + 1))
+            return None
         self.chains += [None] * (last - first) + [int(frame["chain_after"], 16)]
         self.rejected = False
+        for group in frame["groups"]:
+            self.tokens += sum(int(group[name]) for name in _TOKENS)
+            self.reported += int(group["reported_nano_usd"])
         return None
 
     def on_reject(self, frame: frames.Frame, later: List[frames.Frame]) -> Optional[str]:
@@ -125,3 +142,20 @@ def _reject(frame: frames.Frame, refusal: Refusal) -> Dict[str, Any]:
         "reason": REJECT[refusal.reason],
         "field": refusal.field,
     }
+
+
+def _is_possible(frame: frames.Frame) -> bool:
+    """Whether the events of a SKIP's range could hold what its groups tell (TG-5-4)."""
+    held = int(frame["last"]) - int(frame["first"]) + 1
+    groups = frame["groups"]
+
+    def told(names: List[str]) -> int:
+        return sum(int(group[name]) for group in groups for name in names)
+
+    cost = _COST.most - 1  # what is encoded is one more
+    return (
+        told(["events"]) <= held
+        and told(_TOKENS) <= held * sum(BY_NAME[name].most for name in _TOKENS)
+        and told(["reasoning_tokens"]) <= held * BY_NAME["reasoning_tokens"].most
+        and told(["reported_nano_usd"]) <= held * cost
+    )
