@@ -139,6 +139,8 @@ let package = Package(
 
         // The C library's allocator with a counter in front.
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),
+        // The cases of protocol/vectors, for all tests that hold something against them.
+        .target(name: "VectorFiles", path: "Tests/VectorFiles", swiftSettings: strict),
         // A disk that lies, for whoever must survive one.
         .target(
             name: "TestDisk", dependencies: ["TallyIO", "TallyLog", "TallyModel"], path: "Tests/TestDisk",
@@ -170,8 +172,8 @@ let package = Package(
         proof("TallyModelTests", ["TallyModel"]),
         proof("TallyIOTests", ["TallyIO", "TallyModel"]),
         proof("TallyTransportTests", ["TallyTransport", "TallyTLS", "TallyIO", "TallyModel"]),
-        proof("TallyWireTests", ["TallyWire", "TallyProtocol", "TallyModel", "TallyHash", "TallyLZ4"]),
-        proof("TallyProtocolTests", ["TallyProtocol", "TallyWire", "TallyModel", "TallyHash"]),
+        proof("TallyWireTests", ["VectorFiles", "TallyWire", "TallyProtocol", "TallyModel", "TallyHash", "TallyLZ4"]),
+        proof("TallyProtocolTests", ["VectorFiles", "TallyProtocol", "TallyWire", "TallyModel", "TallyHash"]),
         proof("TallyPricingTests", ["TallyPricing", "TallyRollup", "TallyModel", "TallyWire"]),
         proof("TallyLogTests", ["TestDisk", "TallySimulation", "TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
         proof("TallyStorageTests", ["TallyStorage", "TallySQLite", "TallyModel", grdb]),
@@ -186,9 +188,9 @@ let package = Package(
         proof(
             "TallyGatewayTests",
             [
-                "TestDisk", "TallyGateway", "TallyStorage", "TallyLog", "TallyTransport", "TallyTLS", "TallyIO",
-                "TallyProtocol",
-                "TallyWire", "TallyModel", "TallyHash", "TallyPricing", "TallyRollup", "TallyHTTP", "TallyGenerator",
+                "TestDisk", "VectorFiles", "TallyGateway", "TallyStorage", "TallyLog", "TallyTransport", "TallyTLS",
+                "TallyIO", "TallyProtocol", "TallyWire", "TallyModel", "TallyHash", "TallyPricing", "TallyRollup",
+                "TallyHTTP", "TallyGenerator",
                 grdb,
             ]),
         proof(
@@ -219,7 +221,8 @@ let package = Package(
         proof(
             "TallyFuzzingTests",
             [
-                "TallyFuzzing", "tallyfuzz", "TallyGenerator", "TallyTransport", "TallyTLS", "TallyIO", "TallyProtocol",
+                "VectorFiles", "TallyFuzzing", "tallyfuzz", "TallyGenerator", "TallyTransport", "TallyTLS", "TallyIO",
+                "TallyProtocol",
                 "TallyWire", "TallyHash", "TallyModel",
             ]),
         // The programs themselves, as a person runs them.

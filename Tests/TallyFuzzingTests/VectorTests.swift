@@ -1,5 +1,5 @@
-import Foundation
 import Testing
+import VectorFiles
 
 @testable import TallyFuzzing
 
@@ -56,26 +56,6 @@ struct VectorTests {
         var run: UInt32?
     }
 
-    private func cases<Case: Decodable>(_ prefix: String, as type: Case.Type) throws -> [Case] {
-        let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "protocol/vectors")
-        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
-            $0.hasPrefix(prefix) && $0.hasSuffix(".json")
-        }
-        let cases = try names.sorted().flatMap { name in
-            try JSONDecoder().decode([Case].self, from: Data(contentsOf: folder.appending(path: name)))
-        }
-        try #require(!cases.isEmpty, "no vectors \(prefix)")
-        return cases
-    }
-
-    private func bytes(_ hex: String) -> [UInt8] {
-        let digits = hex.compactMap(\.hexDigitValue)
-        return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
-    }
-
-    private func word(_ hex: String) throws -> UInt64 { try #require(UInt64(hex, radix: 16)) }
-
     private func judged(_ batch: BatchFields, after chain: UInt64) -> Refusal? {
         do throws(Refusal) {
             _ = try BatchRules.judge(batch, times: nil, chainBefore: chain)
@@ -87,19 +67,21 @@ struct VectorTests {
 
     @Test("It takes every valid body, compressed or not, with its totals and its chain")
     func valid() throws {
-        for test in try cases("valid-", as: Valid.self) {
-            let raw = bytes(test.raw)
+        for test in try Vectors.cases("valid-", as: Valid.self) {
+            let raw = try Vectors.bytes(test.raw)
             var batch = BatchFields(
                 first: 1, count: UInt32(test.rows.count), rawBytes: UInt32(raw.count), tokens: test.control_tokens,
-                reported: test.reported_nano_usd, chainAfter: try word(test.chain_after), isBlock: false, body: raw[...]
+                reported: test.reported_nano_usd, chainAfter: try Vectors.word(test.chain_after), isBlock: false,
+                body: raw[...]
             )
-            let before = try word(test.chain_before)
+            let before = try Vectors.word(test.chain_before)
             let refusal = judged(batch, after: before)
             #expect(refusal == nil, "\(test.name)")
-            if test.chain_zero == true { #expect(ChainRules.initial(bytes(test.stream)) == before, "\(test.name)") }
+            let stream = try Vectors.bytes(test.stream)
+            if test.chain_zero == true { #expect(ChainRules.initial(stream) == before, "\(test.name)") }
             guard let lz4 = test.lz4 else { continue }
             batch.isBlock = true
-            batch.body = bytes(lz4)[...]
+            batch.body = try Vectors.bytes(lz4)[...]
             let ofBlock = judged(batch, after: before)
             #expect(ofBlock == nil, "\(test.name), as a block")
         }
@@ -107,8 +89,8 @@ struct VectorTests {
 
     @Test("It refuses every invalid body for its reason, at its column and its row")
     func invalid() throws {
-        for test in try cases("invalid-", as: Invalid.self) {
-            let body = bytes(test.raw ?? test.lz4 ?? "")
+        for test in try Vectors.cases("invalid-", as: Invalid.self) {
+            let body = try Vectors.bytes(test.raw ?? test.lz4 ?? "")
             let batch = BatchFields(
                 first: 1, count: test.count, rawBytes: test.raw_bytes ?? UInt32(body.count), tokens: 0, reported: 0,
                 chainAfter: 0, isBlock: test.raw == nil, body: body[...])
@@ -121,15 +103,15 @@ struct VectorTests {
 
     @Test("It judges every whole BATCH as the vectors do")
     func batches() throws {
-        for test in try cases("batches-", as: WholeBatch.self) {
+        for test in try Vectors.cases("batches-", as: WholeBatch.self) {
             var reader = SentReader()
             reader.isGreeted = true
-            reader.append(bytes(test.bytes))
+            reader.append(try Vectors.bytes(test.bytes))
             guard case .frame(.batch(let batch), true) = reader.next() else {
                 Issue.record("\(test.name) is no BATCH")
                 continue
             }
-            let refusal = judged(batch, after: try word(test.chain_before))
+            let refusal = judged(batch, after: try Vectors.word(test.chain_before))
             #expect((refusal == nil) == (test.accepted == true), "\(test.name)")
             #expect(refusal?.reason.words == test.reason, "\(test.name)")
             #expect(
@@ -140,8 +122,8 @@ struct VectorTests {
 
     @Test("It takes and refuses the frames of the vectors, in both directions")
     func frames() throws {
-        for test in try cases("frames-", as: FrameCase.self) {
-            let bytes = bytes(test.bytes)
+        for test in try Vectors.cases("frames-", as: FrameCase.self) {
+            let bytes = try Vectors.bytes(test.bytes)
             let isTaken = test.to == "gateway" ? sent(bytes, isGreeted: test.phase != "hello") : came(bytes)
             #expect(isTaken == (test.error == nil), "\(test.name) (\(test.requirement))")
         }

@@ -1,8 +1,8 @@
-import Foundation
 import TallyModel
 import TallyRollup
 import TallyWire
 import Testing
+import VectorFiles
 
 @testable import TallyGateway
 
@@ -38,10 +38,7 @@ struct TimeVectorTests {
     }
 
     private static func cases(_ requirement: String) throws -> [Case] {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let data = try Data(contentsOf: root.appending(path: "protocol/vectors/times-all.json"))
-        return try JSONDecoder().decode([Case].self, from: data).filter { $0.requirement == requirement }
+        try Vectors.cases("times-", as: Case.self).filter { $0.requirement == requirement }
     }
 
     @Test("An event counts at the time that the vectors tell")

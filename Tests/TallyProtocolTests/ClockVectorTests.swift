@@ -1,8 +1,8 @@
-import Foundation
 import TallyModel
 import TallyProtocol
 import TallyWire
 import Testing
+import VectorFiles
 
 /// TG-8-3 by `protocol/vectors/times-all.json`.
 @Suite("The vectors of clocks hold")
@@ -16,10 +16,7 @@ struct ClockVectorTests {
 
     @Test("A workstation gives up what is called TOO_OLD where the vectors tell, and nowhere else")
     func obeyed() throws {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let data = try Data(contentsOf: root.appending(path: "protocol/vectors/times-all.json"))
-        let cases = try JSONDecoder().decode([Case].self, from: data).filter { $0.requirement == "TG-8-3" }
+        let cases = try Vectors.cases("times-", as: Case.self).filter { $0.requirement == "TG-8-3" }
         #expect(cases.count >= 7)
         for test in cases {
             // The samples' own clock stands at 5,000 when they say HELLO.

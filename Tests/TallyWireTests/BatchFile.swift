@@ -1,5 +1,6 @@
 import Foundation
 import TallyModel
+import VectorFiles
 
 @testable import TallyWire
 

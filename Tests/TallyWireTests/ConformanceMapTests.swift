@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import VectorFiles
 
 /// Keeps `protocol/CONFORMANCE.md` true: it may promise no test and no vector that is not there.
 @Suite("The map from requirements to proofs is true")

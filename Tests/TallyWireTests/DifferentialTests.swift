@@ -1,6 +1,7 @@
 import Foundation
 import TallyModel
 import Testing
+import VectorFiles
 
 @testable import TallyWire
 

@@ -1,4 +1,5 @@
 import Foundation
+import VectorFiles
 
 /// `protocol/schema.json` as it stands, for the tests that compare the product's tables with it.
 struct SchemaFile: Decodable {

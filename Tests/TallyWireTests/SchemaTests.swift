@@ -1,6 +1,7 @@
 import TallyHash
 import TallyModel
 import Testing
+import VectorFiles
 
 @testable import TallyWire
 

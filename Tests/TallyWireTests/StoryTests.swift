@@ -1,5 +1,6 @@
 import TallyModel
 import Testing
+import VectorFiles
 
 @testable import TallyWire
 

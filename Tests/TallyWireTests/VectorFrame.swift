@@ -1,4 +1,5 @@
 import TallyModel
+import VectorFiles
 
 @testable import TallyWire
 

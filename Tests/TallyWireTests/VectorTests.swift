@@ -2,6 +2,7 @@ import Foundation
 import TallyModel
 import TallyProtocol
 import Testing
+import VectorFiles
 
 @testable import TallyWire
 
