@@ -19,7 +19,7 @@ import conformance  # noqa: E402
 import make_vectors  # noqa: E402
 from tallygate import body, chain, frames, lz4  # noqa: E402
 from tallygate.random_rows import random_rows  # noqa: E402
-from tallygate.schema import COLUMNS, CONTENT_IDS, KIND_RULES, SCHEMA, Refusal  # noqa: E402
+from tallygate.schema import COLUMNS, CONTENT_IDS, SCHEMA, Refusal  # noqa: E402
 from tallygate.xxh3 import xxh3_64  # noqa: E402
 
 SEED = int(os.environ.get("TALLYGATE_SEED") or random.SystemRandom().getrandbits(32))
