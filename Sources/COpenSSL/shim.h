@@ -147,6 +147,7 @@ static inline void tally_ctx_log_keys(SSL_CTX *context, int descriptor) {
 #if defined(__linux__)
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 /// Whether what this thread frees for OpenSSL is overwritten: during handshakes and where a session ends, when a
 /// stranger's hello, or what came in its place, is in it.
@@ -155,7 +156,8 @@ static _Thread_local int tally_wipes_memory = 0;
 static inline void tally_wiping_free(void *block, const char *file, int line) {
     (void)file;
     (void)line;
-    if (block != NULL && tally_wipes_memory) OPENSSL_cleanse(block, malloc_usable_size(block));
+    // Not OPENSSL_cleanse, which goes eight bytes at a time: a twentieth of a handshake.
+    if (block != NULL && tally_wipes_memory) explicit_bzero(block, malloc_usable_size(block));
     free(block);
 }
 
