@@ -24,15 +24,18 @@ struct GatewayModel {
     /// A REJECT went out, and nothing has been accepted since.
     private var isDropping = false
     private var flight: [Flying] = []
+    /// Of `flight`, beside it: a flood would otherwise be added up again at each of its batches.
+    private(set) var flightBytes: UInt64 = 0
+    private var flightSkips = 0
     private var window = Credit.paused
     private var edge: UInt64 = 0
     private var bytesMax: UInt64 = 0
 
-    var flightBytes: UInt64 { flight.reduce(0) { $0 + $1.bytes } }
 
     mutating func end() {
         isOver = true
         isOpen = false
+        leave(flight[...])
         flight = []
         accepted = committed
     }
@@ -94,7 +97,10 @@ struct GatewayModel {
     mutating func note(_ ack: Ack, committing cursor: GatewaySession.Cursor) throws(FuzzFinding) {
         try expect(isOpen && cursor.sequence > committed.sequence, "an ACK for a commit moves committed")
         committed = cursor
-        flight.removeAll { $0.last <= cursor.sequence }
+        // Sequences rise along the flight.
+        let rest = flight.firstIndex { $0.last > cursor.sequence } ?? flight.count
+        leave(flight[..<rest])
+        flight.removeFirst(rest)
         hasAcknowledged = true
         try note(ack)
     }
@@ -134,7 +140,7 @@ struct GatewayModel {
     func noteAppending(_ skip: Skip) throws(FuzzFinding) {
         try expect(isOpen && !isDraining && !isPaused && !isForked, "a gap is appended while the session takes batches")
         try expect(skip.first.value == accepted.sequence.value + 1, "the next gap is appended and no other")
-        try expect(flight.count(where: \.isSkip) < Limits.skipsInFlightMax, "skips in flight are bounded")
+        try expect(flightSkips < Limits.skipsInFlightMax, "skips in flight are bounded")
     }
 
     func noteUncommitted(_ cursor: GatewaySession.Cursor) throws(FuzzFinding) {
@@ -171,8 +177,17 @@ struct GatewayModel {
 
     private mutating func accept(_ entry: Flying) {
         flight.append(entry)
+        flightBytes += entry.bytes
+        if entry.isSkip { flightSkips += 1 }
         isDropping = false
         accepted = GatewaySession.Cursor(sequence: entry.last, chain: entry.chain)
+    }
+
+    private mutating func leave(_ entries: ArraySlice<Flying>) {
+        for entry in entries {
+            flightBytes -= entry.bytes
+            if entry.isSkip { flightSkips -= 1 }
+        }
     }
 
     /// The end of the first so many entries in flight, which the appender finds durable; what is so already where there
@@ -190,7 +205,9 @@ struct GatewayModel {
     /// Precondition: a REJECT of it went out.
     mutating func takeBack(from first: Sequence64) {
         isDropping = true
-        flight.removeAll { $0.first >= first }
+        let rest = flight.firstIndex { $0.first >= first } ?? flight.count
+        leave(flight[rest...])
+        flight.removeLast(flight.count - rest)
         accepted =
             flight.last.map { GatewaySession.Cursor(sequence: $0.last, chain: $0.chain) } ?? committed
     }

@@ -52,7 +52,7 @@ struct LogLife {
                 salt = mixed(salt)
                 let before = log.appended.ordinal
                 try log.roll(nowMs: 5, salt: salt, first: [NewRecord(RecordDraft(.checkpoint), body: [1, 0])])
-                for ordinal in before + 1...log.appended.ordinal where written[ordinal] == nil {
+                for ordinal in before + 1...log.appended.ordinal {
                     // The seal, unless there was one, and the head of the new segment.
                     let isHead = ordinal == log.appended.ordinal
                     written[ordinal] = LogRecord(
@@ -139,6 +139,8 @@ struct LogLife {
             try expect(isRotten, "a log that nobody touched is opened: \(error)")
             return
         }
+        // What was lost may be written otherwise from here on.
+        for ordinal in written.keys where ordinal > end { written[ordinal] = nil }
         let (found, error) = subject.records(copy, through: end)
         if let error { return try expect(isRotten, "a log that nobody touched is read: \(error)") }
         hasRecovered = !found.isEmpty
@@ -147,8 +149,6 @@ struct LogLife {
             try expect(written[record.ordinal] == record, "what is found is what was written")
         }
         if let first = found.first, !isRotten { try expect(first.ordinal <= trimmed + 1, "nothing is missing before") }
-        // What was lost may be written otherwise from here on.
-        for ordinal in written.keys where ordinal > end { written[ordinal] = nil }
         _ = try subject.check(copy, evidence, segments: 2)
     }
 }
