@@ -16,8 +16,8 @@ struct Tally: ParsableCommand {
               tally sync        once, or
               tally run         for as long as it runs
 
-            Reads transcripts of Claude Code (CLAUDE_CONFIG_DIR, default ~/.claude) and of Codex (CODEX_HOME, \
-            default ~/.codex). Its own state lies in TALLY_HOME, default ~/.local/state/tally. `tally inspect` shows \
+            Reads transcripts of Claude Code (CLAUDE_CONFIG_DIR, default ~/.claude), of Codex (CODEX_HOME, default \
+            ~/.codex) and of Gemini CLI (.gemini in GEMINI_CLI_HOME, default ~). Its own state lies in TALLY_HOME, default ~/.local/state/tally. `tally inspect` shows \
             every field of everything that leaves this machine.
             """,
         version: ProgramVersion.text,
@@ -35,7 +35,8 @@ extension ParsableCommand {
             let workstation = try Workstation(
                 tallyHome: Terminal.environment("TALLY_HOME"), home: Terminal.environment("HOME"),
                 claudeConfigDir: Terminal.environment("CLAUDE_CONFIG_DIR"),
-                codexHome: Terminal.environment("CODEX_HOME"))
+                codexHome: Terminal.environment("CODEX_HOME"),
+                geminiCLIHome: Terminal.environment("GEMINI_CLI_HOME"))
             code = try body(workstation)
         } catch {
             Terminal.writeError("tally: \(error)\n")

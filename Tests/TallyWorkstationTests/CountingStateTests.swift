@@ -128,7 +128,7 @@ struct CountingStateTests {
             }
         }
         var counter = Counter()
-        #expect(throws: CounterError.newerVersion(2)) { try counter.apply([2].span) }
+        #expect(throws: CounterError.newerVersion(3)) { try counter.apply([3].span) }
     }
 
     @Test("A drain never gives more events than asked for, and a full delta stays below half a log record")

@@ -13,13 +13,14 @@ package struct Workstation {
     package let home: Home
     let homes: SourceHomes
 
-    /// The values of TALLY_HOME, HOME, CLAUDE_CONFIG_DIR and CODEX_HOME.
+    /// The values of TALLY_HOME, HOME, CLAUDE_CONFIG_DIR, CODEX_HOME and GEMINI_CLI_HOME.
     package init(
-        tallyHome: String?, home: String?, claudeConfigDir: String?, codexHome: String?
+        tallyHome: String?, home: String?, claudeConfigDir: String?, codexHome: String?, geminiCLIHome: String?
     ) throws(WorkstationError) {
         TLSLibrary.keepUntilTheEnd()
         self.home = try Home(path: try Home.path(tallyHome: tallyHome, home: home))
-        homes = SourceHomes(home: home, claudeConfigDir: claudeConfigDir, codexHome: codexHome)
+        homes = SourceHomes(
+            home: home, claudeConfigDir: claudeConfigDir, codexHome: codexHome, geminiCLIHome: geminiCLIHome)
     }
 
     // MARK: Connecting

@@ -5,8 +5,11 @@ extension Counter {
     mutating func takeRequest(_ fact: RequestFact, _ file: inout FileState, nowMs: Int64) {
         if let held = file.held {
             if held.isSameRequest(as: fact) {
-                file.held = held.merged(with: fact)
+                file.held = file.source.lastWordCounts ? held.replaced(by: fact) : held.merged(with: fact)
                 file.heldAtMs = nowMs
+            } else if file.source.lastWordCounts, isCounted(fact) {
+                // An earlier message, told again with the whole conversation: the held one may still be written anew.
+                return skip(.duplicate, file.source)
             } else {
                 // A next message: the one before will hardly grow.
                 file.held = nil
@@ -14,8 +17,8 @@ extension Counter {
             }
         }
         if file.held == nil {
-            if let number = row(of: fact), fact.counts.growth(over: table.rows[number]).isZero {
-                note(fact, at: number)
+            if isCounted(fact) {
+                if let number = row(of: fact) { note(fact, at: number) }
                 return skip(.duplicate, file.source)
             }
             file.held = fact
@@ -66,6 +69,11 @@ extension Counter {
         table.update(number) { $0.sent = sent.adding(growth) }
         changedRows.insert(number)
         emit(event, from: source)
+    }
+
+    /// Nothing is to be added for it.
+    private func isCounted(_ fact: RequestFact) -> Bool {
+        row(of: fact).map { fact.counts.growth(over: table.rows[$0]).isZero } ?? false
     }
 
     /// The row that speaks of the same request: the same ids; or the same message where one side has no request
@@ -119,6 +127,14 @@ extension RequestFact {
         if merged.model == .unlisted { merged.model = later.model }
         merged.project = merged.project ?? later.project
         return merged
+    }
+
+    /// The later word on the same request, where the last one is the true one: its numbers, even if they fell.
+    func replaced(by later: RequestFact) -> RequestFact {
+        var replaced = merged(with: later)
+        replaced.counts = later.counts
+        if later.model != .unlisted { replaced.model = later.model }
+        return replaced
     }
 
     func usage() -> Event {

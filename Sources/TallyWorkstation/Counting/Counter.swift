@@ -8,6 +8,8 @@ package import TallyModel
 ///
 /// Requests (Claude): lines of one message id are merged field by field to the maximum and held until final; a
 /// copy in another session, a sidechain or a later scan finds its row in the table; growth becomes a correction.
+/// Messages that are written anew (Gemini): the same, but while one is held its last word counts, and a message that is
+/// counted already does not end the hold, since each writing tells the whole conversation from its start.
 /// Rows (Codex): a row is a copy while all rows of its file before it were, and a related session has the same
 /// pair of last and total usage. Whichever file is read first counts the shared part, provided that links are
 /// told before rows and that a file's new rows precede those of its new forks (`RolloutOrder`). A missing

@@ -45,7 +45,7 @@ extension DeltaWriter {
     mutating func put(_ state: ParserState) {
         number(UInt64(max(state.timeMs, 0)))
         put(state.session)
-        byte((state.isNamed ? 1 : 0) | (state.isSubagent ? 2 : 0))
+        byte((state.isNamed ? 1 : 0) | (state.isSubagent ? 2 : 0) | (state.isMain ? 4 : 0))
         put(state.project)
         text(state.model?.text ?? "")
         byte(state.tier.rawValue)
@@ -128,6 +128,7 @@ extension DeltaReader {
         let flags = try byte(bytes)
         state.isNamed = flags & 1 != 0
         state.isSubagent = flags & 2 != 0
+        state.isMain = flags & 4 != 0
         state.project = try project(bytes)
         state.model = Label(try text(bytes, bytesMax: Limits.labelBytesMax))
         state.tier = try word(bytes, of: Tier.self)

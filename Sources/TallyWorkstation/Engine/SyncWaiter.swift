@@ -45,7 +45,7 @@ extension EngineCore {
         }
         enlist(
             SyncWaiter(
-                command: command, wait: wait, beganAt: now.monotonic, start: start(), sources: [.claude, .codex],
+                command: command, wait: wait, beganAt: now.monotonic, start: start(), sources: [.claude, .codex, .gemini],
                 target: nil, scansToEnd: isScanning ? 2 : 1), now)
         scanNow(settlingAll: true, now)
         return command

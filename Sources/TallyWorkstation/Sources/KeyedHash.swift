@@ -3,6 +3,8 @@ package import TallyModel
 /// What a keyed hash is of; part of the hashed bytes, so that equal texts of two kinds never meet.
 package enum HashDomain: UInt8, Hashable, Sendable {
     case message = 1, request, line, session, project, sentID, row
+    /// A message of Gemini: the ids of two vendors are never one.
+    case geminiMessage
 }
 
 /// A hash under a key that never leaves this workstation (or, for a project or session, the tenant's machines and its

@@ -52,6 +52,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     private let finder: TranscriptFinder<Folders>
     private var claude: ClaudeParser<Hash>
     private var codex: CodexParser<Hash>
+    private var gemini: GeminiParser<Hash>
     private var queue: [FoundFile] = []
     private var heads: [FoundFile] = []
     private var order = RolloutOrder()
@@ -63,6 +64,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         finder = TranscriptFinder(homes: homes, folders: folders)
         claude = ClaudeParser(hash: hash, projects: ProjectResolver(hash: hash, files: folders))
         codex = CodexParser(hash: hash, projects: ProjectResolver(hash: hash, files: folders))
+        gemini = GeminiParser(hash: hash, files: folders)
     }
 
     /// Searches, and queues the files that have something new.
@@ -80,9 +82,8 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         var lost = Set(counter.files.keys)
         for file in found.files {
             lost.remove(file.identity)
-            let offset = counter.files[file.identity]?.checkpoint.offset ?? 0
-            guard file.bytes != offset else { continue }
-            bytesToRead += file.bytes > offset ? file.bytes - offset : file.bytes
+            guard let bytes = unread(file, counter.files[file.identity]?.checkpoint) else { continue }
+            bytesToRead += bytes
             fresh.append(file)
         }
         // Only a search that saw everything can say that a file is gone.
@@ -122,10 +123,22 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
 
     // MARK: Helpers
 
+    /// How many bytes of a file are to be read; nil if it is as it was left.
+    private func unread(_ file: FoundFile, _ known: FileCheckpoint?) -> UInt64? {
+        if file.isDocument {
+            // Every turn writes it anew, and it can be as long as before.
+            return known == FileCheckpoint(documentBytes: file.bytes, changedMs: file.changedMs) ? nil : file.bytes
+        }
+        let offset = known?.offset ?? 0
+        guard file.bytes != offset else { return nil }
+        return file.bytes > offset ? file.bytes - offset : file.bytes
+    }
+
     /// Reads on in a file; false if there is more of it than this call may read.
     private mutating func read(
         _ file: FoundFile, _ counter: inout Counter, _ budget: inout UInt64, _ nowMs: Int64
     ) throws(SystemError) -> Bool {
+        if file.isDocument { return try readDocument(file, &counter, &budget, nowMs) }
         var tail = try TranscriptTail(try disk.open(file.path), path: file.path) { counter.files[$0]?.checkpoint }
         var state = counter.checkOut(tail.identity, source: file.source, session: session(of: file.path))
         if tail.isRewritten {
@@ -133,15 +146,18 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
             counter.noteRewritten(file.source)
         }
         if file.source == .claude, file.path.contains("/subagents/") { state.parser.isSubagent = true }
+        noteProject(file, &state.parser)
         let from = tail.checkpoint.offset
         var isMore = true
+        var isWhole = true
         var failure: SystemError?
         while isMore && !counter.isFull && tail.checkpoint.offset - from < budget {
             do throws(SystemError) {
                 isMore = try tail.advance { line in
-                    take(line, file.source, &state, &counter, nowMs)
-                    return !counter.isFull
+                    isWhole = take(line, file.source, &state, &counter, nowMs)
+                    return isWhole && !counter.isFull
                 }
+                if !isWhole { tail.putBack() }
             } catch {
                 failure = error
                 isMore = false
@@ -158,13 +174,59 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         return !isMore
     }
 
+    /// Takes a line; false if the counter was full before its end, so that it must be taken again.
     private mutating func take(
         _ line: Span<UInt8>?, _ source: SourceKind, _ state: inout FileState, _ counter: inout Counter, _ nowMs: Int64
-    ) {
-        guard let line else { return counter.take(.skipped(.tooLong), &state, nowMs: nowMs) }
+    ) -> Bool {
+        guard let line else {
+            counter.take(.skipped(.tooLong), &state, nowMs: nowMs)
+            return true
+        }
+        if source == .gemini { return takeRecord(line, &state, &counter, nowMs) }
         let result =
             source == .codex ? codex.parse(line, &state.parser) : claude.parse(line, &state.parser)
         counter.take(result, &state, nowMs: nowMs)
+        return true
+    }
+
+    /// Takes a record of Gemini's, which can hold many messages. Taken again after a drain, what was counted of it is
+    /// known by its keys, so each time it gets further.
+    private mutating func takeRecord(
+        _ bytes: Span<UInt8>, _ state: inout FileState, _ counter: inout Counter, _ nowMs: Int64
+    ) -> Bool {
+        var record = gemini.begin(bytes, &state.parser)
+        while let result = gemini.next(&record, bytes, &state.parser) {
+            counter.take(result, &state, nowMs: nowMs)
+            if counter.isFull { return record.isOver }
+        }
+        return true
+    }
+
+    /// Reads a document whole; false if the counter was full before its end.
+    private mutating func readDocument(
+        _ file: FoundFile, _ counter: inout Counter, _ budget: inout UInt64, _ nowMs: Int64
+    ) throws(SystemError) -> Bool {
+        let document = try TranscriptDocument(try disk.open(file.path), path: file.path)
+        var state = counter.checkOut(document.identity, source: file.source, session: session(of: file.path))
+        noteProject(file, &state.parser)
+        var isWhole = true
+        switch document.content {
+        case .whole(let bytes):
+            isWhole = takeRecord(bytes.span, &state, &counter, nowMs)
+            budget -= min(UInt64(bytes.count), budget)
+            if isWhole { bytesRead += UInt64(bytes.count) }
+        case .tooLong: counter.take(.skipped(.tooLong), &state, nowMs: nowMs)
+        case .unsettled: return true
+        }
+        if isWhole { state.checkpoint = document.checkpoint }
+        counter.checkIn(document.identity, state)
+        return isWhole
+    }
+
+    /// A chat does not say which folder it is about; what lies beside it may.
+    private mutating func noteProject(_ file: FoundFile, _ state: inout ParserState) {
+        guard file.source == .gemini, state.project == nil else { return }
+        state.project = gemini.project(ofChat: file.path)
     }
 
     /// Reads the first lines of a rollout for its session and its ancestor alone.
@@ -192,7 +254,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     /// The session that the name of a file stands for: the UUID at its end, or a hash of its stem.
     private func session(of path: String) -> SessionID {
         let name = path.utf8.reversed().prefix { $0 != UInt8(ascii: "/") }.reversed()
-        let stem = Array(name.dropLast(".jsonl".utf8.count))
+        let stem = Array(name.dropLast((path.hasSuffix(".json") ? ".json" : ".jsonl").utf8.count))
         return hash.uuidSession(Array(stem.suffix(36)).span) ?? hash.sessionID(stem.span)
     }
 

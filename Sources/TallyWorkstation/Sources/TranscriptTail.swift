@@ -25,6 +25,8 @@ package struct TranscriptTail: ~Copyable {
     private var buffer: [UInt8]
     private var start = 0
     private var filled = 0
+    /// Of the line that was handed out last, its end included.
+    private var lineBytes = 0
 
     /// Compares an open file with the checkpoint that `known` gives for its identity. `path` is for errors alone.
     package init(
@@ -65,7 +67,8 @@ package struct TranscriptTail: ~Copyable {
         }
         while let end = TailSearch.first(0x0A, in: buffer.span, from: start, to: filled) {
             let line = start..<end
-            checkpoint.offset += UInt64(end + 1 - start)
+            lineBytes = end + 1 - start
+            checkpoint.offset += UInt64(lineBytes)
             start = end + 1
             if checkpoint.isSkipping {
                 checkpoint.isSkipping = false
@@ -76,6 +79,13 @@ package struct TranscriptTail: ~Copyable {
         }
         skipTooLong()
         return !isEnd
+    }
+
+    /// Puts the line back at which `take` stopped: it is handed out again, by this tail or by the next one.
+    package mutating func putBack() {
+        checkpoint.offset -= UInt64(lineBytes)
+        start -= lineBytes
+        lineBytes = 0
     }
 
     /// The checkpoint with the hashes that describe the file as it is now.
