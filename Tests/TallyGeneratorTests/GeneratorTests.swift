@@ -38,12 +38,12 @@ struct GeneratorTests {
         #expect(Set(left.files.map(\.path)).isDisjoint(with: right.files.map(\.path)))
     }
 
-    @Test("By default there are 6,000 calls of both agents, several models, many days and subagents")
+    @Test("By default there are 6,000 calls of all agents, several models, many days and subagents")
     func defaults() {
         let home = Generator(seed: 9, options: GeneratorOptions(endMs: Self.endMs)).home()
         #expect(home.truth.totals.events == 6_000)
         #expect(home.events.count == 6_000)
-        #expect(Set(home.events.map(\.agent)) == [.claudeCode, .codex])
+        #expect(Set(home.events.map(\.agent)) == [.claudeCode, .codex, .geminiCLI])
         #expect(home.truth.models.count >= 8)
         #expect(home.truth.days.count >= 15)
         #expect(home.truth.totals.unpricedEvents > 0)
@@ -97,6 +97,7 @@ struct GeneratorTests {
             "\"isSidechain\":true", "\0\0", "no json", "\"forked_from_id\"", "thread_spawn", "\"info\":null",
             "\"output_tokens\":0,\"reasoning_output_tokens\":0,\"total_tokens\":11873", "costUSD",
             "\"speed\":\"fast\"", "\"inference_geo\":\"us\"", "thread_settings_applied", "\"type\":\"compacted\"",
+            "\"$set\":{\"messages\":[{", "\"$rewindTo\"", "\"tokens\":null", "\"kind\":\"subagent\"", "\"messages\": [",
         ]
         for mark in marks { #expect(texts.contains { $0.contains(mark) }, "\(mark) is missing") }
         #expect(texts.contains { !$0.hasSuffix("\n") }, "no file ends in a broken line")

@@ -69,7 +69,8 @@ struct OracleTests {
         process.executableURL = URL(filePath: try #require(Self.python))
         process.arguments = [
             Self.oracle, "--claude", folder.appending(path: "claude").path, "--codex",
-            folder.appending(path: "codex").path, "--by", dimension, "--json",
+            folder.appending(path: "codex").path, "--gemini", folder.appending(path: "gemini").path, "--by", dimension,
+            "--json",
         ]
         let output = Pipe()
         process.standardOutput = output

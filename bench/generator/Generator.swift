@@ -1,6 +1,6 @@
 /// What to generate.
 package struct GeneratorOptions: Sendable {
-    /// Calls of both agents together; exactly so many are generated.
+    /// Calls of all agents together; exactly so many are generated.
     package var calls = 6_000
     package var days = 30
     /// Milliseconds since 1970; every event is earlier.
@@ -29,15 +29,18 @@ package struct Generator: Sendable {
         var random = SeededRandom(seed: seed)
         let calendar = WorkCalendar(endMs: options.endMs, days: options.days)
         let codexCalls = options.calls * 3 / 10
+        let geminiCalls = options.calls / 10
         var claude = ClaudeHome(random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax)
-        claude.fill(calls: options.calls - codexCalls)
+        claude.fill(calls: options.calls - codexCalls - geminiCalls)
         var codex = CodexHome(random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax)
         codex.fill(calls: codexCalls)
-        let events = claude.events + codex.events
+        var gemini = GeminiHome(random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax)
+        gemini.fill(calls: geminiCalls)
+        let events = claude.events + codex.events + gemini.events
         var truth = Truth()
         for event in events { truth.add(event) }
         return GeneratedHome(
-            seed: seed, files: (claude.files + codex.files).sorted { $0.path < $1.path }, truth: truth, events: events,
-            canaries: claude.canaries + codex.canaries)
+            seed: seed, files: (claude.files + codex.files + gemini.files).sorted { $0.path < $1.path }, truth: truth,
+            events: events, canaries: claude.canaries + codex.canaries + gemini.canaries)
     }
 }

@@ -12,7 +12,7 @@ extension Parts {
             abstract: "Times the first scan of transcripts, beside a plain read of the same bytes.",
             discussion: """
                 With --bytes, homes of that size are generated in a temporary folder and read by a second process, whose \
-                memory is then the scan's alone. With --homes, DIR/claude and DIR/codex are read, as tallygen writes \
+                memory is then the scan's alone. With --homes, DIR/claude, DIR/codex and DIR/gemini are read, as tallygen writes \
                 them; nothing there is changed, and DIR/truth.json, if it is there, is what the scan must count.
                 """)
 
@@ -59,7 +59,7 @@ extension Parts {
         }
 
         private func scan(_ homes: String) throws {
-            let files = ["/claude", "/codex"].flatMap { Folder.files(below: homes + $0) }
+            let files = ["/claude", "/codex", "/gemini"].flatMap { Folder.files(below: homes + $0) }
             var block = [UInt8](repeating: 0, count: Parts.readBlockBytes)
             // Once for the page cache, once for the clock.
             for file in files { _ = try Parts.readThrough(file.path, &block) }
@@ -106,7 +106,9 @@ extension Parts {
             guard let hash = WorkstationHash(ownKey: key, tenantKey: key) else { throw Mismatch("a key has 32 bytes") }
             scan = TranscriptScan(
                 hash: hash,
-                homes: SourceHomes(home: nil, claudeConfigDir: homes + "/claude", codexHome: homes + "/codex"),
+                homes: SourceHomes(
+                    home: nil, claudeConfigDir: homes + "/claude", codexHome: homes + "/codex",
+                    geminiCLIHome: homes + "/gemini"),
                 folders: DiskFolders())
             spool = try spoolFolder.map { try Spool(on: try Directory.open($0), nowMs: WallClock.nowMs()) }
         }
