@@ -88,7 +88,7 @@ struct GeneratorTests {
 
     @Test("Every pitfall is there: a generator without traps would prove nothing")
     func pitfalls() {
-        let home = Generator(seed: 12, options: GeneratorOptions(endMs: Self.endMs)).home()
+        let home = Generator(seed: 15, options: GeneratorOptions(endMs: Self.endMs)).home()
         let texts = home.files.compactMap { file in
             if case .bytes(let bytes) = file.content { String(decoding: bytes, as: UTF8.self) } else { nil }
         }

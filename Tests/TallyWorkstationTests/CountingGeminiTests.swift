@@ -119,8 +119,8 @@ struct CountingGeminiTests {
             let text: [UInt8]
             let reads = Counted()
             func facts() throws(SystemError) -> WalkFacts {
-                WalkFacts(
-                    kind: .file, device: 1, inode: 2, bytes: UInt64(text.count), changedMs: Int64(reads.count.withLock { $0 }))
+                let changed = Int64(reads.count.withLock { $0 })
+                return WalkFacts(kind: .file, device: 1, inode: 2, bytes: UInt64(text.count), changedMs: changed)
             }
             func read(
                 into buffer: inout [UInt8], at start: Int, room: Int, offset: UInt64

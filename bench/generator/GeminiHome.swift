@@ -17,7 +17,7 @@ struct GeminiHome: Sendable {
         // Folders are named by the hash of a path in older versions, by its last part in newer ones.
         for name in [nil, nil, "alpha", "hotel-tools"] as [String?] {
             let hash = self.random.hex(64)
-            folders.append((name ?? hash, hash))
+            folders.append((name.map { $0 + "-" + hash.prefix(8) } ?? hash, hash))
         }
     }
 

@@ -3,8 +3,8 @@ import TallyGenerator
 import TallyModel
 
 extension Parts {
-    /// Generated homes of all agents below one folder, of at least so many bytes: `claude`, `codex`, `gemini` and `truth.json`,
-    /// as `tallygen` writes them. They are made piece by piece, so that their size is not bound by memory.
+    /// Generated homes of all agents below one folder, of at least so many bytes: `claude`, `codex`, `gemini` and
+    /// `truth.json`, as `tallygen` writes them. They are made piece by piece, so that their size is not bound by memory.
     struct Homes {
         let folder: String
         private var truth = Truth()
