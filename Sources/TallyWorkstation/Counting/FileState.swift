@@ -34,12 +34,27 @@ package struct FileCheckpoint: Hashable, Sendable {
 /// Where facts come from. Each has a parser of its own and tallies of its own.
 package enum SourceKind: UInt8, CaseIterable, Hashable, Sendable {
     case claude = 0, codex, ndjson
+    /// Telemetry by OTLP; read from no file.
+    case otlp = 4
+
+    /// Places in a list by raw value: numbers are never used again, so there are gaps.
+    static let slots = (allCases.map { Int($0.rawValue) }.max() ?? 0) + 1
+
+    /// The agent whose transcripts these are; nil for what is read from no transcript.
+    var agent: Agent? {
+        switch self {
+        case .claude: .claudeCode
+        case .codex: .codex
+        case .ndjson, .otlp: nil
+        }
+    }
 
     package var name: String {
         switch self {
         case .claude: "claude_code"
         case .codex: "codex"
         case .ndjson: "ndjson"
+        case .otlp: "otlp"
         }
     }
 }
