@@ -80,14 +80,17 @@ final class OTLPConnection: ReadyHandler, ShardResident {
     private func answer(_ outcome: OTLPOutcome) {
         guard let (signal, encoding) = asked, watch != nil else { return }
         asked = nil
+        // The next request, which may be here already, has a time of its own.
+        if let timer { loop.cancel(timer.id) }
+        timer = nil
         exchange.answered()
         _ = hold(exchange.heldBytes)
         let answer = OTLPAnswer(outcome, signal, encoding)
         output += answer.bytes(keepsAlive: exchange.keepsAlive)
         isClosing = !exchange.keepsAlive
         flush()
-        // The next request may have come with this one.
         advance()
+        if watch != nil, timer == nil { arm() }
     }
 
     /// The last word.
