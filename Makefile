@@ -8,7 +8,7 @@ THREADED := TallyIOTests|TallyTransportTests|TallyHTTPTests|TallyGatewayTests|En
 # Of those targets, what is a value in one thread.
 VALUES := LedgerCoreTests|LedgerHarvestTests|LedgerRoomTests|MachineEndTests|MachineTests
 # The address sanitizer looks where tests go through the doors, which alone hold unsafe code.
-DOORED := $(THREADED)|TallyLogTests|TallyStorageTests|CrashTests|TallyWireTests
+DOORED := $(THREADED)|TallyWorkstationTests.OTLPDecoderTests|TallyLogTests|TallyStorageTests|CrashTests|TallyWireTests
 # Locks that the thread sanitizer can see (Sources/TallyIO/System/Guarded.swift).
 SEEN := -Xswiftc -DTALLY_SANITIZES_THREADS
 

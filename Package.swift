@@ -59,6 +59,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CPlatform"),
 
         // Floor 1, nouns: what things are.
@@ -67,6 +68,7 @@ let package = Package(
         // Floor 1, doors: one C library or the kernel each; the only places that may say `unsafe`.
         floor("TallyHash", ["COpenSSL", "CXXHash", "TallyModel"]),
         floor("TallyLZ4", ["CLZ4"]),
+        floor("TallyZlib", ["CZlib"]),
         floor("TallyIO", ["CPlatform", "TallyModel"]),
         floor("TallyTLS", ["COpenSSL", "TallyModel"]),
         floor("TallySQLite", [grdb, sqlite]),
@@ -98,8 +100,8 @@ let package = Package(
         floor(
             "TallyWorkstation",
             [
-                "TallyModel", "TallyHash", "TallyIO", "TallyTLS", "TallyWire", "TallyProtocol", "TallyLog",
-                "TallyTransport",
+                "TallyModel", "TallyHash", "TallyZlib", "TallyIO", "TallyTLS", "TallyWire", "TallyHTTP",
+                "TallyProtocol", "TallyLog", "TallyTransport",
             ]),
 
         // Roof: flags, wiring, exit codes.
@@ -196,7 +198,9 @@ let package = Package(
         proof(
             "TallyWorkstationTests",
             [
-                "TestDisk", "TallyWorkstation", "TallyGenerator", "TallyProtocol", "TallyWire", "TallyHash", "TallyLog",
+                "TestDisk", "TallyWorkstation", "TallyGenerator", "TallyHTTP", "TallyProtocol", "TallyWire",
+                "TallyHash",
+                "TallyLog",
                 "TallyIO",
                 "TallyModel",
             ]),

@@ -33,6 +33,7 @@ package enum WorkstationError: Error, Hashable, Sendable, CustomStringConvertibl
     case noLetter(DeadLetter.ID)
     /// `tally send` took nothing from this line on.
     case sendRefused(line: UInt64)
+    case otlpNotLoopback
 
     package var description: String {
         switch self {
@@ -68,6 +69,7 @@ package enum WorkstationError: Error, Hashable, Sendable, CustomStringConvertibl
             "refused from line \(line) on, nothing of it was taken: \(WorkstationError.spoolFull); send the rest again "
                 + "when tally status shows room"
         case .noLetter(let id): "there is no dead letter \(id) (see tally deadletters list)"
+        case .otlpNotLoopback: "--otlp takes a loopback address with its port, such as 127.0.0.1:4318 or [::1]:4318"
         case .ownerGone: "the running tally ended before it answered; try again"
         }
     }

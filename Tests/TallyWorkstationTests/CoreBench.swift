@@ -98,6 +98,7 @@ final class CoreBench {
     private(set) var now = WorkstationInstant(wallMs: 1_790_000_000_000, monotonic: MonotonicInstant(nanoseconds: 0))
     private(set) var replies: [UInt64: [ReplyMessage]] = [:]
     private(set) var notices: [String] = []
+    private(set) var exported: [UInt64: OTLPOutcome] = [:]
     /// Everything that the core wanted done, as text: the same seed must give the same.
     private(set) var trace: [String] = []
     private(set) var failure: WorkstationError?
@@ -145,6 +146,7 @@ final class CoreBench {
     func restart(losingPower: Bool) throws {
         cut()
         replies = [:]
+        exported = [:]
         if losingPower { disk.losePower() } else { disk.kill() }
         core = try CoreBench.makeCore(disk, options, folders, entropy, now)
     }
@@ -217,6 +219,7 @@ final class CoreBench {
             gateway.disconnect()
         case .reply(let command, let message): replies[command, default: []].append(message)
         case .notice(let text): notices.append(text)
+        case .exported(let command, let outcome): exported[command] = outcome
         case .watch: break
         case .failed(let error): failure = error
         }

@@ -8,9 +8,9 @@ struct RuleTests {
 
     /// Floors from the ground up; an import may point to a lower floor, and among machines to those named.
     static let floors: [String: Int] = [
-        "COpenSSL": 0, "CLZ4": 0, "CXXHash": 0, "CPlatform": 0,
+        "COpenSSL": 0, "CLZ4": 0, "CXXHash": 0, "CZlib": 0, "CPlatform": 0,
         "TallyModel": 1,
-        "TallyHash": 2, "TallyLZ4": 2, "TallyIO": 2, "TallyTLS": 2, "TallySQLite": 2,
+        "TallyHash": 2, "TallyLZ4": 2, "TallyZlib": 2, "TallyIO": 2, "TallyTLS": 2, "TallySQLite": 2,
         "TallyWire": 3, "TallyPricing": 3, "TallyHTTP": 3,
         "TallyRollup": 4,
         "TallyProtocol": 5, "TallyLog": 5, "TallyTransport": 5,
@@ -18,7 +18,7 @@ struct RuleTests {
         "TallyGateway": 7, "TallyWorkstation": 7,
         "tallygate": 8, "tally": 8,
     ]
-    static let doors: Set<String> = ["TallyHash", "TallyLZ4", "TallyIO", "TallyTLS", "TallySQLite"]
+    static let doors: Set<String> = ["TallyHash", "TallyLZ4", "TallyZlib", "TallyIO", "TallyTLS", "TallySQLite"]
     /// Test targets that stand before a C library of their own, or look at the kernel.
     static let testDoors: Set<String> = [
         "CrashDisk", "TallyGatewayTests", "TallyIOTests", "TallyTransportTests", "TidyTests",

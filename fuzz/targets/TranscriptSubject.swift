@@ -58,7 +58,8 @@ class TranscriptSubject: FuzzSubject {
             case UInt8(ascii: "x"): .codex
             case UInt8(ascii: "n"): .ndjson
             case UInt8(ascii: "g"), UInt8(ascii: "d"): .gemini
-            default: SourceKind.allCases[Int(input[0]) % SourceKind.allCases.count]
+            // Of telemetry there are no lines.
+            default: [SourceKind.claude, .codex, .ndjson, .gemini][Int(input[0]) % 4]
             }
         let split = try split(text, chunkBytes: 1 + Int(input[1]))
         let lines = input[0] == UInt8(ascii: "d") ? [text] : split

@@ -1,7 +1,7 @@
 import Synchronization
 import TallyIO
 import TallyLog
-import TallyModel
+package import TallyModel
 
 /// The engine of a `tally run`, which comes and goes with the settings, and the events that decide about it.
 final class RunHost: Sendable {
@@ -43,8 +43,8 @@ extension Workstation {
     /// A full disk is waited out this long between two tries.
     private static var diskRetryMs: Int { 10_000 }
 
-    /// Follows the sources until SIGTERM or SIGINT.
-    package func run() throws(WorkstationError) -> Int32 {
+    /// Follows the sources until SIGTERM or SIGINT, and takes exports of telemetry at `otlp`.
+    package func run(otlp: HostPort? = nil) throws(WorkstationError) -> Int32 {
         let lock = try home.own()
         guard try home.enrolment() != nil else { throw .notConnected }
         let host = RunHost()
@@ -52,6 +52,7 @@ extension Workstation {
         let door = try RunDoor(home, host)
         door.open()
         let shard = try newShard()
+        let receiver = try otlp.map { target throws(WorkstationError) in try receive(target, host, shard) }
         let outcome: Result<Int32, WorkstationError>
         do throws(WorkstationError) {
             outcome = .success(try follow(host, shard))
@@ -59,10 +60,29 @@ extension Workstation {
             outcome = .failure(error)
         }
         door.close()
+        receiver?.stop()
         host.current?.stop()
         withExtendedLifetime(signals) {}
         _ = consume lock
         return try outcome.get()
+    }
+
+    /// Takes exports for whichever engine there is; without one the sender has to try again.
+    private func receive(
+        _ target: HostPort, _ host: RunHost, _ shard: Shard
+    ) throws(WorkstationError) -> OTLPReceiver.Handle {
+        // A name is refused, `localhost` too: what it means stands in a file that others may write.
+        guard let address = SocketAddress(literal: target) else { throw .otlpNotLoopback }
+        let handle = try OTLPReceiver.start(on: address, shard) { request, answer in
+            guard let engine = host.current else { return answer(.refused(.unavailable)) }
+            engine.with {
+                $0.take(request, answer: answer)
+            } orElse: {
+                answer(.refused(.unavailable))
+            }
+        }
+        Terminal.writeError("tally: taking telemetry at http://\(handle.address)\n")
+        return handle
     }
 
     /// Starts the engine, and anew when the settings change or a full disk has stopped it.

@@ -129,7 +129,7 @@ struct StatusReport {
         return "{\(fields.joined(separator: ","))}"
     }
 
-    private static let nothing = [SourceTally](repeating: SourceTally(), count: SourceKind.allCases.count)
+    private static let nothing = [SourceTally](repeating: SourceTally(), count: SourceKind.slots)
 }
 
 extension Workstation {

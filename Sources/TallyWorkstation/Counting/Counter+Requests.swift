@@ -17,8 +17,8 @@ extension Counter {
             }
         }
         if file.held == nil {
-            if isCounted(fact) {
-                if let number = row(of: fact) { note(fact, at: number) }
+            if isCounted(fact), let found = row(of: fact) {
+                note(fact, at: transcriptRow(found, of: fact))
                 return skip(.duplicate, file.source)
             }
             file.held = fact
@@ -46,12 +46,15 @@ extension Counter {
         append(
             RequestTable.Row(
                 message: fact.key.message, request: fact.key.request, isSidechain: false, sent: fact.counts))
+        learnProject(fact)
+        if isToldByCall(fact) { return skip(.duplicate, file.source) }
         emit(event, from: file.source)
     }
 
     /// Makes the event of a request that is final: usage if it is new, a correction if it grew, else nothing.
     mutating func send(_ fact: RequestFact, from source: SourceKind) {
-        guard let number = row(of: fact) else {
+        learnProject(fact)
+        guard let found = row(of: fact) else {
             let event = fact.usage()
             guard EventRules.violation(event) == nil else { return skip(.badNumber, source) }
             append(
@@ -60,6 +63,7 @@ extension Counter {
                     sent: fact.counts))
             return emit(event, from: source)
         }
+        let number = transcriptRow(found, of: fact)
         note(fact, at: number)
         let sent = table.rows[number].sent
         let growth = fact.counts.growth(over: table.rows[number])
@@ -77,12 +81,13 @@ extension Counter {
     }
 
     /// The row that speaks of the same request: the same ids; or the same message where one side has no request
-    /// id (gateways leave it out) or is a sidechain's replay (which gets a request id of its own).
+    /// id (gateways leave it out) or is a sidechain's replay (which gets a request id of its own); or a call that
+    /// telemetry told by its request id.
     private func row(of fact: RequestFact) -> Int? {
         table.find(fact.key.message) { $0.request == fact.key.request }
             ?? table.find(fact.key.message) {
                 $0.request == 0 || fact.key.request == 0 || $0.isSidechain || fact.isSidechain
-            }
+            } ?? table.findCall(fact.key.request)
     }
 
     /// Learns a request id, or that the request is the main session's own.
@@ -166,6 +171,7 @@ extension RequestFact {
         event.outputTokens = counts.output
         event.reasoningTokens = counts.reasoning
         event.webSearches = counts.webSearches
+        if kind == .usage { event.durationMs = durationMs }
         event.reportedCostNanoUSD = counts.reportedNanoUSD == 0 ? nil : counts.reportedNanoUSD
         return event
     }

@@ -14,7 +14,7 @@ extension DeltaWriter {
     mutating func put(_ row: RequestTable.Row) {
         word(row.message)
         word(row.request)
-        byte(row.isSidechain ? 1 : 0)
+        byte((row.isSidechain ? 1 : 0) | (row.isCall ? 2 : 0))
         put(row.sent)
     }
 
@@ -84,9 +84,11 @@ extension DeltaReader {
     mutating func row(_ bytes: Span<UInt8>) throws(CounterError) -> RequestTable.Row {
         let message = try word(bytes)
         let request = try word(bytes)
-        let flag = try byte(bytes)
-        guard flag <= 1 else { throw .corrupt(at: position) }
-        return RequestTable.Row(message: message, request: request, isSidechain: flag == 1, sent: try counts(bytes))
+        let flags = try byte(bytes)
+        guard flags <= 3 else { throw .corrupt(at: position) }
+        return RequestTable.Row(
+            message: message, request: request, isSidechain: flags & 1 != 0, isCall: flags & 2 != 0,
+            sent: try counts(bytes))
     }
 
     mutating func session(_ bytes: Span<UInt8>) throws(CounterError) -> SessionID {

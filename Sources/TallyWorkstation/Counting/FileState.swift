@@ -35,6 +35,21 @@ package struct FileCheckpoint: Hashable, Sendable {
 /// Where facts come from. Each has a parser of its own and tallies of its own.
 package enum SourceKind: UInt8, CaseIterable, Hashable, Sendable {
     case claude = 0, codex, ndjson, gemini
+    /// Telemetry by OTLP; read from no file.
+    case otlp
+
+    /// Places in a list by raw value.
+    static let slots = allCases.count
+
+    /// The agent whose transcripts these are; nil for what is read from no transcript.
+    var agent: Agent? {
+        switch self {
+        case .claude: .claudeCode
+        case .codex: .codex
+        case .gemini: .geminiCLI
+        case .ndjson, .otlp: nil
+        }
+    }
 
     package var name: String {
         switch self {
@@ -42,6 +57,7 @@ package enum SourceKind: UInt8, CaseIterable, Hashable, Sendable {
         case .codex: "codex"
         case .ndjson: "ndjson"
         case .gemini: "gemini_cli"
+        case .otlp: "otlp"
         }
     }
 

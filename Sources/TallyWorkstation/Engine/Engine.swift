@@ -15,6 +15,7 @@ package final class Engine: ShardResident {
     private var uplink: Uplink?
     private var watch: FolderWatch?
     private var replies: [UInt64: Reply] = [:]
+    private var exports: [UInt64: @Sendable (OTLPOutcome) -> Void] = [:]
     private(set) var reference: ShardReference<Engine>?
     private var timer: (id: TimerID, at: MonotonicInstant)?
     private var isSliceQueued = false
@@ -83,6 +84,11 @@ package final class Engine: ShardResident {
         turn { core, now in core.endSend(command, isCut: isCut, now) }
     }
 
+    /// Counts an export; `answer` is called when all of it is durable, or with what was in the way.
+    package func take(_ request: OTLPRequest, answer: @escaping @Sendable (OTLPOutcome) -> Void) {
+        turn { core, now in exports[core.take(request, now)] = answer }
+    }
+
     /// Goes on reading what is added, until `stop`.
     package func follow() {
         guard watch == nil, let reference else { return }
@@ -119,6 +125,7 @@ package final class Engine: ShardResident {
         case .reply(let command, let message):
             replies[command]?.put(message)
             if case .done = message { replies[command] = nil }
+        case .exported(let command, let outcome): exports.removeValue(forKey: command)?(outcome)
         case .failed(let error): ended(error)
         }
     }
@@ -155,6 +162,8 @@ package final class Engine: ShardResident {
         reference = nil
         for reply in replies.values { reply.done(ExitStatus.tryLater) }
         replies = [:]
+        for answer in exports.values { answer(.refused(.unavailable)) }
+        exports = [:]
     }
 }
 

@@ -26,6 +26,7 @@ extension EngineCore {
         }
         isScanning = true
         scanNumber = spool.state.number
+        scansBegun += 1
         scan.begin(spool.counter)
         if isFollowing { emit(.watch(scan.folders)) }
         isSliceDue = true
@@ -60,6 +61,7 @@ extension EngineCore {
             if !isFull { break }
         }
         isScanning = false
+        countExports(now, scanned: scansBegun)
         noteScanned()
         for index in waiters.indices { waiters[index].scanEnded(at: spool.state.tip.sequence) }
         if isScanAsked {

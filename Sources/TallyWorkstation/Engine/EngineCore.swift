@@ -39,6 +39,10 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
     package internal(set) var fullSince: MonotonicInstant?
     var waiters: [SyncWaiter] = []
     var inputs: [UInt64: SendInput] = [:]
+    let telemetry: OTLPDecoder<WorkstationHash>
+    /// Exports that wait to be counted, oldest first.
+    var exports: [WaitingExport] = []
+    var scansBegun: UInt64 = 0
     var lastCommand: UInt64 = 0
     /// When something was last read, spooled or acknowledged.
     var progressedAt: MonotonicInstant
@@ -54,6 +58,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
         guard let hash = WorkstationHash(ownKey: ownKey, tenantKey: enrolment.tenantKey) else { throw .keysDamaged }
         self.spool = spool
         self.hash = hash
+        telemetry = OTLPDecoder(hash: hash)
         gateway = enrolment.gateway
         age = AgeFloor(keepsMs: enrolment.keepsMs, oldestMs: enrolment.oldestMs)
         uplink = UplinkCore(
@@ -78,7 +83,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
     /// When to call `tick` at the latest.
     package var deadline: MonotonicInstant? {
         guard failure == nil else { return nil }
-        return [tickerAt, searchAt, uplink.deadline].compactMap { $0 }.min()
+        return [tickerAt, searchAt, exports.first?.dueAt, uplink.deadline].compactMap { $0 }.min()
     }
 
     /// Does what the time demands.
@@ -91,6 +96,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
             checkWaiters(now)
             armTicker(now)
         }
+        countExports(now)
         if let due = searchAt, due <= now.monotonic {
             searchAt = nil
             scanNow(settlingAll: false, now)
@@ -130,6 +136,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
                 fail(error)
             }
         }
+        refuseExports()
         uplink.stop()
         isScanning = false
         isSliceDue = false
@@ -145,6 +152,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
         failure = error
         for waiter in waiters { refuse(waiter.command, error) }
         waiters = []
+        refuseExports()
         isSliceDue = false
         uplink.stop()
         emit(.failed(error))
