@@ -71,3 +71,12 @@ package struct RollupCounts: Hashable, Sendable {
         left.lastMs = max(left.lastMs, right.lastMs)
     }
 }
+
+extension RollupCounts {
+    /// Whether the cell counts nothing; its times mean nothing then.
+    package var isEmpty: Bool {
+        events == 0 && inputTokens == 0 && cacheReadTokens == 0 && cacheWrite5mTokens == 0
+            && cacheWrite1hTokens == 0 && cacheWriteUnknownTokens == 0 && outputTokens == 0 && reasoningTokens == 0
+            && webSearches == 0 && toolCalls == 0 && cost == .zero && reportedCostNanoUSD == 0 && unpricedEvents == 0
+    }
+}

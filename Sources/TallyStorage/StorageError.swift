@@ -44,8 +44,6 @@ package enum StorageError: Error, Hashable, Sendable {
     /// The report would have more rows than `Limits.reportRowsMax`.
     case reportTooLarge
     /// Words of the operator, not of a peer.
-    case dimensionUnknown(String)
-    case dimensionTwice(UsageDimension)
     case timeZoneUnknown(String)
 }
 
@@ -111,10 +109,6 @@ extension StorageError: CustomStringConvertible {
         case .reportTooLarge:
             "the report would have more than \(Limits.reportRowsMax) rows; narrow it with --since, --until or fewer "
                 + "dimensions"
-        case .dimensionUnknown(let word):
-            "no dimension '\(word)'; there are "
-                + UsageDimension.allCases.map(\.rawValue).joined(separator: ", ")
-        case .dimensionTwice(let dimension): "the dimension \(dimension.rawValue) is given twice"
         case .timeZoneUnknown(let name): "no time zone '\(name)'; use a name such as Europe/Berlin or UTC"
         }
     }

@@ -3,6 +3,7 @@ import TallyModel
 import Testing
 
 @testable import TallyStorage
+@testable import TallyUsage
 
 @Suite("Reports as text")
 struct UsageOutputTests {
@@ -12,7 +13,7 @@ struct UsageOutputTests {
         var totals = UsageSums()
         for row in rows { try totals.add(row.1) }
         return UsageReport(
-            tenant: try #require(TenantName("demo")), by: by, rows: rows.map { UsageRow(keys: $0.0, sums: $0.1) },
+            tenant: TenantName("demo"), by: by, rows: rows.map { UsageRow(keys: $0.0, sums: $0.1) },
             totals: totals, gaps: gaps)
     }
 
@@ -132,11 +133,12 @@ struct UsageOutputTests {
 
     @Test("Dimensions are read from a list, and a wrong one is told what there is")
     func dimensions() throws {
+        let all = UsageDimension.allCases
         #expect(try UsageDimension.list("day, model") == [.day, .model])
-        #expect(throws: StorageError.dimensionUnknown("colour")) { try UsageDimension.list("day,colour") }
-        #expect(throws: StorageError.dimensionUnknown("")) { try UsageDimension.list("") }
-        #expect(throws: StorageError.dimensionTwice(.day)) { try UsageDimension.list("day,day") }
-        #expect(StorageError.dimensionUnknown("x").description.contains("day, hour, model, agent"))
+        #expect(throws: UsageError.dimensionUnknown("colour", known: all)) { try UsageDimension.list("day,colour") }
+        #expect(throws: UsageError.dimensionUnknown("", known: all)) { try UsageDimension.list("") }
+        #expect(throws: UsageError.dimensionTwice(.day)) { try UsageDimension.list("day,day") }
+        #expect(UsageError.dimensionUnknown("x", known: all).description.contains("day, hour, model, agent"))
         #expect(throws: StorageError.timeZoneUnknown("Mars/Base")) { try UsageQuery.timeZone(named: "Mars/Base") }
     }
 }

@@ -4,6 +4,7 @@ import TallyModel
 import Testing
 
 @testable import TallyStorage
+@testable import TallyUsage
 
 /// Reports against a plain computation over single events, which knows nothing of views, plans or runs.
 @Suite("Reports, by seed")

@@ -4,6 +4,7 @@ import TallyHash
 import TallyIO
 import TallyModel
 import TallyStorage
+import TallyUsage
 
 /// Answers operators' commands on an open data folder: the same code whether the asking process is this one or comes
 /// through the folder's socket.

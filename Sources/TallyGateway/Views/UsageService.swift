@@ -2,6 +2,7 @@ import Foundation
 import TallyIO
 import TallyModel
 import TallyStorage
+import TallyUsage
 
 /// Answers `tallygate usage`: the views, the ledger's tail behind them and the cut edges of the period, added up in one
 /// read transaction. It shows everything that was acknowledged before it was asked, however far the views are.

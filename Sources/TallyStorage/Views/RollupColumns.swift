@@ -1,5 +1,6 @@
 import GRDB
 import TallyModel
+import TallyUsage
 
 /// The sums of a rollup cell as columns: their names, how two rows are added, and the values of a cell.
 enum RollupColumns {

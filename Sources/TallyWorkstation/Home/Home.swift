@@ -89,6 +89,14 @@ package struct Home: Sendable {
         return try Enrolment(decoding: bytes)
     }
 
+    /// The tenant's key out of the home at `path`, which is neither made nor changed; nil if it has none.
+    package static func tenantKey(at path: String) -> [UInt8]? {
+        guard let folder = try? Directory.open(path),
+            let bytes = try? folder.readWhole("config", limit: Limits.configBytesMax)
+        else { return nil }
+        return try? Enrolment(decoding: bytes).tenantKey
+    }
+
     /// Replaces the settings in one durable step; nil forgets the gateway.
     package func save(_ enrolment: Enrolment?) throws(WorkstationError) {
         // Two commands must not write at the same time; the lock of the folder may be a running tally's.

@@ -42,9 +42,9 @@ package struct UsageSums: Hashable, Sendable {
     }
 
     /// Adds `other`. Only money could overflow, and only from a damaged file.
-    package mutating func add(_ other: UsageSums) throws {
+    package mutating func add(_ other: UsageSums) throws(UsageError) {
         let (femto, isOver) = cost.femtoUSD.addingReportingOverflow(other.cost.femtoUSD)
-        guard !isOver else { throw UnreadableValue.overflow }
+        guard !isOver else { throw .overflow }
         cost = Money(femtoUSD: femto)
         events += other.events
         inputTokens += other.inputTokens
