@@ -24,7 +24,8 @@ struct Tally: ParsableCommand {
             """,
         version: ProgramVersion.text,
         subcommands: [
-            Report.self, Connect.self, Disconnect.self, Sync.self, Run.self, Send.self, Status.self, Inspect.self,
+            Report.self, Connect.self, Disconnect.self, Sync.self, Run.self, Send.self, Pause.self, Resume.self,
+            Status.self, Inspect.self,
             DeadLetters.self,
         ])
 }
