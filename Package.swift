@@ -176,7 +176,7 @@ let package = Package(
         proof("TallyProtocolTests", ["VectorFiles", "TallyProtocol", "TallyWire", "TallyModel", "TallyHash"]),
         proof("TallyPricingTests", ["TallyPricing", "TallyRollup", "TallyModel", "TallyWire"]),
         proof("TallyLogTests", ["TestDisk", "TallySimulation", "TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
-        proof("TallyStorageTests", ["TallyStorage", "TallySQLite", "TallyModel", grdb]),
+        proof("TallyStorageTests", ["TallyStorage", "TallySQLite", "TallyPricing", "TallyIO", "TallyModel", grdb]),
         proof(
             "CrashTests",
             [

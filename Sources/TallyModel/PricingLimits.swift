@@ -8,6 +8,9 @@ extension Limits {
     package static let priceBookRowsMax = 4_096
     package static let priceBookNamesMax = 16_384
     package static let priceBookPrefixesMax = 64
+    /// Books on a data folder's shelf, and how often one of them may be taken into use.
+    package static let priceBooksMax = 256
+    package static let priceBookUsesMax = 4_096
     package static let priceBandsMax = 8
     /// Micro-USD per million tokens: a dollar a token.
     package static let priceRateMax: Int64 = 1_000_000_000_000
