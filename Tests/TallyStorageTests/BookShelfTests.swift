@@ -128,6 +128,7 @@ struct BookShelfTests {
             let queue = try DatabaseQueue(path: folder.path + "/" + Catalog.fileName)
             try queue.inDatabase { try $0.execute(sql: "DROP TABLE price_books; PRAGMA user_version = 1") }
         }
+        #expect(try Catalog(reading: folder.path).tenants().map(\.name) == [name], "read as it is, without a change")
         let catalog = try Catalog(folder: folder.path)
         #expect(try catalog.tenant(named: name).name == name)
         #expect(try catalog.usePriceBook(PriceBookID(3), isShipped: false, by: CatalogTests.stamp))

@@ -56,10 +56,11 @@ struct PriceCommands {
             book = try AdminError.naming(name) { () throws(StorageError) in try folder.books.add(Array(content)) }
         case .kept, .shipped: book = try find(source)
         }
-        let isNew = try folder.catalog.usePriceBook(book.id, isShipped: source == .shipped, by: store.stamp())
+        let isOther = folder.books.current.id != book.id
+        let isNoted = try folder.catalog.usePriceBook(book.id, isShipped: source == .shipped, by: store.stamp())
         folder.books.use(book)
         store.ledgers.sync { $0.use(book) }
-        return .done(PriceTables.used(book, isNew: isNew, format))
+        return .done(PriceTables.used(book, isNew: isNoted || isOther, format))
     }
 
     /// The book itself, on the shelf or not.

@@ -51,7 +51,8 @@ struct DatabaseFile: Sendable {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             try queue.inDatabase { database in
                 try DatabaseFile.check(database, path, schema)
-                guard try database.number("PRAGMA user_version") == schema.version else {
+                // One of an earlier version is read as it is, for what that had; its owner brings it forward.
+                guard try database.number("PRAGMA user_version") > 0 else {
                     throw StorageError.absent(file: path)
                 }
             }
