@@ -184,7 +184,9 @@ let package = Package(
         proof("TallyPricingTests", ["TallyPricing", "TallyRollup", "TallyModel", "TallyWire"]),
         proof("TallyLogTests", ["TestDisk", "TallySimulation", "TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
         proof("TallyUsageTests", ["TallyUsage", "TallyModel"]),
-        proof("TallyStorageTests", ["TallyStorage", "TallySQLite", "TallyUsage", "TallyModel", grdb]),
+        proof(
+            "TallyStorageTests",
+            ["TallyStorage", "TallySQLite", "TallyUsage", "TallyPricing", "TallyIO", "TallyModel", grdb]),
         proof(
             "CrashTests",
             [

@@ -41,8 +41,11 @@ package struct RollupCounts: Hashable, Sendable {
     package var reasoningTokens: Int64 = 0
     package var webSearches: Int64 = 0
     package var toolCalls: Int64 = 0
-    /// What the price book says the calls cost.
+    // Three kinds of money. They are never added to one another.
+    /// What the price book says the calls cost, whoever paid.
     package var cost: Money = .zero
+    /// Of that, the calls that a subscription covers, where their source says so.
+    package var subscriptionCost: Money = .zero
     /// What the agents themselves said they cost.
     package var reportedCostNanoUSD: Int64 = 0
     /// Events of kind usage for which the book has no price.
@@ -65,6 +68,7 @@ package struct RollupCounts: Hashable, Sendable {
         left.webSearches += right.webSearches
         left.toolCalls += right.toolCalls
         left.cost += right.cost
+        left.subscriptionCost += right.subscriptionCost
         left.reportedCostNanoUSD += right.reportedCostNanoUSD
         left.unpricedEvents += right.unpricedEvents
         left.firstMs = min(left.firstMs, right.firstMs)

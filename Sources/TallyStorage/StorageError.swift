@@ -1,5 +1,6 @@
 package import TallyIO
 package import TallyModel
+package import TallyPricing
 
 /// Everything that can go wrong in storage. A case says what happened and what to do; none holds a byte that
 /// a peer sent. `file` is a path below the operator's data folder.
@@ -40,6 +41,14 @@ package enum StorageError: Error, Hashable, Sendable {
     case workstationUnknown(WorkstationLabel, TenantName)
     /// The token was enrolled before. Tokens are random: this is a broken source of randomness.
     case tokenExists
+
+    /// No more price books, or changes between them, are kept.
+    case priceBooksTooMany
+    case priceBookUnreadable(String)
+    /// Another book has the same first eight bytes of its hash.
+    case priceBookNumberTaken(String)
+    case priceBookUnknown(String)
+    case priceBookRefused(PriceBookError)
 
     /// The report would have more rows than `Limits.reportRowsMax`.
     case reportTooLarge
@@ -106,6 +115,15 @@ extension StorageError: CustomStringConvertible {
         case .workstationUnknown(let label, let tenant):
             "no enrolled workstation '\(label)' in \(tenant); see 'tallygate workstation list --tenant \(tenant)'"
         case .tokenExists: "this token is enrolled already; the source of randomness is broken"
+        case .priceBooksTooMany:
+            "a data folder holds at most \(Limits.priceBooksMax) price books and \(Limits.priceBookUsesMax) changes of them"
+        case .priceBookUnreadable(let book):
+            "the price book books/\(book).json is missing or damaged; put it back from a backup, or from the file that it was "
+                + "made of with 'tallygate prices use FILE'"
+        case .priceBookNumberTaken(let book):
+            "another price book has the number \(book); change this one in some way, in its version for example"
+        case .priceBookUnknown(let book): "no price book \(book); see 'tallygate prices list'"
+        case .priceBookRefused(let error): error.description
         case .reportTooLarge:
             "the report would have more than \(Limits.reportRowsMax) rows; narrow it with --since, --until or fewer "
                 + "dimensions"

@@ -43,7 +43,8 @@ struct UsageOutputTests {
         let numbers = """
             "events": 1, "input_tokens": 1234567, "cache_read_tokens": 2, "cache_write_5m_tokens": 3, \
             "cache_write_1h_tokens": 4, "cache_write_unknown_tokens": 5, "output_tokens": 6, "reasoning_tokens": 7, \
-            "web_searches": 8, "cost_nano_usd": 2, "reported_cost_nano_usd": 18446744073709551614, \
+            "web_searches": 8, "cost_nano_usd": 2, "subscription_cost_nano_usd": 0, \
+            "reported_cost_nano_usd": 18446744073709551614, \
             "unpriced_events": 0, "first_ms": 1000, "last_ms": 2000
             """
         #expect(
@@ -90,8 +91,8 @@ struct UsageOutputTests {
             report.csv == """
                 workstation,project,events,input_tokens,cache_read_tokens,cache_write_5m_tokens,\
                 cache_write_1h_tokens,cache_write_unknown_tokens,output_tokens,reasoning_tokens,web_searches,\
-                cost_nano_usd,reported_cost_nano_usd,unpriced_events,first_ms,last_ms\r
-                "a ""b"", c",,1,1234567,2,3,4,5,6,0,0,7,0,0,1000,2000\r
+                cost_nano_usd,subscription_cost_nano_usd,reported_cost_nano_usd,unpriced_events,first_ms,last_ms\r
+                "a ""b"", c",,1,1234567,2,3,4,5,6,0,0,7,0,0,0,1000,2000\r
 
                 """)
     }
@@ -107,14 +108,14 @@ struct UsageOutputTests {
             ], gaps: GapTotals(events: 1, reportedNanoUSD: 120_000_000))
         #expect(
             report.table == """
-                Model            Events      Input  Cache read  Cache write  Output        Cost  Not priced
-                ───────────────  ──────  ─────────  ──────────  ───────────  ──────  ──────────  ──────────
-                claude-opus-4-5   1,200  1,234,567           2           12       6   $1,234.50           0
-                house-model           2  1,234,567           2           12       6  not priced           2
-                (none)                1  1,234,567           2           12       6       $0.00           0
-                ───────────────  ──────  ─────────  ──────────  ───────────  ──────  ──────────  ──────────
-                Total             1,203  3,703,701           6           36      18   $1,234.50           2
-                2 events not priced: the price book has no rate for their model, speed, tier or region. The cost leaves them out.
+                Model            Events      Input  Cache read  Cache write  Output  API-equivalent  Not priced
+                ───────────────  ──────  ─────────  ──────────  ───────────  ──────  ──────────────  ──────────
+                claude-opus-4-5   1,200  1,234,567           2           12       6       $1,234.50           0
+                house-model           2  1,234,567           2           12       6      not priced           2
+                (none)                1  1,234,567           2           12       6           $0.00           0
+                ───────────────  ──────  ─────────  ──────────  ───────────  ──────  ──────────────  ──────────
+                Total             1,203  3,703,701           6           36      18       $1,234.50           2
+                2 events not priced: the price book has no rate for their model, speed, tier or region. The API-equivalent leaves them out.
                 1 event never arrived, reported cost $0.1200.
 
                 """)
