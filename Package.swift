@@ -78,6 +78,7 @@ let package = Package(
         floor("TallyPricing", ["TallyModel"], resources: [.embedInCode("Book/prices.json")]),
         floor("TallyRollup", ["TallyModel", "TallyPricing", "TallyWire"]),
         floor("TallyHTTP", ["TallyModel"]),
+        floor("TallyUsage", ["TallyModel"]),
 
         // Floor 3, machines: protocol, log, storage, transport.
         floor("TallyProtocol", ["TallyModel", "TallyHash", "TallyWire"]),
@@ -87,7 +88,7 @@ let package = Package(
             "TallyStorage",
             [
                 "TallyModel", "TallyHash", "TallyIO", "TallySQLite", "TallyWire", "TallyPricing", "TallyRollup",
-                "TallyLog", grdb,
+                "TallyUsage", "TallyLog", grdb,
             ]),
 
         // Floor 4, parts: the two programs, without their command lines.
@@ -95,7 +96,8 @@ let package = Package(
             "TallyGateway",
             [
                 "TallyModel", "TallyHash", "TallyIO", "TallyTLS", "TallyWire", "TallyPricing", "TallyRollup",
-                "TallyHTTP", "TallyProtocol", "TallyLog", "TallyTransport", "TallyStorage", log, configuration, grdb,
+                "TallyUsage", "TallyHTTP", "TallyProtocol", "TallyLog", "TallyTransport", "TallyStorage", log,
+                configuration, grdb,
             ]),
         floor(
             "TallyWorkstation",
@@ -103,6 +105,10 @@ let package = Package(
                 "TallyModel", "TallyHash", "TallyZlib", "TallyIO", "TallyTLS", "TallyWire", "TallyHTTP",
                 "TallyProtocol", "TallyLog", "TallyTransport",
             ]),
+        // What the workstation tells its own person, without a gateway.
+        floor(
+            "TallyReport",
+            ["TallyModel", "TallyHash", "TallyIO", "TallyPricing", "TallyRollup", "TallyUsage", "TallyWorkstation"]),
 
         // Roof: flags, wiring, exit codes.
         .executableTarget(
@@ -111,7 +117,7 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "tally",
-            dependencies: ["TallyModel", "TallyIO", "TallyWorkstation", arguments],
+            dependencies: ["TallyModel", "TallyIO", "TallyWorkstation", "TallyReport", arguments],
             swiftSettings: strict),
 
         // Garden: what proves the house and loads it.
@@ -125,7 +131,8 @@ let package = Package(
             name: "tallybench",
             dependencies: [
                 "TallyGenerator", "TallyGateway", "TallyWorkstation", "TallyStorage", "TallyLog", "TallyProtocol",
-                "TallyTransport", "TallyRollup", "TallyPricing", "TallyWire", "TallyTLS", "TallyIO", "TallyHash",
+                "TallyTransport", "TallyUsage", "TallyRollup", "TallyPricing", "TallyWire", "TallyTLS", "TallyIO",
+                "TallyHash",
                 "TallyModel", arguments, histogram,
             ], path: "bench/tallybench", swiftSettings: strict),
 
@@ -158,7 +165,7 @@ let package = Package(
             dependencies: [
                 "TestDisk", "CrashDisk", "TallyGateway", "TallyWorkstation", "TallyStorage", "TallyLog",
                 "TallyProtocol", "TallyWire",
-                "TallyPricing", "TallyRollup", "TallyHash", "TallyIO", "TallyModel",
+                "TallyPricing", "TallyRollup", "TallyUsage", "TallyHash", "TallyIO", "TallyModel",
             ], path: "Tests/Simulation", exclude: ["simulate.py", "mutants.py"], swiftSettings: strict),
         .executableTarget(
             name: "tallysim", dependencies: ["TallySimulation", "TallyStorage", "TallyIO", arguments],
@@ -178,13 +185,16 @@ let package = Package(
         proof("TallyProtocolTests", ["VectorFiles", "TallyProtocol", "TallyWire", "TallyModel", "TallyHash"]),
         proof("TallyPricingTests", ["TallyPricing", "TallyRollup", "TallyModel", "TallyWire"]),
         proof("TallyLogTests", ["TestDisk", "TallySimulation", "TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
-        proof("TallyStorageTests", ["TallyStorage", "TallySQLite", "TallyModel", grdb]),
+        proof("TallyUsageTests", ["TallyUsage", "TallyModel"]),
+        proof(
+            "TallyStorageTests",
+            ["TallyStorage", "TallySQLite", "TallyUsage", "TallyPricing", "TallyIO", "TallyModel", grdb]),
         proof(
             "CrashTests",
             [
                 "CrashDisk", "TestDisk", "TallyGateway", "TallyStorage", "TallyLog", "TallyWire", "TallyHash",
                 "TallyIO",
-                "TallyPricing", "TallyModel",
+                "TallyPricing", "TallyUsage", "TallyModel",
             ]),
         proof("TallyHTTPTests", ["TallyHTTP"]),
         proof(
@@ -202,6 +212,12 @@ let package = Package(
                 "TallyHash",
                 "TallyLog",
                 "TallyIO",
+                "TallyModel",
+            ]),
+        proof(
+            "TallyReportTests",
+            [
+                "TallyReport", "TallyWorkstation", "TallyUsage",
                 "TallyModel",
             ]),
         proof("TallyGeneratorTests", ["TallyGenerator", "TallyPricing", "TallyModel"]),

@@ -37,6 +37,8 @@ extension Limits {
     /// Folders that are watched for changes, about 1 KB of the kernel's memory each; with more of them, it searches
     /// every `followInterval`.
     package static let watchedFoldersMax = 16_384
+    /// A pause that ends by itself ends within a year.
+    package static let pauseMsMax: Int64 = 366 * 86_400_000
     package static let configBytesMax = 256 << 10
     package static let tokenBytesMax = 255
     /// Standard input that waits for the counter.

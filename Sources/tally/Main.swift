@@ -10,7 +10,9 @@ struct Tally: ParsableCommand {
         commandName: "tally",
         abstract: "Reports what AI agents on this machine spend: numbers and ids, never a word of content.",
         discussion: """
-            Begin with the line that the gateway's operator gave you (tallygate enroll):
+            To look without any gateway: tally report
+
+            To report to one, begin with the line that the gateway's operator gave you (tallygate enroll):
 
               tally connect HOST:PORT --token tg_... --ca ca.pem
               tally sync        once, or
@@ -22,7 +24,9 @@ struct Tally: ParsableCommand {
             """,
         version: ProgramVersion.text,
         subcommands: [
-            Connect.self, Disconnect.self, Sync.self, Run.self, Send.self, Status.self, Inspect.self, DeadLetters.self,
+            Report.self, Connect.self, Disconnect.self, Sync.self, Run.self, Send.self, Pause.self, Resume.self,
+            Status.self, Inspect.self,
+            DeadLetters.self,
         ])
 }
 

@@ -108,6 +108,7 @@ package struct Workstation {
     // MARK: Sync and send
 
     package func sync(wait: Duration) throws(WorkstationError) -> Int32 {
+        guard try !isPaused() else { return ExitStatus.tryLater }
         let console = Console()
         guard let owned = try ownOrHandOver() else {
             return try Handover.sync(home, wait: wait, console)
@@ -127,6 +128,7 @@ package struct Workstation {
 
     /// Reads NDJSON from standard input to its end.
     package func send(wait: Duration) throws(WorkstationError) -> Int32 {
+        guard try !isPaused() else { return ExitStatus.tryLater }
         let console = Console()
         guard let owned = try ownOrHandOver() else {
             return try Handover.send(home, wait: wait, console)

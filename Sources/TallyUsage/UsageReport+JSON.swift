@@ -7,7 +7,7 @@ extension UsageReport {
     package var json: String {
         var json = JSONText()
         json.object { json in
-            json.string("tenant", tenant.text)
+            json.string("tenant", tenant?.text)
             json.array("by") { json in
                 for dimension in by { json.string(nil, dimension.rawValue) }
             }
