@@ -31,7 +31,6 @@ struct GatewayModel {
     private var edge: UInt64 = 0
     private var bytesMax: UInt64 = 0
 
-
     mutating func end() {
         isOver = true
         isOpen = false
