@@ -110,7 +110,7 @@ extension UsageReport {
     // MARK: Numbers
 
     /// `1,234,567`.
-    static func grouped(_ value: some BinaryInteger) -> String {
+    package static func grouped(_ value: some BinaryInteger) -> String {
         let digits = Array(String(value.magnitude))
         var text = value < 0 ? "-" : ""
         for (index, digit) in digits.enumerated() {
@@ -121,10 +121,10 @@ extension UsageReport {
     }
 
     /// A column's decimals follow its total: cents from $100, a hundredth of a cent below.
-    static func decimals(_ totalNanoUSD: Int128) -> Int { totalNanoUSD.magnitude >= 100_000_000_000 ? 2 : 4 }
+    package static func decimals(_ totalNanoUSD: Int128) -> Int { totalNanoUSD.magnitude >= 100_000_000_000 ? 2 : 4 }
 
     /// `$1,234.57`, rounded half to even; `<$0.01` for what would read as nothing.
-    static func dollars(_ nanoUSD: Int128, decimals: Int) -> String {
+    package static func dollars(_ nanoUSD: Int128, decimals: Int) -> String {
         let scale: Int128 = decimals == 2 ? 100 : 10_000
         let unit = 1_000_000_000 / scale
         let sign = nanoUSD < 0 ? "-" : ""

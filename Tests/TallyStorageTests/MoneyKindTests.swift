@@ -3,6 +3,7 @@ import TallyModel
 import Testing
 
 @testable import TallyStorage
+@testable import TallyUsage
 
 /// API-equivalent, by subscription, reported: each has its name and its place, and no two are ever one number.
 @Suite("Kinds of money")

@@ -38,7 +38,7 @@ class TranscriptSubject: FuzzSubject {
         switch source {
         case .claude: [claude.parse(line.span, &state)]
         case .gemini: Self.parse(line, &gemini, &state)
-        case .codex, .ndjson: [codex.parse(line.span, &state)]
+        case .codex, .ndjson, .otlp: [codex.parse(line.span, &state)]
         }
     }
 
@@ -137,7 +137,7 @@ class TranscriptSubject: FuzzSubject {
         case .gemini:
             var parser = Gemini(hash: FuzzHash(), files: FuzzFolders())
             fresh = Self.parse(line, &parser, &state)
-        case .codex, .ndjson:
+        case .codex, .ndjson, .otlp:
             var parser = Codex(hash: FuzzHash(), projects: Self.projects)
             fresh = [parser.parse(line.span, &state)]
         }

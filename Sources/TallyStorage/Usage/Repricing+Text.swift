@@ -1,5 +1,6 @@
 package import TallyModel
 package import TallyPricing
+import TallyUsage
 
 /// A repricing for people and for programs. All of its money is API-equivalent: of two books, and their difference.
 extension Repricing {
@@ -32,7 +33,7 @@ extension Repricing {
 
     /// One JSON object, its fields always in the same order. Each amount is rounded once, by itself.
     package func json(tenant: TenantName, book: PriceBook) -> String {
-        var json = JSONText()
+        var json = JSONOutput()
         json.object { json in
             json.string("tenant", tenant.text)
             json.string("book", book.id.name)
