@@ -39,7 +39,8 @@ package struct ReportCommand: Sendable {
     /// this report's own and all figures the same.
     package func run(_ surroundings: Surroundings) throws(ReportError) -> Int32 {
         let homes = SourceHomes(
-            home: surroundings.home, claudeConfigDir: surroundings.claudeConfigDir, codexHome: surroundings.codexHome)
+            home: surroundings.home, claudeConfigDir: surroundings.claudeConfigDir,
+            codexHome: surroundings.codexHome, geminiCLIHome: surroundings.geminiCLIHome)
         guard !homes.roots.isEmpty else { throw .noHome }
         let found = try ZoneFinder(variable: surroundings.timeZone).find(zoneName)
         let path = try? Home.path(tallyHome: surroundings.tallyHome, home: surroundings.home)
@@ -95,15 +96,18 @@ package struct Surroundings: Sendable {
     package var home: String?
     package var claudeConfigDir: String?
     package var codexHome: String?
+    package var geminiCLIHome: String?
     package var timeZone: String?
 
     package init(
-        tallyHome: String?, home: String?, claudeConfigDir: String?, codexHome: String?, timeZone: String?
+        tallyHome: String?, home: String?, claudeConfigDir: String?, codexHome: String?, geminiCLIHome: String?,
+        timeZone: String?
     ) {
         self.tallyHome = tallyHome
         self.home = home
         self.claudeConfigDir = claudeConfigDir
         self.codexHome = codexHome
+        self.geminiCLIHome = geminiCLIHome
         self.timeZone = timeZone
     }
 
@@ -112,6 +116,7 @@ package struct Surroundings: Sendable {
         Surroundings(
             tallyHome: Terminal.environment("TALLY_HOME"), home: Terminal.environment("HOME"),
             claudeConfigDir: Terminal.environment("CLAUDE_CONFIG_DIR"),
-            codexHome: Terminal.environment("CODEX_HOME"), timeZone: Terminal.environment("TZ"))
+            codexHome: Terminal.environment("CODEX_HOME"),
+            geminiCLIHome: Terminal.environment("GEMINI_CLI_HOME"), timeZone: Terminal.environment("TZ"))
     }
 }

@@ -22,7 +22,8 @@ package enum ReportError: Error, Hashable, Sendable, CustomStringConvertible {
                 + "tzdata has them)"
         case .zoneDamaged(let path): "\(path) is no time zone file; give --tz with a name such as Europe/Berlin or UTC"
         case .noHome:
-            "none of HOME, CLAUDE_CONFIG_DIR and CODEX_HOME is set, so there is no place to look for transcripts"
+            "none of HOME, CLAUDE_CONFIG_DIR, CODEX_HOME and GEMINI_CLI_HOME is set, so there is no place to look for "
+                + "transcripts"
         }
     }
 }

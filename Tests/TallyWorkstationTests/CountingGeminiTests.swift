@@ -208,15 +208,15 @@ struct CountingGeminiTests {
         var bench = Bench(claude: scratch.path)
         bench.sync()
         let tally = bench.counter.tally(of: .claude)
-        // Version 1 had no count of tallies, and those of the first three sources; here all but the first are zeros.
-        let zeros = 5 + SkipReason.allCases.count
+        // Version 1 had three sources and eight reasons, and did not say so.
+        let width = 5 + SkipReason.allCases.count
         let old = try bench.log.map { delta in
-            let after = zeros * (SourceKind.allCases.count - 1)
-            try #require(delta.suffix(after).allSatisfy { $0 == 0 })
-            let place = try #require(delta.dropLast(after + zeros).lastIndex(of: UInt8(SourceKind.allCases.count)))
-            var older = [1] + delta.dropFirst()
-            older.remove(at: place)
-            return Array(older.dropLast(zeros * (SourceKind.allCases.count - 3)))
+            let tallies = Array(delta.suffix(width * SourceKind.allCases.count))
+            let head = Array(delta.dropLast(tallies.count))
+            try #require(tallies.allSatisfy { $0 < 128 }, "one byte a number")
+            try #require(head.suffix(2) == [UInt8(SourceKind.allCases.count), UInt8(SkipReason.allCases.count)])
+            let older = (0..<3).flatMap { tallies[$0 * width..<$0 * width + 5 + 8] }
+            return [1] + head.dropFirst().dropLast(2) + older
         }
         bench.log = old
         try bench.restart()
@@ -224,7 +224,8 @@ struct CountingGeminiTests {
         bench.sync()
         #expect(bench.sums.usageEvents == 1)
         var counter = Counter()
-        #expect(throws: CounterError.newerVersion(3)) { try counter.apply([3].span) }
+        let newer = Counter.version + 1
+        #expect(throws: CounterError.newerVersion(newer)) { try counter.apply([newer].span) }
         for length in old[0].indices {
             var cut = Counter()
             let bytes = Array(old[0].prefix(length))
