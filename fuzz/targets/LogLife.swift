@@ -10,6 +10,9 @@ struct LogLife {
         case append, flush, sync, roll, trim, close, kill, losePower, flip, cut, zero, evidence
     }
 
+    /// Each roll is another file to look at in all that follows: a whole input of rolls would take half a minute.
+    private static let operationsMax = 160
+
     private let subject: LogSubject
     private let disk = LyingDisk(seed: 7)
     /// What was appended, by number.
@@ -21,6 +24,7 @@ struct LogLife {
     private var evidence = LogEvidence.none
     private var salt: UInt64 = 1
     private var hasRecovered = false
+    private var operations = 0
 
     init(subject: LogSubject) { self.subject = subject }
 
@@ -42,7 +46,8 @@ struct LogLife {
     /// From an opening to a stop. False at the end of the input.
     private mutating func live(_ reader: inout FuzzBytes) throws(LogError) -> Bool {
         var log = try begin()
-        while !reader.isEmpty {
+        while !reader.isEmpty, operations < Self.operationsMax {
+            operations += 1
             let all = Operation.allCases
             switch all[Int(reader.byte()) % all.count] {
             case .append: try append(&log, &reader)
