@@ -196,9 +196,8 @@ let package = Package(
         proof(
             "TallyWorkstationTests",
             [
-                "TestDisk", "TallyWorkstation", "TallyGenerator", "TallyProtocol", "TallyWire", "TallyHash", "TallyLog",
-                "TallyIO",
-                "TallyModel",
+                "TestDisk", "TallyWorkstation", "TallyGenerator", "TallyStorage", "TallyRollup", "TallyPricing",
+                "TallyProtocol", "TallyWire", "TallyHash", "TallyLog", "TallyIO", "TallyModel",
             ]),
         proof("TallyGeneratorTests", ["TallyGenerator", "TallyPricing", "TallyModel"]),
         // What the fuzzers run, and the same without a fuzzer.
