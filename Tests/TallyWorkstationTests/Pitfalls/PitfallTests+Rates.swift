@@ -54,7 +54,7 @@ extension PitfallTests {
 
         /// claude-code-hub #869.
         @Test(
-            "Pitfall 8: the whole prompt chooses the band, above or from a threshold, and all of the call is priced in it"
+            "Pitfall 8: the whole prompt chooses the band, above or from its threshold, for all of the call"
         )
         func band() throws {
             func line(_ input: Int) -> String {
