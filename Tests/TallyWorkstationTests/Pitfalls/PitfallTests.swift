@@ -42,11 +42,7 @@ struct PitfallBench {
     func tally(_ source: SourceKind) -> SourceTally { bench.counter.tally(of: source) }
 
     /// The cells of a report that counts each event at its own time.
-    func cells(_ book: PriceBook) -> [(key: RollupKey, counts: RollupCounts)] {
-        var aggregator = Aggregator(book: book, hashKey: HashKey(first: 1, second: 2))
-        for event in events { aggregator.add(event, workstation: WorkstationID(1), effectiveMs: event.timeMs) }
-        return aggregator.drain().cells
-    }
+    func cells(_ book: PriceBook) -> [(key: RollupKey, counts: RollupCounts)] { reportCells(of: events, book) }
 
     /// Everything by the book that ships with the program.
     func sums() throws -> RollupCounts { try sums(PitfallBench.book()) }
@@ -65,6 +61,13 @@ struct PitfallBench {
         let text = #"{"format":1,"version":"test","prefixes":[],"rows":[\#(row)]}"#
         return try PriceBook(bytes: Array(text.utf8), id: PriceBookID(id))
     }
+}
+
+/// The sums that a report is made of, each event at its own time.
+func reportCells(of events: [Event], _ book: PriceBook) -> [(key: RollupKey, counts: RollupCounts)] {
+    var aggregator = Aggregator(book: book, hashKey: HashKey(first: 1, second: 2))
+    for event in events { aggregator.add(event, workstation: WorkstationID(1), effectiveMs: event.timeMs) }
+    return aggregator.drain().cells
 }
 
 /// Holds a figure against the right one; `wrong` is what others come to, and must differ, or the test shows nothing.
