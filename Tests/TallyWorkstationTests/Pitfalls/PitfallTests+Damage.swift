@@ -85,6 +85,22 @@ extension PitfallTests {
             }
         }
 
+        @Test("Pitfall 15: a file that is written anew behind its last line's reading is read anew", arguments: 0..<6)
+        func rewrittenBehind(reads: Int) throws {
+            let calls = (1...20).map { line("m\($0)") }.joined()
+            let bench = try CoreBench()
+            bench.folders.append(CoreBench.path, calls)
+            // Its new first line stands where lines have been read already.
+            bench.folders.carryOut(
+                .rewrite(CoreBench.path, Array((line("new") + calls + line("last")).utf8)), afterReads: reads)
+            #expect(try bench.sync() == 0)
+            bench.folders.flush()
+            // A file is opened again when it has another size than was read of it.
+            bench.folders.append(CoreBench.path, line("more"))
+            #expect(try bench.sync() == 0)
+            expect(bench.gateway.ledger.count, right: 23, wrong: 21, 22, 44)
+        }
+
         private func rewrite(_ path: String, _ text: String) throws {
             let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
             try handle.truncate(atOffset: 0)
