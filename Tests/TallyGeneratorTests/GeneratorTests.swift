@@ -104,7 +104,7 @@ struct GeneratorTests {
         #expect(home.files.contains { if case .link = $0.content { true } else { false } }, "no link")
     }
 
-    @Test("With all traps there are models that are no name, calls behind foreign bytes and a line too long to read")
+    @Test("With all traps there are models that are no name, and calls behind foreign bytes")
     func traps() {
         let home = Self.home(seed: 3, calls: 6_000, hasAllTraps: true)
         #expect(home.truth.totals.events == 6_000)
@@ -112,8 +112,6 @@ struct GeneratorTests {
         for mark in ["\"model\":\"__proto__\"", "My Model (beta)", "\0{\"parentUuid\"", "\0{\"timestamp\""] {
             #expect(all.contains { $0.firstRange(of: Array(mark.utf8)) != nil }, "\(mark) is missing")
         }
-        let longest = all.flatMap { $0.split(separator: UInt8(ascii: "\n")).map(\.count) }.max() ?? 0
-        #expect(longest > 16 << 20)
         #expect(home.truth.models["unlisted"] != nil && home.truth.models["__proto__"] == nil)
     }
 
@@ -135,7 +133,7 @@ struct GeneratorTests {
             }
             born.insert(path.dropLast(".jsonl".count).suffix(36))
         }
-        #expect(forks > 5)
+        #expect(forks > 1)
     }
 
     @Test("Counting lines is far off: streaming, replays and re-emits are there to be seen through")
