@@ -208,11 +208,8 @@ let package = Package(
         proof(
             "TallyWorkstationTests",
             [
-                "TestDisk", "TallyWorkstation", "TallyGenerator", "TallyHTTP", "TallyProtocol", "TallyWire",
-                "TallyHash",
-                "TallyLog",
-                "TallyIO",
-                "TallyModel",
+                "TestDisk", "TallyWorkstation", "TallyGenerator", "TallyStorage", "TallyRollup", "TallyPricing",
+                "TallyHTTP", "TallyProtocol", "TallyWire", "TallyHash", "TallyLog", "TallyIO", "TallyModel",
             ]),
         proof(
             "TallyReportTests",

@@ -7,9 +7,10 @@ struct GeneratorTests {
     /// 2026-11-20T00:00:00Z
     static let endMs: Int64 = 1_795_132_800_000
 
-    static func home(seed: UInt64, calls: Int) -> GeneratedHome {
+    static func home(seed: UInt64, calls: Int, hasAllTraps: Bool = false) -> GeneratedHome {
         var options = GeneratorOptions(endMs: endMs)
         options.calls = calls
+        options.hasAllTraps = hasAllTraps
         return Generator(seed: seed, options: options).home()
     }
 
@@ -102,6 +103,38 @@ struct GeneratorTests {
         for mark in marks { #expect(texts.contains { $0.contains(mark) }, "\(mark) is missing") }
         #expect(texts.contains { !$0.hasSuffix("\n") }, "no file ends in a broken line")
         #expect(home.files.contains { if case .link = $0.content { true } else { false } }, "no link")
+    }
+
+    @Test("With all traps there are models that are no name, and calls behind foreign bytes")
+    func traps() {
+        let home = Self.home(seed: 3, calls: 6_000, hasAllTraps: true)
+        #expect(home.truth.totals.events == 6_000)
+        let all = home.files.compactMap { if case .bytes(let bytes) = $0.content { bytes } else { nil } }
+        for mark in ["\"model\":\"__proto__\"", "My Model (beta)", "\0{\"parentUuid\"", "\0{\"timestamp\""] {
+            #expect(all.contains { $0.firstRange(of: Array(mark.utf8)) != nil }, "\(mark) is missing")
+        }
+        #expect(home.truth.models["unlisted"] != nil && home.truth.models["__proto__"] == nil)
+    }
+
+    @Test("Births name every file once, and a fork after what it was forked from")
+    func births() {
+        let home = Self.home(seed: 5, calls: 1_500)
+        #expect(home.births.sorted() == home.files.map(\.path))
+        var texts: [String: String] = [:]
+        for file in home.files {
+            if case .bytes(let bytes) = file.content { texts[file.path] = String(decoding: bytes, as: UTF8.self) }
+        }
+        var born: Set<Substring> = []
+        var forks = 0
+        for path in home.births where path.hasPrefix("codex/") {
+            let links = (texts[path] ?? "").split(separator: "\"forked_from_id\":\"").dropFirst().first?.prefix(36)
+            if let links {
+                forks += 1
+                #expect(born.contains(links))
+            }
+            born.insert(path.dropLast(".jsonl".count).suffix(36))
+        }
+        #expect(forks > 1)
     }
 
     @Test("Counting lines is far off: streaming, replays and re-emits are there to be seen through")

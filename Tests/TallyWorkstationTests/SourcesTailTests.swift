@@ -47,7 +47,7 @@ struct SourcesTailTests {
                 return lines.count % 3 != 0
             }
         }
-        return (lines, try tail.sealedCheckpoint())
+        return (lines, tail.sealedCheckpoint())
     }
 
     @Test("Lines of every length around the buffer's come out whole, and too long ones are told once")

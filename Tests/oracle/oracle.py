@@ -160,7 +160,7 @@ def milliseconds(value):
     return (delta.days * 86400 + delta.seconds) * 1000 + int(((m.group(7) or "") + "000")[:3])
 
 
-_LABEL = re.compile(r"[a-z0-9_.:/@+-]{1,128}")
+_LABEL = re.compile(r"[a-z0-9][a-z0-9._:/@+-]{0,63}")
 
 
 def label(value):

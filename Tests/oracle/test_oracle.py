@@ -145,10 +145,10 @@ class Claude(Case):
                                claude(None, mid="y", rid="y")), events=1)
 
     def test_labels(self):
-        names = ["Claude-Opus-4-8[1m]", "<synthetic>", None, "", 7, "a b", "__proto__", "x" * 129]
+        names = ["Claude-Opus-4-8[1m]", "<synthetic>", None, "", 7, "a b", "__proto__", "x" * 65]
         self.claude(*[claude(usage(1), mid="m%d" % i, rid="r%d" % i, model=n) for i, n in enumerate(names)])
         self.assertEqual({k: r["events"] for k, r in self.rows.items()},
-                         {"claude-opus-4-8": 1, "unlisted": 6, "__proto__": 1})
+                         {"claude-opus-4-8": 1, "unlisted": 7})
 
     def test_zero_rows_are_no_events(self):
         self.check(self.claude(claude(usage(), model="<synthetic>"), claude(usage(), mid="m2", rid="r2")), events=0)

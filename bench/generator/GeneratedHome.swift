@@ -23,6 +23,8 @@ package struct GeneratedHome: Sendable {
     package let seed: UInt64
     /// In order of path.
     package let files: [GeneratedFile]
+    /// The files' paths in the order in which agents made them: an original before its copies.
+    package let births: [String]
     package let truth: Truth
     /// Every call once, as the true event; in no particular order.
     package let events: [Event]

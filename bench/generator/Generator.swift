@@ -5,6 +5,9 @@ package struct GeneratorOptions: Sendable {
     package var days = 30
     /// Milliseconds since 1970; every event is earlier.
     package var endMs: Int64
+    /// The traps that no agent sets of itself, too: models that are no name, foreign bytes before a call, and now and
+    /// then a line that is too long to be read. Without them the same seed gives the same bytes as ever.
+    package var hasAllTraps = false
 
     package init(endMs: Int64) { self.endMs = endMs }
 
@@ -30,17 +33,22 @@ package struct Generator: Sendable {
         let calendar = WorkCalendar(endMs: options.endMs, days: options.days)
         let codexCalls = options.calls * 3 / 10
         let geminiCalls = options.calls / 10
-        var claude = ClaudeHome(random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax)
+        var claude = ClaudeHome(
+            random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax,
+            hasAllTraps: options.hasAllTraps)
         claude.fill(calls: options.calls - codexCalls - geminiCalls)
-        var codex = CodexHome(random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax)
+        var codex = CodexHome(
+            random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax,
+            hasAllTraps: options.hasAllTraps)
         codex.fill(calls: codexCalls)
         var gemini = GeminiHome(random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax)
         gemini.fill(calls: geminiCalls)
         let events = claude.events + codex.events + gemini.events
         var truth = Truth()
         for event in events { truth.add(event) }
+        let files = claude.files + codex.files + gemini.files
         return GeneratedHome(
-            seed: seed, files: (claude.files + codex.files + gemini.files).sorted { $0.path < $1.path }, truth: truth,
+            seed: seed, files: files.sorted { $0.path < $1.path }, births: files.map(\.path), truth: truth,
             events: events, canaries: claude.canaries + codex.canaries + gemini.canaries)
     }
 }

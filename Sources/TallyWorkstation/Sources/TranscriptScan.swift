@@ -166,9 +166,8 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         let read = tail.checkpoint.offset - from
         bytesRead += read
         budget -= min(read, budget)
-        // What was taken is remembered even if the disk fails now: without its seal the file counts as rewritten,
-        // and the keys tell what was counted of it.
-        state.checkpoint = (try? tail.sealedCheckpoint()) ?? tail.checkpoint
+        // What was taken is remembered even if the disk fails now.
+        state.checkpoint = tail.sealedCheckpoint()
         counter.checkIn(tail.identity, state)
         if let failure { throw failure }
         return !isMore
