@@ -38,6 +38,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     /// A rollout's first lines name its session and its ancestor; they can hold long instructions.
     private static var headLinesMax: Int { 4 }
     private static var headBytesMax: UInt64 { 4 << 20 }
+    private static var headChunkBytes: Int { 16 << 10 }
 
     package private(set) var problems = ScanProblems()
     /// Bytes of the files that this pass reads, and how many of them it has read.
@@ -57,6 +58,8 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     private var heads: [FoundFile] = []
     private var order = RolloutOrder()
     private var gone: [FileID] = []
+    /// What the last tail read into; empty where there was none, or where a line had made it large.
+    private var buffer: [UInt8] = []
 
     package init(hash: Hash, homes: SourceHomes, folders: Folders) where Folders: ProjectFiles {
         self.hash = hash
@@ -94,7 +97,9 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         heads = queue.filter { $0.source == .codex && counter.files[$0.identity] == nil }
     }
 
-    /// Reads on until the counter is full, a slice is done, or all is read.
+    /// Reads on until the counter is full, a slice is done, or all is read. All that it calls for a line is compiled for
+    /// the types of the program: through their tables a line costs three times as much.
+    @specialized(where Hash == WorkstationHash, Folders == DiskFolders)
     package mutating func advance(_ counter: inout Counter, nowMs: Int64) -> Progress {
         while let file = gone.last {
             if counter.isFull { return .full }
@@ -139,7 +144,9 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         _ file: FoundFile, _ counter: inout Counter, _ budget: inout UInt64, _ nowMs: Int64
     ) throws(SystemError) -> Bool {
         if file.isDocument { return try readDocument(file, &counter, &budget, nowMs) }
-        var tail = try TranscriptTail(try disk.open(file.path), path: file.path) { counter.files[$0]?.checkpoint }
+        var tail = try TranscriptTail(try disk.open(file.path), path: file.path, lent: lendBuffer()) {
+            counter.files[$0]?.checkpoint
+        }
         var state = counter.checkOut(tail.identity, source: file.source, session: session(of: file.path))
         if tail.isRewritten {
             state.restart()
@@ -169,8 +176,16 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         // What was taken is remembered even if the disk fails now.
         state.checkpoint = tail.sealedCheckpoint()
         counter.checkIn(tail.identity, state)
+        buffer = tail.takeBuffer()
         if let failure { throw failure }
         return !isMore
+    }
+
+    /// Lets go of the buffer: while two held it, the first to write would copy it.
+    private mutating func lendBuffer() -> [UInt8] {
+        var lent: [UInt8] = []
+        swap(&lent, &buffer)
+        return lent
     }
 
     /// Takes a line; false if the counter was full before its end, so that it must be taken again.
@@ -232,7 +247,9 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     private mutating func readHead(_ file: FoundFile, _ counter: inout Counter) {
         var state = ParserState(session: session(of: file.path))
         do throws(SystemError) {
-            var tail = try TranscriptTail(try disk.open(file.path), path: file.path) { _ in nil }
+            var tail = try TranscriptTail(
+                try disk.open(file.path), path: file.path, chunkBytes: Self.headChunkBytes
+            ) { _ in nil }
             var lines = 0
             var isMore = true
             while isMore && lines < Self.headLinesMax && tail.checkpoint.offset < Self.headBytesMax {

@@ -4,7 +4,8 @@ package import TallyIO
 ///
 /// Only a line that has its end is given out; the rest waits for the next call. A line above `lineBytesMax`
 /// is passed over without being held, over many calls if it must be, and told as too long. The buffer begins
-/// small, grows for a long line and is shrunk afterwards. Before reading, the first bytes and those right
+/// small, grows for a long line and is shrunk afterwards; who reads many files lends one buffer to tail after tail,
+/// since new memory costs more than reading into it. Before reading, the first bytes and those right
 /// before the offset are compared with the checkpoint: a file that was rewritten is read from its start.
 ///
 /// Invariant: `0 <= start <= filled <= buffer.count`; `buffer[start..<filled]` are the file's bytes from
@@ -28,9 +29,10 @@ package struct TranscriptTail: ~Copyable {
     private var lineBytes = 0
 
     /// Compares an open file with the checkpoint that `known` gives for its identity. `path` is for errors alone.
+    /// `lent` is the buffer of an earlier tail, or empty; `chunkBytes` sizes a new one.
     package init(
         _ file: any TranscriptFile, path: String, lineBytesMax: Int = TranscriptTail.lineBytesMax,
-        chunkBytes: Int? = nil, known: (FileID) -> FileCheckpoint?
+        chunkBytes: Int? = nil, lent: consuming [UInt8] = [], known: (FileID) -> FileCheckpoint?
     ) throws(SystemError) {
         let facts = try file.facts()
         guard facts.kind == .file else { throw SystemError("open", path, number: SystemError.notAFile) }
@@ -43,7 +45,12 @@ package struct TranscriptTail: ~Copyable {
         self.seal = seal ?? TailSeal()
         isRewritten = seal == nil
         self.lineBytesMax = lineBytesMax
-        buffer = [UInt8](repeating: 0, count: chunkBytes ?? Self.chunkBytes)
+        buffer = lent.isEmpty ? [UInt8](repeating: 0, count: chunkBytes ?? Self.chunkBytes) : lent
+    }
+
+    /// Gives the buffer back, of the usual size. What it holds is what was read last.
+    package consuming func takeBuffer() -> [UInt8] {
+        buffer.count > Self.chunkBytes ? [] : buffer
     }
 
     /// Reads a chunk and hands out the lines that it completes, without their ends; empty lines are not handed
