@@ -20,6 +20,7 @@ final class CoreBench {
     private(set) var replies: [UInt64: [ReplyMessage]] = [:]
     private(set) var notices: [String] = []
     private(set) var exported: [UInt64: OTLPOutcome] = [:]
+    private(set) var readings: [String?] = []
     /// Everything that the core wanted done, as text: the same seed must give the same.
     private(set) var trace: [String] = []
     private(set) var failure: WorkstationError?
@@ -143,6 +144,7 @@ final class CoreBench {
         case .reply(let command, let message): replies[command, default: []].append(message)
         case .notice(let text): notices.append(text)
         case .exported(let command, let outcome): exported[command] = outcome
+        case .reading(let text): readings.append(text)
         case .watch: break
         case .failed(let error): failure = error
         }

@@ -143,7 +143,9 @@ extension Workstation {
             host.put(engine)
             Terminal.writeError("tally: following, gateway \(enrolment.gateway)\n")
             engine.with { engine in
-                engine.notice = { Terminal.writeError("tally: \($0)\n") }
+                let console = Console()
+                engine.notice = { _ = console.show(.error("tally: \($0)\n")) }
+                engine.reading = { console.show(progress: $0) }
                 engine.follow()
             } orElse: {
             }

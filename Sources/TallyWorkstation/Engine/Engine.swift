@@ -22,6 +22,8 @@ package final class Engine: ShardResident {
     private let ended: @Sendable (WorkstationError) -> Void
     /// Tells a person who watches what changed; called only when it did.
     var notice: (@Sendable (String) -> Void)?
+    /// Shows a person at a terminal how far a scan has come; nil takes it away.
+    var reading: (@Sendable (String?) -> Void)?
 
     package init(
         _ loop: ShardLoop, home: Home, spool: Spool, enrolment: Enrolment, homes: SourceHomes,
@@ -119,6 +121,7 @@ package final class Engine: ShardResident {
         case .send(let bytes): uplink?.send(bytes)
         case .close: uplink?.close()
         case .notice(let text): notice?(text)
+        case .reading(let text): reading?(text)
         case .watch(let folders):
             guard let trouble = watch?.watch(folders, roots: homes.roots) else { return }
             notice?("the system does not watch folders for us (\(trouble)); searching every second instead")

@@ -24,6 +24,8 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
     private var settledEvents: UInt64 = 0
 
     package internal(set) var isScanning = false
+    /// What has been said of the scan that runs, or ran last.
+    var reading: ScanProgress
     /// The stream as which the running scan began to be written.
     var scanNumber: UInt32 = 0
     /// What the first whole scan of a stream that adopts left held, and what of that is held still.
@@ -65,6 +67,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
             spool: spool, token: enrolment.token, tenantKey: enrolment.tenantKey, entropy: entropy)
         scan = TranscriptScan(hash: hash, homes: homes, folders: folders)
         progressedAt = now.monotonic
+        reading = ScanProgress(beganAt: now.monotonic)
     }
 
     // MARK: The connection
@@ -138,6 +141,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
         }
         refuseExports()
         uplink.stop()
+        if isScanning { endReading() }
         isScanning = false
         isSliceDue = false
         isFollowing = false
@@ -150,6 +154,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
     func fail(_ error: WorkstationError) {
         guard failure == nil else { return }
         failure = error
+        if isScanning { endReading() }
         for waiter in waiters { refuse(waiter.command, error) }
         waiters = []
         refuseExports()
