@@ -9,12 +9,16 @@ struct ClaudeHome: Sendable {
     private let calendar: WorkCalendar
     private let sessionCallsMax: Int
     private let hasAllTraps: Bool
+    private let textScale: Int
 
-    init(random: SeededRandom, calendar: WorkCalendar, sessionCallsMax: Int, hasAllTraps: Bool) {
+    init(
+        random: SeededRandom, calendar: WorkCalendar, sessionCallsMax: Int, hasAllTraps: Bool, textScale: Int
+    ) {
         self.random = random
         self.calendar = calendar
         self.sessionCallsMax = sessionCallsMax
         self.hasAllTraps = hasAllTraps
+        self.textScale = textScale
     }
 
     /// Makes sessions until there are exactly `calls` events. Ends: every session makes at least one call.
@@ -23,7 +27,7 @@ struct ClaudeHome: Sendable {
     }
 
     private mutating func addSession(callsMax: Int) {
-        let filler = FillerText(random: &random)
+        let filler = FillerText(random: &random, scale: textScale)
         canaries.append(filler.canary)
         var traits = ClaudeTraits(random: &random, filler: filler)
         if hasAllTraps, let model = Traps.model(&random) { (traits.model, traits.speed) = (model, nil) }
@@ -69,7 +73,7 @@ struct ClaudeHome: Sendable {
         var traits = thread.traits
         traits.model = traits.helperModel
         traits.speed = nil
-        let filler = FillerText(random: &random)
+        let filler = FillerText(random: &random, scale: textScale)
         canaries.append(filler.canary)
         var agent = ClaudeThread(
             traits: traits, random: &random, filler: filler, session: thread.session, timeMs: thread.timeMs,

@@ -9,12 +9,16 @@ struct CodexHome: Sendable {
     private let calendar: WorkCalendar
     private let sessionCallsMax: Int
     private let hasAllTraps: Bool
+    private let textScale: Int
 
-    init(random: SeededRandom, calendar: WorkCalendar, sessionCallsMax: Int, hasAllTraps: Bool) {
+    init(
+        random: SeededRandom, calendar: WorkCalendar, sessionCallsMax: Int, hasAllTraps: Bool, textScale: Int
+    ) {
         self.random = random
         self.calendar = calendar
         self.sessionCallsMax = sessionCallsMax
         self.hasAllTraps = hasAllTraps
+        self.textScale = textScale
     }
 
     /// Makes rollouts until there are exactly `calls` events. Ends: every first rollout makes at least one call.
@@ -54,7 +58,7 @@ struct CodexHome: Sendable {
     }
 
     private mutating func rollout(startMs: Int64, limitMs: Int64) -> CodexRollout {
-        let filler = FillerText(random: &random)
+        let filler = FillerText(random: &random, scale: textScale)
         canaries.append(filler.canary)
         return CodexRollout(random: &random, filler: filler, startMs: startMs, limitMs: limitMs)
     }

@@ -8,6 +8,9 @@ package struct GeneratorOptions: Sendable {
     /// The traps that no agent sets of itself, too: models that are no name, foreign bytes before a call, and now and
     /// then a line that is too long to be read. Without them the same seed gives the same bytes as ever.
     package var hasAllTraps = false
+    /// How many times longer texts are than the generator's own, which are short so that small homes hold many calls:
+    /// with 8, lines are as long as real ones. What is counted stays of the same kind.
+    package var textScale = 1
 
     package init(endMs: Int64) { self.endMs = endMs }
 
@@ -23,6 +26,7 @@ package struct Generator: Sendable {
     /// Precondition: at least one call and one day, and the days lie after 1970.
     package init(seed: UInt64, options: GeneratorOptions) {
         precondition(options.calls >= 1 && options.days >= 1, "a home has a call and a day")
+        precondition(options.textScale >= 1, "texts are not made shorter")
         precondition(options.endMs / UTCText.dayMs > Int64(options.days) + 1, "the days lie after 1970")
         self.seed = seed
         self.options = options
@@ -35,11 +39,11 @@ package struct Generator: Sendable {
         let geminiCalls = options.calls / 10
         var claude = ClaudeHome(
             random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax,
-            hasAllTraps: options.hasAllTraps)
+            hasAllTraps: options.hasAllTraps, textScale: options.textScale)
         claude.fill(calls: options.calls - codexCalls - geminiCalls)
         var codex = CodexHome(
             random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax,
-            hasAllTraps: options.hasAllTraps)
+            hasAllTraps: options.hasAllTraps, textScale: options.textScale)
         codex.fill(calls: codexCalls)
         var gemini = GeminiHome(random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax)
         gemini.fill(calls: geminiCalls)
