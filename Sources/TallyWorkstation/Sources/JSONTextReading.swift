@@ -22,6 +22,17 @@ extension JSONText {
         return copy
     }
 
+    /// Whether the string is exactly `word`, which holds no character that JSON must escape.
+    package func equals(_ word: StaticString, _ bytes: Span<UInt8>) -> Bool {
+        guard count == word.utf8CodeUnitCount else { return false }
+        var index = start
+        for byte in word.description.utf8 {
+            if bytes[index] != byte { return false }
+            index += 1
+        }
+        return true
+    }
+
     /// Resolves the escape at `index` and moves behind it. A surrogate without its partner is refused.
     private static func escape(_ bytes: Span<UInt8>, at index: inout Int, end: Int) -> Unicode.Scalar? {
         guard index + 1 < end else { return nil }
