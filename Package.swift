@@ -208,7 +208,8 @@ let package = Package(
         proof(
             "TallyWorkstationTests",
             [
-                "TestDisk", "TallyWorkstation", "TallyGenerator", "TallyStorage", "TallyRollup", "TallyPricing",
+                "TestDisk", "TallyWorkstation", "TallyGenerator", "TallyStorage", "TallyUsage", "TallyRollup",
+                "TallyPricing",
                 "TallyHTTP", "TallyProtocol", "TallyWire", "TallyHash", "TallyLog", "TallyIO", "TallyModel",
             ]),
         proof(

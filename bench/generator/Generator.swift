@@ -12,6 +12,9 @@ package struct GeneratorOptions: Sendable {
     /// with 8, lines are as long as real ones. What is counted stays of the same kind.
     package var textScale = 1
 
+    /// A tenth of the calls are of Gemini CLI.
+    package var hasGemini = true
+
     package init(endMs: Int64) { self.endMs = endMs }
 
     /// The longest session: small homes have short ones, so that they too have several.
@@ -36,7 +39,7 @@ package struct Generator: Sendable {
         var random = SeededRandom(seed: seed)
         let calendar = WorkCalendar(endMs: options.endMs, days: options.days)
         let codexCalls = options.calls * 3 / 10
-        let geminiCalls = options.calls / 10
+        let geminiCalls = options.hasGemini ? options.calls / 10 : 0
         var claude = ClaudeHome(
             random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax,
             hasAllTraps: options.hasAllTraps, textScale: options.textScale)

@@ -71,6 +71,8 @@ struct HomeRun {
         options.calls = 10 + random.below(30)
         options.days = 3
         options.hasAllTraps = true
+        // Its chats are written whole at each turn: they do not grow byte by byte, and nothing rotates them.
+        options.hasGemini = false
         home = Generator(seed: seed, options: options).home()
         let now = WorkstationInstant(wallMs: place.endMs, monotonic: MonotonicInstant(nanoseconds: 0))
         var spool = Spool.options

@@ -4,6 +4,7 @@ import TallyModel
 import TallyPricing
 import TallyRollup
 import TallyStorage
+import TallyUsage
 import Testing
 
 @testable import TallyWorkstation
@@ -60,9 +61,12 @@ extension HomeRun {
     private static func report(
         _ cells: [(key: RollupKey, counts: RollupCounts)], by dimension: UsageDimension, _ zone: TimeZone
     ) throws -> (rows: [String: UsageSums], totals: UsageSums) {
-        var fold = UsageFold(UsageQuery(by: [dimension], timeZone: zone), workstations: [:])
+        let cut = UsageZone(isUTC: zone == .gmt) { second in
+            Int64(zone.secondsFromGMT(for: Date(timeIntervalSince1970: Double(second))))
+        }
+        var fold = UsageFold(by: [dimension], zone: cut)
         try fold.add(cells.map { ($0.key, $0.counts) })
-        let report = try fold.report(tenant: try #require(TenantName("demo")), gaps: GapTotals())
+        let report = try fold.report(tenant: nil, gaps: GapTotals())
         let rows = report.rows.map { (($0.keys.first ?? nil) ?? "", $0.sums) }
         return (Dictionary(uniqueKeysWithValues: rows), report.totals)
     }

@@ -2,6 +2,7 @@ import Foundation
 import TallyModel
 import TallyPricing
 import TallyStorage
+import TallyUsage
 import Testing
 
 @testable import TallyWorkstation
