@@ -11,7 +11,7 @@ THREAD := --sanitize=thread -Xswiftc -DTALLY_SANITIZES_THREADS --scratch-path .b
 .DEFAULT_GOAL := help
 .PHONY: help deps build release run test check lint sanitize-address sanitize-thread graph oracle conformance clean \
 	abuse tls-posture tls-scan bench bench-peers allocations torture torture-selftest torture-shim torture-power torture-syncs simulate mutants \
-	ceiling ceiling-test canary canary-selftest fuzz fuzz-all fuzz-coverage fuzz-merge
+	ceiling ceiling-test canary canary-selftest fuzz fuzz-all fuzz-coverage fuzz-merge homes
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ allocations: ## what a batch costs in allocations once everything has its size: 
 simulate: deps ## simulated worlds: make simulate [SEED=n] [RUNS=n, 0 until stopped] [JOBS=n]; RUNS=1 shows the trace
 	$(SWIFT) build -c release --product tallysim
 	$(PYTHON) Tests/Simulation/simulate.py --seed $(or $(SEED),1) --runs $(or $(RUNS),10000) --jobs $(or $(JOBS),$(shell nproc))
+
+homes: deps ## generated homes through a workstation that is killed and cut: make homes [RUNS=2000] [SEED=n]
+	$(SWIFT) build --build-tests $(FLAGS)
+	TALLY_HOMES=$(or $(RUNS),2000) TALLY_SEED=$(or $(SEED),1) .ci/swift-test --skip-build --filter HomesTests
 
 mutants: deps ## mistakes planted into the sources; each must be found by the simulation
 	$(PYTHON) Tests/Simulation/mutants.py $(ARGS)

@@ -59,6 +59,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CPlatform"),
 
         // Floor 1, nouns: what things are.
@@ -67,6 +68,7 @@ let package = Package(
         // Floor 1, doors: one C library or the kernel each; the only places that may say `unsafe`.
         floor("TallyHash", ["COpenSSL", "CXXHash", "TallyModel"]),
         floor("TallyLZ4", ["CLZ4"]),
+        floor("TallyZlib", ["CZlib"]),
         floor("TallyIO", ["CPlatform", "TallyModel"]),
         floor("TallyTLS", ["COpenSSL", "TallyModel"]),
         floor("TallySQLite", [grdb, sqlite]),
@@ -76,6 +78,7 @@ let package = Package(
         floor("TallyPricing", ["TallyModel"], resources: [.embedInCode("Book/prices.json")]),
         floor("TallyRollup", ["TallyModel", "TallyPricing", "TallyWire"]),
         floor("TallyHTTP", ["TallyModel"]),
+        floor("TallyUsage", ["TallyModel"]),
 
         // Floor 3, machines: protocol, log, storage, transport.
         floor("TallyProtocol", ["TallyModel", "TallyHash", "TallyWire"]),
@@ -85,7 +88,7 @@ let package = Package(
             "TallyStorage",
             [
                 "TallyModel", "TallyHash", "TallyIO", "TallySQLite", "TallyWire", "TallyPricing", "TallyRollup",
-                "TallyLog", grdb,
+                "TallyUsage", "TallyLog", grdb,
             ]),
 
         // Floor 4, parts: the two programs, without their command lines.
@@ -93,14 +96,19 @@ let package = Package(
             "TallyGateway",
             [
                 "TallyModel", "TallyHash", "TallyIO", "TallyTLS", "TallyWire", "TallyPricing", "TallyRollup",
-                "TallyHTTP", "TallyProtocol", "TallyLog", "TallyTransport", "TallyStorage", log, configuration, grdb,
+                "TallyUsage", "TallyHTTP", "TallyProtocol", "TallyLog", "TallyTransport", "TallyStorage", log,
+                configuration, grdb,
             ]),
         floor(
             "TallyWorkstation",
             [
-                "TallyModel", "TallyHash", "TallyIO", "TallyTLS", "TallyWire", "TallyProtocol", "TallyLog",
-                "TallyTransport",
+                "TallyModel", "TallyHash", "TallyZlib", "TallyIO", "TallyTLS", "TallyWire", "TallyHTTP",
+                "TallyProtocol", "TallyLog", "TallyTransport",
             ]),
+        // What the workstation tells its own person, without a gateway.
+        floor(
+            "TallyReport",
+            ["TallyModel", "TallyHash", "TallyIO", "TallyPricing", "TallyRollup", "TallyUsage", "TallyWorkstation"]),
 
         // Roof: flags, wiring, exit codes.
         .executableTarget(
@@ -109,7 +117,7 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "tally",
-            dependencies: ["TallyModel", "TallyIO", "TallyWorkstation", arguments],
+            dependencies: ["TallyModel", "TallyIO", "TallyWorkstation", "TallyReport", arguments],
             swiftSettings: strict),
 
         // Garden: what proves the house and loads it.
@@ -123,7 +131,8 @@ let package = Package(
             name: "tallybench",
             dependencies: [
                 "TallyGenerator", "TallyGateway", "TallyWorkstation", "TallyStorage", "TallyLog", "TallyProtocol",
-                "TallyTransport", "TallyRollup", "TallyPricing", "TallyWire", "TallyTLS", "TallyIO", "TallyHash",
+                "TallyTransport", "TallyUsage", "TallyRollup", "TallyPricing", "TallyWire", "TallyTLS", "TallyIO",
+                "TallyHash",
                 "TallyModel", arguments, histogram,
             ], path: "bench/tallybench", swiftSettings: strict),
 
@@ -156,7 +165,7 @@ let package = Package(
             dependencies: [
                 "TestDisk", "CrashDisk", "TallyGateway", "TallyWorkstation", "TallyStorage", "TallyLog",
                 "TallyProtocol", "TallyWire",
-                "TallyPricing", "TallyRollup", "TallyHash", "TallyIO", "TallyModel",
+                "TallyPricing", "TallyRollup", "TallyUsage", "TallyHash", "TallyIO", "TallyModel",
             ], path: "Tests/Simulation", exclude: ["simulate.py", "mutants.py"], swiftSettings: strict),
         .executableTarget(
             name: "tallysim", dependencies: ["TallySimulation", "TallyStorage", "TallyIO", arguments],
@@ -176,13 +185,16 @@ let package = Package(
         proof("TallyProtocolTests", ["VectorFiles", "TallyProtocol", "TallyWire", "TallyModel", "TallyHash"]),
         proof("TallyPricingTests", ["TallyPricing", "TallyRollup", "TallyModel", "TallyWire"]),
         proof("TallyLogTests", ["TestDisk", "TallySimulation", "TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
-        proof("TallyStorageTests", ["TallyStorage", "TallySQLite", "TallyModel", grdb]),
+        proof("TallyUsageTests", ["TallyUsage", "TallyModel"]),
+        proof(
+            "TallyStorageTests",
+            ["TallyStorage", "TallySQLite", "TallyUsage", "TallyPricing", "TallyIO", "TallyModel", grdb]),
         proof(
             "CrashTests",
             [
                 "CrashDisk", "TestDisk", "TallyGateway", "TallyStorage", "TallyLog", "TallyWire", "TallyHash",
                 "TallyIO",
-                "TallyPricing", "TallyModel",
+                "TallyPricing", "TallyUsage", "TallyModel",
             ]),
         proof("TallyHTTPTests", ["TallyHTTP"]),
         proof(
@@ -196,8 +208,14 @@ let package = Package(
         proof(
             "TallyWorkstationTests",
             [
-                "TestDisk", "TallyWorkstation", "TallyGenerator", "TallyProtocol", "TallyWire", "TallyHash", "TallyLog",
-                "TallyIO",
+                "TestDisk", "TallyWorkstation", "TallyGenerator", "TallyStorage", "TallyUsage", "TallyRollup",
+                "TallyPricing",
+                "TallyHTTP", "TallyProtocol", "TallyWire", "TallyHash", "TallyLog", "TallyIO", "TallyModel",
+            ]),
+        proof(
+            "TallyReportTests",
+            [
+                "TallyReport", "TallyWorkstation", "TallyUsage",
                 "TallyModel",
             ]),
         proof("TallyGeneratorTests", ["TallyGenerator", "TallyPricing", "TallyModel"]),

@@ -289,7 +289,9 @@ def texts(name: str) -> Iterator[bytes]:
 
 
 def transcripts() -> Iterator[bytes]:
-    for letter in "cxn":
+    for text in texts("transcript-d"):
+        yield b"d\x40" + text
+    for letter in "cxng":
         for text in texts("transcript-" + letter):
             for chunk in (255, 3):
                 yield letter.encode() + bytes([chunk]) + text

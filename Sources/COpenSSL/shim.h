@@ -17,6 +17,56 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+// MARK: Digests
+
+/// SHA-256, looked up once and kept until the process ends: to find it takes as long as to hash a short text. NULL where
+/// this OpenSSL has none.
+static inline const EVP_MD *tally_sha256(void) {
+    static EVP_MD *kept;
+    EVP_MD *found = __atomic_load_n(&kept, __ATOMIC_ACQUIRE);
+    if (found != NULL) return found;
+    found = EVP_MD_fetch(NULL, "SHA256", NULL);
+    EVP_MD *none = NULL;
+    if (found == NULL || __atomic_compare_exchange_n(&kept, &none, found, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        return found;
+    // Another thread was first.
+    EVP_MD_free(found);
+    return none;
+}
+
+/// The first half of an HMAC-SHA256 over a byte and a text. `blocks` are the key's two of 64 bytes: xor 0x36, xor 0x5c.
+typedef struct {
+    uint64_t high;
+    uint64_t low;
+    int is_made;
+} tally_half_digest;
+
+static inline uint64_t tally_big_endian(const unsigned char *bytes) {
+    uint64_t word = 0;
+    for (int index = 0; index < 8; index++) word = word << 8 | bytes[index];
+    return word;
+}
+
+static inline tally_half_digest tally_hmac_sha256(
+    const unsigned char *blocks, unsigned char first, const void *text, size_t count) {
+    tally_half_digest half = {0, 0, 0};
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    const EVP_MD *hash = tally_sha256();
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (hash != NULL && context != NULL && EVP_DigestInit_ex(context, hash, NULL) == 1
+        && EVP_DigestUpdate(context, blocks, 64) == 1 && EVP_DigestUpdate(context, &first, 1) == 1
+        && EVP_DigestUpdate(context, text, count) == 1 && EVP_DigestFinal_ex(context, digest, &length) == 1
+        && EVP_DigestInit_ex(context, hash, NULL) == 1 && EVP_DigestUpdate(context, blocks + 64, 64) == 1
+        && EVP_DigestUpdate(context, digest, length) == 1 && EVP_DigestFinal_ex(context, digest, &length) == 1) {
+        half.high = tally_big_endian(digest);
+        half.low = tally_big_endian(digest + 8);
+        half.is_made = 1;
+    }
+    EVP_MD_CTX_free(context);
+    return half;
+}
+
 // MARK: TLS
 
 /// The key exchanges of ours, the preferred one first: with the post-quantum hybrid where this OpenSSL has it (3.5).

@@ -36,7 +36,7 @@ package struct RequestParser: Sendable {
 
     /// Parses the head at the beginning of `bytes`.
     package func parse(_ bytes: [UInt8]) -> Outcome {
-        guard let end = endOfHead(bytes) else {
+        guard let end = HeadBytes.end(of: bytes, bytesMax: Self.headBytesMax) else {
             return bytes.count > Self.headBytesMax ? .refused(.tooLarge) : .needsMore
         }
         guard end <= Self.headBytesMax else { return .refused(.tooLarge) }
@@ -55,25 +55,9 @@ package struct RequestParser: Sendable {
         }
     }
 
-    /// The index behind the empty line, or nil.
-    private func endOfHead(_ bytes: [UInt8]) -> Int? {
-        guard bytes.count >= 4 else { return nil }
-        let last = min(bytes.count, Self.headBytesMax + 4)
-        for index in 3..<max(3, last)
-        where bytes[index] == 0x0A && bytes[index - 1] == 0x0D && bytes[index - 2] == 0x0A && bytes[index - 3] == 0x0D {
-            return index + 1
-        }
-        return nil
-    }
-
-    /// A line without the carriage return that must end it; the last one has lost its own with the empty line.
     private func strippingReturn(_ line: ArraySlice<UInt8>, isLast: Bool) throws(Refusal) -> ArraySlice<UInt8> {
-        var line = line
-        if !isLast {
-            guard line.popLast() == 0x0D else { throw .malformed }
-        }
-        for byte in line where byte < 0x20 && byte != 0x09 || byte == 0x7F { throw .malformed }
-        return line
+        guard let stripped = HeadBytes.line(line, isLast: isLast) else { throw .malformed }
+        return stripped
     }
 
     private func requestLine(_ line: ArraySlice<UInt8>) throws(Refusal) -> Request {
@@ -93,10 +77,7 @@ package struct RequestParser: Sendable {
     }
 
     private func field(_ line: ArraySlice<UInt8>, into request: inout Request) throws(Refusal) {
-        guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex else { throw .malformed }
-        let name = line[..<colon]
-        guard name.allSatisfy(isToken) else { throw .malformed }
-        let value = line[(colon + 1)...].trimmed
+        guard let (name, value) = HeadBytes.field(line) else { throw .malformed }
         if name.spells("content-length", ignoringCase: true) {
             if !value.spells("0") { throw .body }
         } else if name.spells("transfer-encoding", ignoringCase: true) {
@@ -113,15 +94,6 @@ package struct RequestParser: Sendable {
         guard let paths else { return String(decoding: path, as: UTF8.self) }
         return paths.first { path.spells($0) } ?? ""
     }
-
-    private func isToken(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
-            true
-        default: false
-        }
-    }
 }
 
 /// What a request asks for.
@@ -136,23 +108,5 @@ package struct Request: Hashable, Sendable {
         self.path = path
         self.isHead = isHead
         self.keepsAlive = keepsAlive
-    }
-}
-
-extension ArraySlice<UInt8> {
-    /// Whether these are the bytes of `word`, which is in small letters where case is ignored.
-    fileprivate func spells(_ word: String, ignoringCase: Bool = false) -> Bool {
-        elementsEqual(word.utf8) { byte, letter in
-            let isCapital = byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z")
-            return (ignoringCase && isCapital ? byte + 32 : byte) == letter
-        }
-    }
-
-    /// Without blanks and tabs at either end.
-    fileprivate var trimmed: ArraySlice<UInt8> {
-        var kept = self
-        while let first = kept.first, first == 0x20 || first == 0x09 { kept = kept.dropFirst() }
-        while let last = kept.last, last == 0x20 || last == 0x09 { kept = kept.dropLast() }
-        return kept
     }
 }

@@ -3,13 +3,20 @@ package struct Response: Hashable, Sendable {
     package var status: Status
     package var contentType: String
     package var body: [UInt8]
+    /// Where the caller may try again: after how long.
+    package var retryAfterSeconds: Int?
 
     package enum Status: Int, Hashable, Sendable {
         case ok = 200
         case badRequest = 400
+        case forbidden = 403
         case notFound = 404
         case methodNotAllowed = 405
+        case requestTimeout = 408
+        case lengthRequired = 411
         case contentTooLarge = 413
+        case unsupportedMediaType = 415
+        case tooManyRequests = 429
         case headTooLarge = 431
         case unavailable = 503
         case versionNotSupported = 505
@@ -18,9 +25,14 @@ package struct Response: Hashable, Sendable {
             switch self {
             case .ok: "OK"
             case .badRequest: "Bad Request"
+            case .forbidden: "Forbidden"
             case .notFound: "Not Found"
             case .methodNotAllowed: "Method Not Allowed"
+            case .requestTimeout: "Request Timeout"
+            case .lengthRequired: "Length Required"
             case .contentTooLarge: "Content Too Large"
+            case .unsupportedMediaType: "Unsupported Media Type"
+            case .tooManyRequests: "Too Many Requests"
             case .headTooLarge: "Request Header Fields Too Large"
             case .unavailable: "Service Unavailable"
             case .versionNotSupported: "HTTP Version Not Supported"
@@ -32,6 +44,12 @@ package struct Response: Hashable, Sendable {
         self.status = status
         self.contentType = contentType
         self.body = Array(body.utf8)
+    }
+
+    package init(_ status: Status, contentType: String, body: [UInt8]) {
+        self.status = status
+        self.contentType = contentType
+        self.body = body
     }
 
     /// The answer to a request that could not be taken. It says which rule was broken and nothing of the request.
@@ -46,13 +64,14 @@ package struct Response: Hashable, Sendable {
     }
 
     /// The bytes to send; for HEAD the body stays away and its length remains.
-    package func bytes(isHead: Bool, keepsAlive: Bool) -> [UInt8] {
+    package func bytes(isHead: Bool, keepsAlive: Bool, allow: String = "GET, HEAD") -> [UInt8] {
         var head = "HTTP/1.1 \(status.rawValue) \(status.phrase)\r\n"
         head += "Content-Type: \(contentType)\r\n"
         head += "Content-Length: \(body.count)\r\n"
         head += "Cache-Control: no-store\r\n"
         head += "X-Content-Type-Options: nosniff\r\n"
-        if status == .methodNotAllowed { head += "Allow: GET, HEAD\r\n" }
+        if status == .methodNotAllowed { head += "Allow: \(allow)\r\n" }
+        if let retryAfterSeconds { head += "Retry-After: \(retryAfterSeconds)\r\n" }
         head += "Connection: \(keepsAlive ? "keep-alive" : "close")\r\n\r\n"
         return Array(head.utf8) + (isHead ? [] : body)
     }

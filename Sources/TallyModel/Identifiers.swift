@@ -11,7 +11,8 @@ package struct Bytes16: Hashable, Comparable, Sendable {
     }
 
     /// The first sixteen bytes of `bytes`. Precondition: there are that many.
-    package init(_ bytes: some Sequence<UInt8>) {
+    @specialized(where Source == [UInt8])
+    package init<Source: Sequence<UInt8>>(_ bytes: Source) {
         var high: UInt64 = 0
         var low: UInt64 = 0
         var count = 0

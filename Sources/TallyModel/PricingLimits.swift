@@ -8,6 +8,9 @@ extension Limits {
     package static let priceBookRowsMax = 4_096
     package static let priceBookNamesMax = 16_384
     package static let priceBookPrefixesMax = 64
+    /// Books on a data folder's shelf, and how often one of them may be taken into use.
+    package static let priceBooksMax = 256
+    package static let priceBookUsesMax = 4_096
     package static let priceBandsMax = 8
     /// Micro-USD per million tokens: a dollar a token.
     package static let priceRateMax: Int64 = 1_000_000_000_000
@@ -27,7 +30,7 @@ extension Limits {
     package static let quarterMs: Int64 = 900_000
     /// Cells, and sessions, that an aggregator holds before its owner drains it.
     package static let aggregatorCellsMax = 65_536
-    /// Cells and sessions that all shards together gather for all tenants before the views take them: up to 350 MB. Batches
+    /// Cells and sessions that all shards together gather for all tenants before the views take them: up to 380 MB. Batches
     /// beyond that are decoded again. A thousand workstations with two hundred sessions each have 900,000.
     package static let gatheredCellsMax = 1 << 20
     /// Of them, cells of one tenant on one shard, and its sessions.

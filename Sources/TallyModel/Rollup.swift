@@ -41,8 +41,11 @@ package struct RollupCounts: Hashable, Sendable {
     package var reasoningTokens: Int64 = 0
     package var webSearches: Int64 = 0
     package var toolCalls: Int64 = 0
-    /// What the price book says the calls cost.
+    // Three kinds of money. They are never added to one another.
+    /// What the price book says the calls cost, whoever paid.
     package var cost: Money = .zero
+    /// Of that, the calls that a subscription covers, where their source says so.
+    package var subscriptionCost: Money = .zero
     /// What the agents themselves said they cost.
     package var reportedCostNanoUSD: Int64 = 0
     /// Events of kind usage for which the book has no price.
@@ -65,9 +68,19 @@ package struct RollupCounts: Hashable, Sendable {
         left.webSearches += right.webSearches
         left.toolCalls += right.toolCalls
         left.cost += right.cost
+        left.subscriptionCost += right.subscriptionCost
         left.reportedCostNanoUSD += right.reportedCostNanoUSD
         left.unpricedEvents += right.unpricedEvents
         left.firstMs = min(left.firstMs, right.firstMs)
         left.lastMs = max(left.lastMs, right.lastMs)
+    }
+}
+
+extension RollupCounts {
+    /// Whether the cell counts nothing; its times mean nothing then.
+    package var isEmpty: Bool {
+        events == 0 && inputTokens == 0 && cacheReadTokens == 0 && cacheWrite5mTokens == 0
+            && cacheWrite1hTokens == 0 && cacheWriteUnknownTokens == 0 && outputTokens == 0 && reasoningTokens == 0
+            && webSearches == 0 && toolCalls == 0 && cost == .zero && reportedCostNanoUSD == 0 && unpricedEvents == 0
     }
 }

@@ -1,7 +1,8 @@
 /// UUID text (`8-4-4-4-12` hexadecimal digits) to sixteen bytes and back.
 extension Bytes16 {
     /// Reads the 36-byte canonical form, digits of either case. Nil for anything else.
-    package init?(uuid text: some Collection<UInt8>) {
+    @specialized(where Text == [UInt8])
+    package init?<Text: Collection<UInt8>>(uuid text: Text) {
         guard text.count == 36 else { return nil }
         var words: (UInt64, UInt64) = (0, 0)
         var digits = 0

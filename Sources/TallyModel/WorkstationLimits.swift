@@ -37,10 +37,30 @@ extension Limits {
     /// Folders that are watched for changes, about 1 KB of the kernel's memory each; with more of them, it searches
     /// every `followInterval`.
     package static let watchedFoldersMax = 16_384
+    /// A pause that ends by itself ends within a year.
+    package static let pauseMsMax: Int64 = 366 * 86_400_000
     package static let configBytesMax = 256 << 10
     package static let tokenBytesMax = 255
     /// Standard input that waits for the counter.
     package static let sendChunkBytes = 64 << 10
     package static let inspectEventsMax = 100_000
     package static let clientsMax = 16
+
+    /// The OTLP receiver: connections at a time, and the body of an export as it is sent and unpacked.
+    package static let otlpConnectionsMax = 64
+    package static let otlpBodyBytesMax = 4 << 20
+    package static let otlpUnpackedBytesMax = 16 << 20
+    /// Bodies that are coming in, of all connections together.
+    package static let otlpHeldBytesMax = 32 << 20
+    /// Calls of one export, and of all exports that wait to be counted.
+    package static let otlpCallsMax = 16_384
+    package static let otlpWaitingCallsMax = 65_536
+    /// A call waits so long for the transcripts to be read, which know its project.
+    package static let otlpPatience: Duration = .seconds(2)
+    /// A request must be whole, and its answer taken, within this.
+    package static let otlpRequestTimeout: Duration = .seconds(15)
+    /// A connection may rest so long between two requests: exporters of metrics come once a minute.
+    package static let otlpIdleTimeout: Duration = .seconds(150)
+    /// Sessions whose project is remembered for calls that name none.
+    package static let projectSessionsMax = 4_096
 }

@@ -46,16 +46,30 @@ enum BookLoader {
         let to = try fields.date("valid_to") ?? .max
         guard from < to else { throw fields.refused("valid_to", .emptyPeriod) }
         guard try fields.date("checked_on") != nil else { throw fields.refused("checked_on", .badDate) }
-        _ = try fields.text("source")
+        let source = try fields.text("source")
+        let provider = try fields.text("provider")
+        let isDated = try fields.bool("dated")
+        let searches = try webSearch(fields)
+        let base = try ScheduleLoader.schedule(fields)
+        let speeds = try ScheduleLoader.alternatives(fields, "speeds", of: [Speed.fast])
+        let tiers = try ScheduleLoader.alternatives(fields, "tiers", of: [Tier.priority, .flex, .batch])
+        let regions = try ScheduleLoader.alternatives(fields, "regions", of: [Region.us, .other])
+        let facts = PriceRowFacts(
+            number: number, provider: provider, names: names, isDated: isDated, validFrom: from, validTo: to,
+            base: base, speeds: named(speeds), tiers: named(tiers), regions: named(regions),
+            webSearchPer1000: searches.map { $0 / 1_000_000 }, source: source, checkedOn: try fields.text("checked_on"))
         let row = PriceRow(
-            provider: try fields.text("provider"), names: names, isDated: try fields.bool("dated"),
-            validFrom: from, validTo: to, webSearch: try webSearch(fields),
-            base: try ScheduleLoader.schedule(fields),
-            speeds: try ScheduleLoader.alternatives(fields, "speeds", of: [Speed.fast]),
-            tiers: try ScheduleLoader.alternatives(fields, "tiers", of: [Tier.priority, .flex, .batch]),
-            regions: try ScheduleLoader.alternatives(fields, "regions", of: [Region.us, .other]))
+            facts: facts, names: names, isDated: isDated, validFrom: from, validTo: to, webSearch: searches, base: base,
+            speeds: speeds, tiers: tiers, regions: regions)
         guard let row else { throw fields.refused("rates", .notWholeFemto) }
         return row
+    }
+
+    /// In the order of the words' numbers.
+    private static func named<Word: Vocabulary>(
+        _ alternatives: [Word: Alternative]
+    ) -> [(name: String, Alternative)] {
+        Word.allCases.compactMap { word in alternatives[word].map { (name: word.name, $0) } }
     }
 
     /// Micro-USD per 1,000 searches are 10⁹ ÷ 10³ femto-USD each: always whole.

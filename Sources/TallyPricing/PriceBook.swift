@@ -4,6 +4,19 @@ package import TallyModel
 package struct PriceBookID: Hashable, Sendable {
     package let value: UInt64
     package init(_ value: UInt64) { self.value = value }
+
+    /// 16 hexadecimal digits: how people and files name it.
+    package var name: String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// Nil unless `name` is 16 digits as `name` writes them.
+    package init?(name: String) {
+        guard name.utf8.count == 16, let value = UInt64(name, radix: 16) else { return nil }
+        self.init(value)
+        guard self.name == name else { return nil }
+    }
 }
 
 /// What a model costs and when: dated rows, read once from a file, never changed.
@@ -14,7 +27,9 @@ package struct PriceBook: Sendable {
     package let id: PriceBookID
     /// The book's own name for itself, for people.
     package let version: String
-    private let prefixes: [String]
+    let prefixes: [String]
+    /// For people, in the order of the file.
+    package let rows: [PriceRowFacts]
     let table: PriceTable
     /// Models by exact name, and by names whose dated forms match too.
     private let exact: [String: Model]
@@ -26,6 +41,7 @@ package struct PriceBook: Sendable {
         self.id = id
         version = content.version
         prefixes = content.prefixes
+        rows = content.rows.map(\.facts)
         var table = PriceTable()
         var periods: [PriceTable.Period] = []
         var exactRows: [String: [Int]] = [:]
@@ -60,13 +76,19 @@ package struct PriceBook: Sendable {
     }
 
     /// The model that `label` names, or nil: exactly, then without sellers' prefixes, then without a date.
-    package func model(_ label: Label) -> Model? {
+    package func model(_ label: Label) -> Model? { find(label)?.model }
+
+    /// The same with the listed name, and how many bytes of prefixes stand before it.
+    func find(_ label: Label) -> (model: Model, name: String, prefixBytes: Int)? {
         let names = ModelName.unprefixed(label.text, prefixes: prefixes)
+        let bytes = label.text.utf8.count
         for name in names {
-            if let found = exact[name] { return found }
+            if let found = exact[name] { return (found, name, bytes - name.utf8.count) }
         }
         for name in names {
-            if let base = ModelName.undated(name), let found = dated[base] { return found }
+            if let base = ModelName.undated(name), let found = dated[base] {
+                return (found, base, bytes - name.utf8.count)
+            }
         }
         return nil
     }

@@ -28,6 +28,23 @@ enum PriceDate {
         return years - 719_162 + lengths[..<(Int(month) - 1)].reduce(0, +) + day - 1
     }
 
+    /// The shortest form of an instant that `ms` gave: without a time where it is midnight.
+    static func text(_ ms: Int64) -> String {
+        let (days, rest) = ms.quotientAndRemainder(dividingBy: 86_400_000)
+        // Days from 1970 are at least 365 to the year: the year is found a few steps further.
+        var year = 1970 + days / 366
+        while let next = PriceDate.days(year: year + 1, month: 1, day: 1), next <= days { year += 1 }
+        var month: Int64 = 1
+        while let next = PriceDate.days(year: year, month: month + 1, day: 1), next <= days { month += 1 }
+        let day = days - (PriceDate.days(year: year, month: month, day: 1) ?? days) + 1
+        let date = "\(year)-\(padded(month))-\(padded(day))"
+        guard rest != 0 else { return date }
+        let seconds = rest / 1_000
+        return "\(date)T\(padded(seconds / 3_600)):\(padded(seconds / 60 % 60)):\(padded(seconds % 60))Z"
+    }
+
+    private static func padded(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
+
     /// The value of `count` decimal digits at `start`, or nil where one is no digit.
     static func number(_ bytes: [UInt8], _ start: Int, _ count: Int) -> Int64? {
         var value: Int64 = 0

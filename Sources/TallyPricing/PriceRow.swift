@@ -3,7 +3,6 @@ import TallyModel
 /// The prices of some model names for one period, with every combination of speed, tier and region worked out
 /// when the book was read: `PriceTable` lays them out flat and pricing only looks up.
 struct PriceRow: Sendable {
-    let provider: String
     let names: [String]
     /// Whether a dated or versioned form of a name is this row too (`ModelName.undated`).
     let isDated: Bool
@@ -12,15 +11,17 @@ struct PriceRow: Sendable {
     let validTo: Int64
     /// Femto-USD per search; nil where the vendor gives none.
     let webSearch: Int64?
+    /// The same for people.
+    let facts: PriceRowFacts
     /// In the order of `Serving.slot`; nil where there is no rate.
     let schedules: [Schedule?]
 
     /// Nil if some combination has a rate that is no whole number of femto-USD.
     init?(
-        provider: String, names: [String], isDated: Bool, validFrom: Int64, validTo: Int64, webSearch: Int64?,
+        facts: PriceRowFacts, names: [String], isDated: Bool, validFrom: Int64, validTo: Int64, webSearch: Int64?,
         base: Schedule, speeds: [Speed: Alternative], tiers: [Tier: Alternative], regions: [Region: Alternative]
     ) {
-        self.provider = provider
+        self.facts = facts
         self.names = names
         self.isDated = isDated
         self.validFrom = validFrom

@@ -97,10 +97,14 @@ extension Aggregator {
         let kinds = batch.bytes.span.extracting(0..<rows)
         let words = batch.words.span
         let costs = batch.longs.span.extracting(Slot.cost * capacity..<Slot.cost * capacity + rows)
+        let billings = batch.bytes.span.extracting(8 * capacity..<8 * capacity + rows)
         let usage = EventKind.usage.rawValue
+        let subscription = Billing.subscription.rawValue
         var sums = cells.values.mutableSpan
         for row in 0..<rows where places[row] != Self.none {
-            let numbers = RowNumbers(words, row, capacity, reported: costs[row], isUsage: kinds[row] == usage)
+            let numbers = RowNumbers(
+                words, row, capacity, reported: costs[row], isUsage: kinds[row] == usage,
+                isSubscription: billings[row] == subscription)
             sums[Int(places[row])].fold(numbers, femtoUSD: prices[row], effectiveMs: times[row])
         }
     }

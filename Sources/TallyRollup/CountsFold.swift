@@ -20,6 +20,7 @@ extension RollupCounts {
         if let money = price.money {
             let (sum, isOver) = cost.femtoUSD.addingReportingOverflow(money.femtoUSD)
             cost = Money(femtoUSD: isOver ? .max : sum)
+            if event.billing == .subscription { addSubscription(money.femtoUSD) }
         } else if isUsage {
             RollupCounts.add(1, to: &unpricedEvents)
         }
@@ -46,11 +47,17 @@ extension RollupCounts {
         if femtoUSD != .min {
             let (sum, isOver) = cost.femtoUSD.addingReportingOverflow(femtoUSD)
             cost.femtoUSD = isOver ? .max : sum
+            if row.isSubscription { addSubscription(femtoUSD) }
         } else {
             unpricedEvents &+= usage
         }
         firstMs = min(firstMs, effectiveMs)
         lastMs = max(lastMs, effectiveMs)
+    }
+
+    private mutating func addSubscription(_ femtoUSD: Int128) {
+        let (sum, isOver) = subscriptionCost.femtoUSD.addingReportingOverflow(femtoUSD)
+        subscriptionCost.femtoUSD = isOver ? .max : sum
     }
 
     @inline(__always)

@@ -13,10 +13,13 @@ struct RowNumbers {
     let toolCalls: UInt32
     let reportedNanoUSD: UInt64
     let isUsage: Bool
+    let isSubscription: Bool
 
     /// `reported` is encoded: value + 1, 0 for none.
     @inline(__always)
-    init(_ words: Span<UInt32>, _ row: Int, _ capacity: Int, reported: UInt64, isUsage: Bool) {
+    init(
+        _ words: Span<UInt32>, _ row: Int, _ capacity: Int, reported: UInt64, isUsage: Bool, isSubscription: Bool
+    ) {
         input = words[row]
         cacheRead = words[capacity + row]
         cacheWrite5m = words[2 * capacity + row]
@@ -28,5 +31,6 @@ struct RowNumbers {
         toolCalls = words[8 * capacity + row]
         reportedNanoUSD = max(reported, 1) &- 1
         self.isUsage = isUsage
+        self.isSubscription = isSubscription
     }
 }

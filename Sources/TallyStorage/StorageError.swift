@@ -1,5 +1,6 @@
 package import TallyIO
 package import TallyModel
+package import TallyPricing
 
 /// Everything that can go wrong in storage. A case says what happened and what to do; none holds a byte that
 /// a peer sent. `file` is a path below the operator's data folder.
@@ -41,11 +42,17 @@ package enum StorageError: Error, Hashable, Sendable {
     /// The token was enrolled before. Tokens are random: this is a broken source of randomness.
     case tokenExists
 
+    /// No more price books, or changes between them, are kept.
+    case priceBooksTooMany
+    case priceBookUnreadable(String)
+    /// Another book has the same first eight bytes of its hash.
+    case priceBookNumberTaken(String)
+    case priceBookUnknown(String)
+    case priceBookRefused(PriceBookError)
+
     /// The report would have more rows than `Limits.reportRowsMax`.
     case reportTooLarge
     /// Words of the operator, not of a peer.
-    case dimensionUnknown(String)
-    case dimensionTwice(UsageDimension)
     case timeZoneUnknown(String)
 }
 
@@ -108,13 +115,18 @@ extension StorageError: CustomStringConvertible {
         case .workstationUnknown(let label, let tenant):
             "no enrolled workstation '\(label)' in \(tenant); see 'tallygate workstation list --tenant \(tenant)'"
         case .tokenExists: "this token is enrolled already; the source of randomness is broken"
+        case .priceBooksTooMany:
+            "a data folder holds at most \(Limits.priceBooksMax) price books and \(Limits.priceBookUsesMax) changes of them"
+        case .priceBookUnreadable(let book):
+            "the price book books/\(book).json is missing or damaged; put it back from a backup, or from the file that it was "
+                + "made of with 'tallygate prices use FILE'"
+        case .priceBookNumberTaken(let book):
+            "another price book has the number \(book); change this one in some way, in its version for example"
+        case .priceBookUnknown(let book): "no price book \(book); see 'tallygate prices list'"
+        case .priceBookRefused(let error): error.description
         case .reportTooLarge:
             "the report would have more than \(Limits.reportRowsMax) rows; narrow it with --since, --until or fewer "
                 + "dimensions"
-        case .dimensionUnknown(let word):
-            "no dimension '\(word)'; there are "
-                + UsageDimension.allCases.map(\.rawValue).joined(separator: ", ")
-        case .dimensionTwice(let dimension): "the dimension \(dimension.rawValue) is given twice"
         case .timeZoneUnknown(let name): "no time zone '\(name)'; use a name such as Europe/Berlin or UTC"
         }
     }

@@ -30,9 +30,12 @@ package enum WorkstationError: Error, Hashable, Sendable, CustomStringConvertibl
     case badToken
     case tokenFile(SystemError)
     case ownerGone
+    /// Nil: until `tally resume`.
+    case paused(untilMs: Int64?)
     case noLetter(DeadLetter.ID)
     /// `tally send` took nothing from this line on.
     case sendRefused(line: UInt64)
+    case otlpNotLoopback
 
     package var description: String {
         switch self {
@@ -68,6 +71,9 @@ package enum WorkstationError: Error, Hashable, Sendable, CustomStringConvertibl
             "refused from line \(line) on, nothing of it was taken: \(WorkstationError.spoolFull); send the rest again "
                 + "when tally status shows room"
         case .noLetter(let id): "there is no dead letter \(id) (see tally deadletters list)"
+        case .otlpNotLoopback: "--otlp takes a loopback address with its port, such as 127.0.0.1:4318 or [::1]:4318"
+        case .paused(let untilMs):
+            "\(PauseMark(untilMs: untilMs).words): nothing is read or sent; tally resume ends it"
         case .ownerGone: "the running tally ended before it answered; try again"
         }
     }

@@ -10,19 +10,23 @@ struct Tally: ParsableCommand {
         commandName: "tally",
         abstract: "Reports what AI agents on this machine spend: numbers and ids, never a word of content.",
         discussion: """
-            Begin with the line that the gateway's operator gave you (tallygate enroll):
+            To look without any gateway: tally report
+
+            To report to one, begin with the line that the gateway's operator gave you (tallygate enroll):
 
               tally connect HOST:PORT --token tg_... --ca ca.pem
               tally sync        once, or
               tally run         for as long as it runs
 
-            Reads transcripts of Claude Code (CLAUDE_CONFIG_DIR, default ~/.claude) and of Codex (CODEX_HOME, \
-            default ~/.codex). Its own state lies in TALLY_HOME, default ~/.local/state/tally. `tally inspect` shows \
+            Reads transcripts of Claude Code (CLAUDE_CONFIG_DIR, default ~/.claude), of Codex (CODEX_HOME, default \
+            ~/.codex) and of Gemini CLI (.gemini in GEMINI_CLI_HOME, default ~). Its own state lies in TALLY_HOME, default ~/.local/state/tally. `tally inspect` shows \
             every field of everything that leaves this machine.
             """,
         version: ProgramVersion.text,
         subcommands: [
-            Connect.self, Disconnect.self, Sync.self, Run.self, Send.self, Status.self, Inspect.self, DeadLetters.self,
+            Report.self, Connect.self, Disconnect.self, Sync.self, Run.self, Send.self, Pause.self, Resume.self,
+            Status.self, Inspect.self,
+            DeadLetters.self,
         ])
 }
 
@@ -35,7 +39,8 @@ extension ParsableCommand {
             let workstation = try Workstation(
                 tallyHome: Terminal.environment("TALLY_HOME"), home: Terminal.environment("HOME"),
                 claudeConfigDir: Terminal.environment("CLAUDE_CONFIG_DIR"),
-                codexHome: Terminal.environment("CODEX_HOME"))
+                codexHome: Terminal.environment("CODEX_HOME"),
+                geminiCLIHome: Terminal.environment("GEMINI_CLI_HOME"))
             code = try body(workstation)
         } catch {
             Terminal.writeError("tally: \(error)\n")

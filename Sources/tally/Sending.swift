@@ -1,4 +1,5 @@
 import ArgumentParser
+import TallyModel
 import TallyWorkstation
 
 struct WaitOptions: ParsableArguments {
@@ -51,9 +52,28 @@ struct Run: ParsableCommand {
         abstract: "Follow all transcripts and send what is new as it comes, until stopped.",
         discussion: """
             Reconnects by itself. The other commands work while it runs. SIGTERM or Ctrl-C ends it; nothing is lost.
+
+            With --otlp it also counts what agents and SDKs export by OpenTelemetry on this machine: set \
+            OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 and their protocol to http/protobuf or http/json. Calls \
+            that a transcript tells of as well count once; nothing but numbers, a model's name and hashes is kept.
             """)
 
+    @Option(
+        help: ArgumentHelp(
+            "Take telemetry (OTLP over HTTP) at this loopback address, such as 127.0.0.1:4318.",
+            valueName: "address:port"))
+    var otlp: String?
+
+    func validate() throws {
+        guard let otlp else { return }
+        guard let target = HostPort(otlp), target.isLoopback else {
+            throw ValidationError("\(WorkstationError.otlpNotLoopback)")
+        }
+    }
+
     func run() throws {
-        perform { workstation throws(WorkstationError) in try workstation.run() }
+        perform { workstation throws(WorkstationError) in
+            try workstation.run(otlp: otlp.flatMap { HostPort($0) })
+        }
     }
 }

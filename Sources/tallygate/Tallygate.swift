@@ -22,7 +22,7 @@ struct Tallygate: ParsableCommand {
         version: ProgramVersion.text,
         subcommands: [
             Serve.self, Tenant.self, Enroll.self, Workstation.self, Usage.self, Verify.self,
-            Rebuild.self, Audit.self, Doctor.self,
+            Prices.self, Reprice.self, Rebuild.self, Audit.self, Doctor.self,
         ])
 }
 

@@ -7,6 +7,7 @@ import TallyModel
 import TallyPricing
 import TallyRollup
 import TallyStorage
+import TallyUsage
 import TallyWire
 import TestDisk
 

@@ -89,6 +89,19 @@ struct PartsTests {
         #expect(outcome.errors.contains("the truth is"), "\(outcome.errors)")
     }
 
+    @Test("Homes with longer texts are kept where they are wanted, and scanned there")
+    func longTexts() throws {
+        let sandbox = try Sandbox()
+        let made = try sandbox.run(
+            "tallybench",
+            ["scan", "--bytes", "900K", "--text-scale", "8", "--out", sandbox.path("long"), "--seed", "7"])
+        #expect(made.status == 0 && made.output.isEmpty, "\(made.errors)")
+        let figures = try figures(sandbox, "scan", "--homes", sandbox.path("long"))
+        #expect(try number(figures, "bytes") >= 900_000)
+        #expect(try number(figures, "bytes") / number(figures, "events") > 6_000, "a call takes more bytes")
+        for name in ["cpu_s_per_gb", "peak_private_mb"] { #expect(try number(figures, name) > 0) }
+    }
+
     @Test("A rebuild is split into its steps, gives the generator's totals, and a kept folder serves again")
     func rebuild() throws {
         let sandbox = try Sandbox()

@@ -38,7 +38,7 @@ final class Sandbox: Sendable {
         var all = [
             "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "HOME": path("home"),
             "TALLYGATE_DATA": data, "TALLY_HOME": home, "CLAUDE_CONFIG_DIR": path("homes/claude"),
-            "CODEX_HOME": path("homes/codex"), "SWIFT_BACKTRACE": "enable=no",
+            "CODEX_HOME": path("homes/codex"), "GEMINI_CLI_HOME": path("homes/gemini"), "SWIFT_BACKTRACE": "enable=no",
         ]
         // What .ci/swift-test says of the sanitizers holds for the programs too.
         for name in ["ASAN_OPTIONS", "TSAN_OPTIONS"] { all[name] = ProcessInfo.processInfo.environment[name] }

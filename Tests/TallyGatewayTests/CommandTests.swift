@@ -61,7 +61,8 @@ struct CommandTests {
         let zeros =
             #""events":0,"input_tokens":0,"cache_read_tokens":0,"cache_write_5m_tokens":0,"cache_write_1h_tokens":0,"#
             + #""cache_write_unknown_tokens":0,"output_tokens":0,"reasoning_tokens":0,"web_searches":0,"#
-            + #""cost_nano_usd":0,"reported_cost_nano_usd":0,"unpriced_events":0,"first_ms":null,"last_ms":null"#
+            + #""cost_nano_usd":0,"subscription_cost_nano_usd":0,"reported_cost_nano_usd":0,"unpriced_events":0,"#
+            + #""first_ms":null,"last_ms":null"#
         #expect(
             empty == #"{"tenant":"acme","by":["day"],"rows":[],"totals":{"# + zeros
                 + #"},"gaps":{"events":0,"reported_cost_nano_usd":0}}"# + "\n")
@@ -78,7 +79,8 @@ struct CommandTests {
             #"{"key":"claude-opus-4-8","events":1,"input_tokens":1000,"cache_read_tokens":0,"#
             + #""cache_write_5m_tokens":0,"cache_write_1h_tokens":0,"cache_write_unknown_tokens":0,"#
             + #""output_tokens":100,"reasoning_tokens":0,"web_searches":0,"cost_nano_usd":7500000,"#
-            + #""reported_cost_nano_usd":0,"unpriced_events":0,"first_ms":1795200000000,"last_ms":1795200000000}"#
+            + #""subscription_cost_nano_usd":0,"reported_cost_nano_usd":0,"unpriced_events":0,"#
+            + #""first_ms":1795200000000,"last_ms":1795200000000}"#
         let json = try rig.done(usage(by: ["model"]), .json).filter { $0 != " " }
         #expect(json.contains(first), "\(json)")
         let both = try rig.usage(by: ["project", "day"])
@@ -93,7 +95,7 @@ struct CommandTests {
         #expect(lines.count == 3)
         #expect(
             lines[1]
-                == "claude-opus-4-8,1,1000,0,0,0,0,100,0,0,7500000,0,0,1795200000000,1795200000000")
+                == "claude-opus-4-8,1,1000,0,0,0,0,100,0,0,7500000,0,0,0,1795200000000,1795200000000")
         #expect(try rig.usage(model: "no-such-model").totals.events == 1)
         #expect(try rig.usage(workstation: "laptop").totals.events == 2)
         #expect(rig.call(.tenantList, .csv).exitCode == 1)

@@ -77,6 +77,13 @@ struct LedgerHarvestTests {
             return .append(append)
         }
 
+        /// Whether the next batch, which nobody submits, finds room among the sums.
+        func adds(_ count: Int) throws -> Bool {
+            guard case .append(let append) = try spool.batch(count) else { throw CoreRig.NoClaim() }
+            try decoder.decode(append.body.bytes(in: []).span, count: count, into: &batch)
+            return sums.fold(batch, of: WorkstationID(1), append.ticket.tenant)
+        }
+
         func harvest() -> LedgerStretch? {
             rig.commit()
             return rig.core.harvest(sums.take()).first
@@ -121,6 +128,40 @@ struct LedgerHarvestTests {
         let shard = try Shard()
         shard.rig.take(try shard.batch(2, at: CoreRig.startMs + 3_600_000))
         #expect(try #require(shard.harvest()).content == nil)
+    }
+
+    @Test(
+        "A stretch in which the price book changed is read, though it changed back; the next is whole by the book in use"
+    )
+    func books() throws {
+        let shard = try Shard()
+        let second = try PriceBook(bytes: PriceBook.builtInBytes, id: PriceBookID(2))
+        shard.rig.take(try shard.batch(2))
+        // The ledgers change first, and the shard has not heard of it when they change back.
+        shard.rig.core.use(book: 2)
+        shard.rig.take(try shard.batch(3))
+        shard.rig.core.use(book: 1)
+        #expect(try #require(shard.harvest()).content == nil)
+        shard.rig.take(try shard.batch(4))
+        #expect(try #require(shard.harvest()).content?.events == 4)
+        shard.rig.core.use(book: 2)
+        #expect(shard.harvest() == nil)
+        shard.rig.take(try shard.batch(5))
+        #expect(try #require(shard.harvest()).content == nil, "still added up by the first")
+        shard.sums.use(second)
+        shard.rig.take(try shard.batch(6))
+        #expect(try #require(shard.harvest()).content?.sums.map(\.book.id) == [PriceBookID(2)])
+    }
+
+    @Test("A shard adds to no sums of another book")
+    func sumsOfOneBook() throws {
+        let shard = try Shard()
+        _ = try shard.batch(2)
+        shard.sums.use(try PriceBook(bytes: PriceBook.builtInBytes, id: PriceBookID(2)))
+        #expect(try !shard.adds(3) && shard.sums.isFull)
+        #expect(shard.sums.take().map(\.book) == [1])
+        #expect(try shard.adds(4))
+        #expect(shard.sums.take().map(\.book) == [2])
     }
 
     @Test("Records that found no room are in no sums: their stretches are read, and the next ones are whole again")

@@ -187,6 +187,7 @@ struct UsageAnswer: Decodable, Equatable {
         var reasoning_tokens: Int
         var web_searches: Int
         var cost_nano_usd: Int
+        var subscription_cost_nano_usd: Int
         var reported_cost_nano_usd: Int
         var unpriced_events: Int
         var first_ms: Int64?

@@ -7,9 +7,10 @@ struct GeneratorTests {
     /// 2026-11-20T00:00:00Z
     static let endMs: Int64 = 1_795_132_800_000
 
-    static func home(seed: UInt64, calls: Int) -> GeneratedHome {
+    static func home(seed: UInt64, calls: Int, hasAllTraps: Bool = false) -> GeneratedHome {
         var options = GeneratorOptions(endMs: endMs)
         options.calls = calls
+        options.hasAllTraps = hasAllTraps
         return Generator(seed: seed, options: options).home()
     }
 
@@ -38,12 +39,12 @@ struct GeneratorTests {
         #expect(Set(left.files.map(\.path)).isDisjoint(with: right.files.map(\.path)))
     }
 
-    @Test("By default there are 6,000 calls of both agents, several models, many days and subagents")
+    @Test("By default there are 6,000 calls of all agents, several models, many days and subagents")
     func defaults() {
         let home = Generator(seed: 9, options: GeneratorOptions(endMs: Self.endMs)).home()
         #expect(home.truth.totals.events == 6_000)
         #expect(home.events.count == 6_000)
-        #expect(Set(home.events.map(\.agent)) == [.claudeCode, .codex])
+        #expect(Set(home.events.map(\.agent)) == [.claudeCode, .codex, .geminiCLI])
         #expect(home.truth.models.count >= 8)
         #expect(home.truth.days.count >= 15)
         #expect(home.truth.totals.unpricedEvents > 0)
@@ -88,7 +89,7 @@ struct GeneratorTests {
 
     @Test("Every pitfall is there: a generator without traps would prove nothing")
     func pitfalls() {
-        let home = Generator(seed: 12, options: GeneratorOptions(endMs: Self.endMs)).home()
+        let home = Generator(seed: 15, options: GeneratorOptions(endMs: Self.endMs)).home()
         let texts = home.files.compactMap { file in
             if case .bytes(let bytes) = file.content { String(decoding: bytes, as: UTF8.self) } else { nil }
         }
@@ -97,10 +98,43 @@ struct GeneratorTests {
             "\"isSidechain\":true", "\0\0", "no json", "\"forked_from_id\"", "thread_spawn", "\"info\":null",
             "\"output_tokens\":0,\"reasoning_output_tokens\":0,\"total_tokens\":11873", "costUSD",
             "\"speed\":\"fast\"", "\"inference_geo\":\"us\"", "thread_settings_applied", "\"type\":\"compacted\"",
+            "\"$set\":{\"messages\":[{", "\"$rewindTo\"", "\"tokens\":null", "\"kind\":\"subagent\"", "\"messages\": [",
         ]
         for mark in marks { #expect(texts.contains { $0.contains(mark) }, "\(mark) is missing") }
         #expect(texts.contains { !$0.hasSuffix("\n") }, "no file ends in a broken line")
         #expect(home.files.contains { if case .link = $0.content { true } else { false } }, "no link")
+    }
+
+    @Test("With all traps there are models that are no name, and calls behind foreign bytes")
+    func traps() {
+        let home = Self.home(seed: 3, calls: 6_000, hasAllTraps: true)
+        #expect(home.truth.totals.events == 6_000)
+        let all = home.files.compactMap { if case .bytes(let bytes) = $0.content { bytes } else { nil } }
+        for mark in ["\"model\":\"__proto__\"", "My Model (beta)", "\0{\"parentUuid\"", "\0{\"timestamp\""] {
+            #expect(all.contains { $0.firstRange(of: Array(mark.utf8)) != nil }, "\(mark) is missing")
+        }
+        #expect(home.truth.models["unlisted"] != nil && home.truth.models["__proto__"] == nil)
+    }
+
+    @Test("Births name every file once, and a fork after what it was forked from")
+    func births() {
+        let home = Self.home(seed: 5, calls: 1_500)
+        #expect(home.births.sorted() == home.files.map(\.path))
+        var texts: [String: String] = [:]
+        for file in home.files {
+            if case .bytes(let bytes) = file.content { texts[file.path] = String(decoding: bytes, as: UTF8.self) }
+        }
+        var born: Set<Substring> = []
+        var forks = 0
+        for path in home.births where path.hasPrefix("codex/") {
+            let links = (texts[path] ?? "").split(separator: "\"forked_from_id\":\"").dropFirst().first?.prefix(36)
+            if let links {
+                forks += 1
+                #expect(born.contains(links))
+            }
+            born.insert(path.dropLast(".jsonl".count).suffix(36))
+        }
+        #expect(forks > 1)
     }
 
     @Test("Counting lines is far off: streaming, replays and re-emits are there to be seen through")

@@ -38,10 +38,16 @@ struct OracleTests {
         "The oracle counts every generated home as the generator made it, to the token and the nano-dollar",
         .enabled(if: python != nil, "python3 is not installed: the oracle cannot run"),
         arguments: [1, 2, 3, 4, 5, 6, 7, 8] as [UInt64])
-    func agreement(seed: UInt64) throws {
+    func agreement(seed: UInt64) throws { try agree(GeneratorTests.home(seed: seed, calls: 250), seed) }
+
+    @Test(
+        "So it does where every trap is set",
+        .enabled(if: python != nil, "python3 is not installed: the oracle cannot run"), arguments: [1, 2] as [UInt64])
+    func traps(seed: UInt64) throws { try agree(GeneratorTests.home(seed: seed, calls: 250, hasAllTraps: true), seed) }
+
+    private func agree(_ home: GeneratedHome, _ seed: UInt64) throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "tallygen-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
-        let home = GeneratorTests.home(seed: seed, calls: 250)
         try write(home, to: folder)
         let truth = try JSONDecoder().decode(Report.self, from: Data(home.truth.json(seed: seed)))
         let models = try count(folder, by: "model")
@@ -69,7 +75,8 @@ struct OracleTests {
         process.executableURL = URL(filePath: try #require(Self.python))
         process.arguments = [
             Self.oracle, "--claude", folder.appending(path: "claude").path, "--codex",
-            folder.appending(path: "codex").path, "--by", dimension, "--json",
+            folder.appending(path: "codex").path, "--gemini", folder.appending(path: "gemini").path, "--by", dimension,
+            "--json",
         ]
         let output = Pipe()
         process.standardOutput = output

@@ -1,4 +1,5 @@
 import TallyHash
+import TallyModel
 import Testing
 
 /// Published values: RFC 4231 (HMAC), FIPS 180-4 (SHA-256) and the reference program of xxHash.
@@ -34,14 +35,31 @@ import Testing
             hex(SHA256.hash(Array("abc".utf8)))
                 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
         #expect(hex(SHA256.hash([])) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
-        #expect(
-            hex(SHA256.keyed(Array("what do ya want for nothing?".utf8), key: Array("Jefe".utf8)))
-                == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")
-        let longKey = [UInt8](repeating: 0xaa, count: 131)
-        let text = Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8)
-        #expect(
-            hex(SHA256.keyed(text, key: longKey))
-                == "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54")
+        let short = HMACKey(Array("Jefe".utf8)).half(UInt8(ascii: "w"), Array("hat do ya want for nothing?".utf8).span)
+        #expect(hex(short.bytes) == "5bdcc146bf60754e6a042426089575c7")
+        let long = HMACKey([UInt8](repeating: 0xaa, count: 131))
+            .half(UInt8(ascii: "T"), Array("est Using Larger Than Block-Size Key - Hash Key First".utf8).span)
+        #expect(hex(long.bytes) == "60e431591ee0b67f0d8a26aacbf5b77f")
+    }
+
+    /// RFC 2104 as it is written.
+    private func plainHMAC(_ text: [UInt8], key: [UInt8]) -> [UInt8] {
+        let short = key.count > 64 ? SHA256.hash(key) : key
+        let block = short + [UInt8](repeating: 0, count: 64 - short.count)
+        return SHA256.hash(block.map { $0 ^ 0x5c } + SHA256.hash(block.map { $0 ^ 0x36 } + text))
+    }
+
+    @Test("A key that is kept gives what the definition gives, whatever the lengths")
+    func keptKey() {
+        for keyBytes in [0, 1, 32, 63, 64, 65, 200] {
+            let key = (0..<keyBytes).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ 1) }
+            let kept = HMACKey(key)
+            for count in [0, 1, 27, 54, 55, 63, 64, 65, 500] {
+                let text = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 13) }
+                let whole = plainHMAC([9] + text, key: key)
+                #expect(kept.half(9, text.span) == Bytes16(whole), "\(keyBytes), \(count)")
+            }
+        }
     }
 
     @Test("Two draws of randomness differ and have the length asked for")

@@ -26,6 +26,7 @@ struct BatchFoldTests {
                     event.speed = Speed.allCases.randomElement(using: &random) ?? .unknown
                     event.tier = Tier.allCases.randomElement(using: &random) ?? .unknown
                     event.region = Region.allCases.randomElement(using: &random) ?? .unknown
+                    event.billing = Billing.allCases.randomElement(using: &random) ?? .unknown
                     event.cacheWrite1hTokens = UInt32(random.next() % 300_000)
                     event.cacheWrite5mTokens = UInt32(random.next() % 300_000_000)
                 }

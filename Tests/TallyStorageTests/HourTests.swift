@@ -4,6 +4,7 @@ import TallyModel
 import Testing
 
 @testable import TallyStorage
+@testable import TallyUsage
 
 /// The hours of the views: never anything but the sums of their quarter-hours, and read only where they are exact.
 @Suite("Hours and quarter-hours")

@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import TallyStorage
+@testable import TallyUsage
 
 @Suite("Days and hours of a zone")
 struct LocalTimeTests {

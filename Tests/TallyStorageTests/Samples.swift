@@ -1,6 +1,7 @@
 import TallyModel
 
 @testable import TallyStorage
+@testable import TallyUsage
 
 /// Seeded numbers (SplitMix64): the same seed gives the same test.
 struct SeededGenerator: RandomNumberGenerator {

@@ -3,6 +3,7 @@ import TallyModel
 import Testing
 
 @testable import TallyStorage
+@testable import TallyUsage
 
 @Suite("Reports as text")
 struct UsageOutputTests {
@@ -12,7 +13,7 @@ struct UsageOutputTests {
         var totals = UsageSums()
         for row in rows { try totals.add(row.1) }
         return UsageReport(
-            tenant: try #require(TenantName("demo")), by: by, rows: rows.map { UsageRow(keys: $0.0, sums: $0.1) },
+            tenant: TenantName("demo"), by: by, rows: rows.map { UsageRow(keys: $0.0, sums: $0.1) },
             totals: totals, gaps: gaps)
     }
 
@@ -42,7 +43,8 @@ struct UsageOutputTests {
         let numbers = """
             "events": 1, "input_tokens": 1234567, "cache_read_tokens": 2, "cache_write_5m_tokens": 3, \
             "cache_write_1h_tokens": 4, "cache_write_unknown_tokens": 5, "output_tokens": 6, "reasoning_tokens": 7, \
-            "web_searches": 8, "cost_nano_usd": 2, "reported_cost_nano_usd": 18446744073709551614, \
+            "web_searches": 8, "cost_nano_usd": 2, "subscription_cost_nano_usd": 0, \
+            "reported_cost_nano_usd": 18446744073709551614, \
             "unpriced_events": 0, "first_ms": 1000, "last_ms": 2000
             """
         #expect(
@@ -89,8 +91,8 @@ struct UsageOutputTests {
             report.csv == """
                 workstation,project,events,input_tokens,cache_read_tokens,cache_write_5m_tokens,\
                 cache_write_1h_tokens,cache_write_unknown_tokens,output_tokens,reasoning_tokens,web_searches,\
-                cost_nano_usd,reported_cost_nano_usd,unpriced_events,first_ms,last_ms\r
-                "a ""b"", c",,1,1234567,2,3,4,5,6,0,0,7,0,0,1000,2000\r
+                cost_nano_usd,subscription_cost_nano_usd,reported_cost_nano_usd,unpriced_events,first_ms,last_ms\r
+                "a ""b"", c",,1,1234567,2,3,4,5,6,0,0,7,0,0,0,1000,2000\r
 
                 """)
     }
@@ -106,14 +108,14 @@ struct UsageOutputTests {
             ], gaps: GapTotals(events: 1, reportedNanoUSD: 120_000_000))
         #expect(
             report.table == """
-                Model            Events      Input  Cache read  Cache write  Output        Cost  Not priced
-                ───────────────  ──────  ─────────  ──────────  ───────────  ──────  ──────────  ──────────
-                claude-opus-4-5   1,200  1,234,567           2           12       6   $1,234.50           0
-                house-model           2  1,234,567           2           12       6  not priced           2
-                (none)                1  1,234,567           2           12       6       $0.00           0
-                ───────────────  ──────  ─────────  ──────────  ───────────  ──────  ──────────  ──────────
-                Total             1,203  3,703,701           6           36      18   $1,234.50           2
-                2 events not priced: the price book has no rate for their model, speed, tier or region. The cost leaves them out.
+                Model            Events      Input  Cache read  Cache write  Output  API-equivalent  Not priced
+                ───────────────  ──────  ─────────  ──────────  ───────────  ──────  ──────────────  ──────────
+                claude-opus-4-5   1,200  1,234,567           2           12       6       $1,234.50           0
+                house-model           2  1,234,567           2           12       6      not priced           2
+                (none)                1  1,234,567           2           12       6           $0.00           0
+                ───────────────  ──────  ─────────  ──────────  ───────────  ──────  ──────────────  ──────────
+                Total             1,203  3,703,701           6           36      18       $1,234.50           2
+                2 events not priced: the price book has no rate for their model, speed, tier or region. The API-equivalent leaves them out.
                 1 event never arrived, reported cost $0.1200.
 
                 """)
@@ -132,11 +134,12 @@ struct UsageOutputTests {
 
     @Test("Dimensions are read from a list, and a wrong one is told what there is")
     func dimensions() throws {
+        let all = UsageDimension.allCases
         #expect(try UsageDimension.list("day, model") == [.day, .model])
-        #expect(throws: StorageError.dimensionUnknown("colour")) { try UsageDimension.list("day,colour") }
-        #expect(throws: StorageError.dimensionUnknown("")) { try UsageDimension.list("") }
-        #expect(throws: StorageError.dimensionTwice(.day)) { try UsageDimension.list("day,day") }
-        #expect(StorageError.dimensionUnknown("x").description.contains("day, hour, model, agent"))
+        #expect(throws: UsageError.dimensionUnknown("colour", known: all)) { try UsageDimension.list("day,colour") }
+        #expect(throws: UsageError.dimensionUnknown("", known: all)) { try UsageDimension.list("") }
+        #expect(throws: UsageError.dimensionTwice(.day)) { try UsageDimension.list("day,day") }
+        #expect(UsageError.dimensionUnknown("x", known: all).description.contains("day, hour, model, agent"))
         #expect(throws: StorageError.timeZoneUnknown("Mars/Base")) { try UsageQuery.timeZone(named: "Mars/Base") }
     }
 }

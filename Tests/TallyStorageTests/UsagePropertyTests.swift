@@ -4,6 +4,7 @@ import TallyModel
 import Testing
 
 @testable import TallyStorage
+@testable import TallyUsage
 
 /// Reports against a plain computation over single events, which knows nothing of views, plans or runs.
 @Suite("Reports, by seed")
@@ -162,6 +163,7 @@ struct UsagePropertyTests {
         let femto = Int128(random.next()) << 40 | Int128(random.next() >> 24)
         let size = femto >> Int128.random(in: 0...104, using: &random)
         counts.cost = Money(femtoUSD: random.next() % 8 == 0 ? -size : size)
+        counts.subscriptionCost = Money(femtoUSD: random.next() % 4 == 0 ? 0 : size / 3)
         counts.firstMs = timeMs
         counts.lastMs = timeMs
         return counts

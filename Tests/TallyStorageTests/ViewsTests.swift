@@ -4,6 +4,7 @@ import TallyModel
 import Testing
 
 @testable import TallyStorage
+@testable import TallyUsage
 
 @Suite("Views")
 struct ViewsTests {

@@ -9,85 +9,6 @@ import Testing
 
 @testable import TallyWorkstation
 
-/// A folder tree in memory: what agents write, without a disk.
-final class MemoryFolders: FolderSource, ProjectFiles {
-    private struct State {
-        var files: [String: [UInt8]] = [:]
-        var changedMs: [String: Int64] = [:]
-        var inodes: [String: UInt64] = [:]
-        var clockMs: Int64 = 1
-    }
-
-    private let state = Guarded(State())
-
-    /// A tree of its own with the same files, as a copied machine has.
-    func copy() -> MemoryFolders {
-        let copy = MemoryFolders()
-        let own = state.withLock { $0 }
-        copy.state.withLock { $0 = own }
-        return copy
-    }
-
-    func append(_ path: String, _ text: String) {
-        state.withLock { state in
-            state.files[path, default: []] += Array(text.utf8)
-            state.clockMs += 1
-            state.changedMs[path] = state.clockMs
-            if state.inodes[path] == nil { state.inodes[path] = UInt64(state.inodes.count + 1_000) }
-        }
-    }
-
-    func names(in path: String, namesMax: Int) throws(SystemError) -> (names: [String], isWhole: Bool) {
-        let prefix = path + "/"
-        let names = state.withLock { state in
-            Set(
-                state.files.keys.filter { $0.hasPrefix(prefix) }.compactMap { file in
-                    file.dropFirst(prefix.count).split(separator: "/").first.map(String.init)
-                })
-        }
-        return (names.sorted(), true)
-    }
-
-    func facts(_ path: String) -> WalkFacts? {
-        state.withLock { state in
-            if let bytes = state.files[path] {
-                return WalkFacts(
-                    kind: .file, device: 1, inode: state.inodes[path] ?? 0, bytes: UInt64(bytes.count),
-                    changedMs: state.changedMs[path] ?? 0)
-            }
-            guard state.files.keys.contains(where: { $0.hasPrefix(path + "/") }) else { return nil }
-            let inode = path.utf8.reduce(UInt64(14_695_981)) { ($0 ^ UInt64($1)) &* 0x0100_0000_01B3 }
-            return WalkFacts(kind: .folder, device: 1, inode: inode, bytes: 0, changedMs: 0)
-        }
-    }
-
-    func open(_ path: String) throws(SystemError) -> any TranscriptFile {
-        guard let facts = facts(path), facts.kind == .file else { throw SystemError("open", path, number: 2) }
-        return File(folders: self, path: path)
-    }
-
-    func kind(_ path: String) -> ProjectEntry { .nothing }
-    func head(_ path: String) -> [UInt8]? { nil }
-
-    private struct File: TranscriptFile {
-        let folders: MemoryFolders
-        let path: String
-
-        func facts() throws(SystemError) -> WalkFacts {
-            guard let facts = folders.facts(path) else { throw SystemError("fstat", path, number: 2) }
-            return facts
-        }
-
-        func read(into buffer: inout [UInt8], at start: Int, room: Int, offset: UInt64) throws(SystemError) -> Int {
-            let bytes = folders.state.withLock { $0.files[path] ?? [] }
-            let from = min(Int(clamping: offset), bytes.count)
-            let count = min(room, bytes.count - from)
-            buffer.replaceSubrange(start..<start + count, with: bytes[from..<from + count])
-            return count
-        }
-    }
-}
-
 /// An engine's core with a gateway, both in memory and on one thread: time goes as the test says.
 final class CoreBench {
     let disk: LyingDisk
@@ -98,6 +19,8 @@ final class CoreBench {
     private(set) var now = WorkstationInstant(wallMs: 1_790_000_000_000, monotonic: MonotonicInstant(nanoseconds: 0))
     private(set) var replies: [UInt64: [ReplyMessage]] = [:]
     private(set) var notices: [String] = []
+    private(set) var exported: [UInt64: OTLPOutcome] = [:]
+    private(set) var readings: [String?] = []
     /// Everything that the core wanted done, as text: the same seed must give the same.
     private(set) var trace: [String] = []
     private(set) var failure: WorkstationError?
@@ -141,10 +64,13 @@ final class CoreBench {
             now: now)
     }
 
-    /// The process dies, or the power goes, and it starts anew.
-    func restart(losingPower: Bool) throws {
+    /// The process dies, or the power goes, and it starts anew. `forgivingFailure`: it may have stopped by itself, as it
+    /// does when its disk fails.
+    func restart(losingPower: Bool, forgivingFailure: Bool = false) throws {
         cut()
         replies = [:]
+        exported = [:]
+        if forgivingFailure { failure = nil }
         if losingPower { disk.losePower() } else { disk.kill() }
         core = try CoreBench.makeCore(disk, options, folders, entropy, now)
     }
@@ -217,6 +143,8 @@ final class CoreBench {
             gateway.disconnect()
         case .reply(let command, let message): replies[command, default: []].append(message)
         case .notice(let text): notices.append(text)
+        case .exported(let command, let outcome): exported[command] = outcome
+        case .reading(let text): readings.append(text)
         case .watch: break
         case .failed(let error): failure = error
         }

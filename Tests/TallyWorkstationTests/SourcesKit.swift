@@ -88,8 +88,8 @@ struct Bench {
     var log: [[UInt8]] = []
     let eventsMax: Int
 
-    init(claude: String? = nil, codex: String? = nil, eventsMax: Int = 64) {
-        let homes = SourceHomes(home: nil, claudeConfigDir: claude, codexHome: codex)
+    init(claude: String? = nil, codex: String? = nil, gemini: String? = nil, eventsMax: Int = 64) {
+        let homes = SourceHomes(home: nil, claudeConfigDir: claude, codexHome: codex, geminiCLIHome: gemini)
         self.eventsMax = eventsMax
         counter = Counter(eventsMax: eventsMax)
         scan = TranscriptScan(hash: TestHash(), homes: homes, folders: DiskFolders())

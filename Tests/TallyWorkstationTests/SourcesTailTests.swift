@@ -47,7 +47,7 @@ struct SourcesTailTests {
                 return lines.count % 3 != 0
             }
         }
-        return (lines, try tail.sealedCheckpoint())
+        return (lines, tail.sealedCheckpoint())
     }
 
     @Test("Lines of every length around the buffer's come out whole, and too long ones are told once")
@@ -146,9 +146,12 @@ struct SourcesTailTests {
         let plain = SourceHomes(home: "/h", claudeConfigDir: "", codexHome: "")
         #expect(plain.claude == ["/h/.claude/projects", "/h/.config/claude/projects"])
         #expect(plain.codex == ["/h/.codex/sessions", "/h/.codex/archived_sessions"])
-        #expect(plain == SourceHomes(home: "/h", claudeConfigDir: nil, codexHome: nil))
-        let set = SourceHomes(home: "/h", claudeConfigDir: "~/x/, /y ,~,", codexHome: "~/c,d")
+        #expect(plain.gemini == ["/h/.gemini/tmp"])
+        #expect(plain == SourceHomes(home: "/h", claudeConfigDir: nil, codexHome: nil, geminiCLIHome: ""))
+        let set = SourceHomes(
+            home: "/h", claudeConfigDir: "~/x/, /y ,~,", codexHome: "~/c,d", geminiCLIHome: "~/g/")
         #expect(set.claude == ["/h/x/projects", "/y/projects", "/h/projects"])
         #expect(set.codex == ["/h/c,d/sessions", "/h/c,d/archived_sessions"])
+        #expect(set.gemini == ["/h/g/.gemini/tmp"])
     }
 }

@@ -12,6 +12,7 @@ import uuid
 
 from claude import Claude, encode, instant
 from codex import Codex
+from gemini import Gemini
 
 
 class Homes:
@@ -23,6 +24,7 @@ class Homes:
         self.home = os.path.join(root, "home-" + vault.new("name of the home folder"))
         self.claude = os.path.join(self.home, "agents-" + vault.new("name of Claude's folder"))
         self.codex = os.path.join(self.home, "agents-" + vault.new("name of Codex's folder"))
+        self.gemini = os.path.join(self.home, "agents-" + vault.new("name of Gemini's folder"))
         # The state's own folder is named in what `tally` tells the person at this machine.
         self.tally = os.path.join(root, "tally")
         self.work = self._repositories()
@@ -77,6 +79,7 @@ class Homes:
             for named in ("uuid", "secret"):
                 self._claude(cwd, named, index)
                 self._codex(cwd, named, index)
+                self._gemini(cwd, named, index)
         self._damage()
         self._too_old()
         if not self.is_quick:
@@ -106,6 +109,21 @@ class Homes:
         base = os.path.join(self.codex, "archived_sessions" if index % 2 else os.path.join("sessions", day))
         self.write(os.path.join(base, name), b"".join(author.lines()))
         self._keep(os.path.join(base, name), author)
+
+    def _gemini(self, cwd, named, index):
+        """A chat in each format; the folder is named for the project, and in newer versions says which it is."""
+        author = Gemini(self, cwd, named, is_control=index == 0)
+        project = os.path.join(self.gemini, ".gemini", "tmp", self.vault.new("name of a project's folder"))
+        for name, content in author.neighbours().items():
+            if name != ".project_root" or index % 2 == 0:
+                self.write(os.path.join(project, name), content)
+        path = os.path.join(project, "chats", "session-%s.jsonl" % self.vault.new("name of a chat"))
+        self.write(path, b"".join(author.lines()))
+        self._keep(path, author)
+        for kind in ("document", "broken"):
+            older = Gemini(self, cwd, named)
+            self.write(os.path.join(project, "chats", "session-%s.json" % self.vault.new("name of a document")),
+                       getattr(older, kind)())
 
     def _damage(self):
         """Lines of damage, each with a secret, behind which a whole call counts."""
@@ -162,4 +180,5 @@ class Homes:
                  "HOSTNAME", "EMAIL", "SSH_AUTH_SOCK", "GIT_AUTHOR_EMAIL", "PWD", "OLDPWD", "TERM", "TMPDIR", "EDITOR")
         values = {name: s("environment: " + name) for name in names}
         values[s("environment: a name")] = "1"
-        return dict(values, HOME=self.home, TALLY_HOME=self.tally, CLAUDE_CONFIG_DIR=self.claude, CODEX_HOME=self.codex)
+        return dict(values, HOME=self.home, TALLY_HOME=self.tally, CLAUDE_CONFIG_DIR=self.claude, CODEX_HOME=self.codex,
+                    GEMINI_CLI_HOME=self.gemini)

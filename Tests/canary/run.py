@@ -28,6 +28,7 @@ from plants import PLANTS  # noqa: E402
 from programs import Programs  # noqa: E402
 from relay import Relay  # noqa: E402
 from stage import Failure, Gateway, Stage, Workstation, unknown_doors  # noqa: E402
+from telemetry import Telemetry  # noqa: E402
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 # How long an event may take from its transcript to the ledger.
@@ -98,6 +99,13 @@ class Run:
         self.arrived()
         tally.follow()
         self.write_later()
+        self.arrived()
+        telemetry = Telemetry(self.vault, tally.receiver())
+        try:
+            telemetry.send()
+        except RuntimeError as error:
+            raise Failure(str(error)) from error
+        self.homes.calls += telemetry.calls
         self.arrived()
         tally.command("sync")
         for words in (["status"], ["status", "--json"], ["inspect", "--last", "500"], ["inspect", "--json"],

@@ -156,7 +156,19 @@ class Workstation:
         """`tally run`, which writes what it says to a file of its own."""
         self.log = self.stage.path("tally-run.log")
         self._follower = self.stage.programs.start(
-            [os.path.join(self.stage.binaries, "tally"), "run"], self._env, self.log, self.log)
+            [os.path.join(self.stage.binaries, "tally"), "run", "--otlp", "127.0.0.1:0"], self._env, self.log, self.log)
+
+    def receiver(self):
+        """Where `tally run` takes telemetry, once it does."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with open(self.log, encoding="utf-8") as f:
+                text = f.read()
+            found = re.search(r"taking telemetry at (http://\S+)\n", text)
+            if found and "following" in text:
+                return found.group(1)
+            time.sleep(0.05)
+        raise Failure("tally run takes no telemetry")
 
     def stop(self, signal):
         """Ends `tally run`, which must end by itself."""

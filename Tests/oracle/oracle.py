@@ -2,7 +2,7 @@
 """An independent token counter: reads whole transcripts at once and says what
 the right totals are. Slow, simple, no state between runs. See README.md.
 
-    oracle.py [--claude DIR]... [--codex DIR]... [--by model|day] [--json]
+    oracle.py [--claude DIR]... [--codex DIR]... [--gemini DIR]... [--by model|day] [--json]
 """
 
 import argparse
@@ -36,8 +36,8 @@ class Notes:
         return dict(self.__dict__)
 
 
-def jsonl_files(roots, notes, seen):
-    """Every .jsonl under the roots, symbolic links followed, each real file once."""
+def jsonl_files(roots, notes, seen, endings=(".jsonl",)):
+    """Every file of these endings under the roots, symbolic links followed, each real file once."""
     found, seen_dirs = [], set()
 
     def take(path):
@@ -67,7 +67,7 @@ def jsonl_files(roots, notes, seen):
             seen_dirs.add(real)
             dirs.sort()
             for name in sorted(names):
-                if name.endswith(".jsonl"):
+                if name.endswith(endings):
                     take(os.path.join(base, name))
     return found
 
@@ -160,7 +160,7 @@ def milliseconds(value):
     return (delta.days * 86400 + delta.seconds) * 1000 + int(((m.group(7) or "") + "000")[:3])
 
 
-_LABEL = re.compile(r"[a-z0-9_.:/@+-]{1,128}")
+_LABEL = re.compile(r"[a-z0-9][a-z0-9._:/@+-]{0,63}")
 
 
 def label(value):
@@ -440,6 +440,89 @@ def codex_events(paths, notes):
     return events
 
 
+# ---------------------------------------------------------------- Gemini CLI
+
+def gemini_roots(path):
+    """The chats of every project, nested folders included; logs and the like beside them are not read."""
+    tmp = os.path.join(path, ".gemini", "tmp")
+    if not os.path.isdir(tmp):
+        return [path]
+    chats = [os.path.join(tmp, name, "chats") for name in sorted(os.listdir(tmp))]
+    return [p for p in chats if os.path.isdir(p)]
+
+
+def gemini_document(path, notes):
+    """The record of a .json; of one that breaks off, what stands whole in its list of messages."""
+    try:
+        with open(path, "rb") as handle:
+            raw = handle.read().decode("utf-8", "replace")
+    except OSError:
+        notes.unreadable += 1
+        return {}
+    notes.files += 1
+    decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant, strict=False)
+    try:
+        return obj(decoder.decode(raw))
+    except (ValueError, RecursionError, ArithmeticError):
+        notes.malformed += 1
+    start = re.search(r'"messages"\s*:\s*\[', raw)
+    messages, at = [], start.end() if start else len(raw)
+    while at < len(raw):
+        at = re.compile(r"[\s,]*").match(raw, at).end()
+        try:
+            value, at = decoder.raw_decode(raw, at)
+        except (ValueError, RecursionError, ArithmeticError):
+            break
+        messages.append(value)
+    return {"messages": messages}
+
+
+def gemini_tokens(tokens):
+    """(prompt without cache, cache read, output with thoughts, thoughts) of a message.
+
+    The rule is: input holds cached; thoughts are not in output, tool is not in input; total = input + output +
+    thoughts + tool. If total says otherwise, the first of these that makes it right: thoughts are in output, tool is in
+    input, cached is not in input. If none does, the rule.
+    """
+    i, o, c, t, tool, total = (count(tokens.get(k)) for k in ("input", "output", "cached", "thoughts", "tool", "total"))
+    readings = ((i + tool, o + t), (i + tool, o if t <= o else None), (i if tool <= i else None, o + t))
+    fits = [r for r in readings if None not in r and sum(r) == total]
+    if not fits and i + tool + c + o + t == total:
+        fits = [(i + tool + c, o + t)]
+    prompt, output = fits[0] if fits else readings[0]
+    read = min(c, prompt)
+    return prompt - read, read, output, min(t, output)
+
+
+def gemini_events(paths, notes):
+    merged = {}                            # id -> (ms, model, figures)
+    for path in paths:
+        records = [gemini_document(path, notes)] if path.endswith(".json") else [r for _, r in json_lines(path, notes)]
+        session, last = path, {}
+        for record in records:
+            patch = obj(record.get("$set"))
+            session = text(patch.get("sessionId")) or text(record.get("sessionId")) or session
+            messages = [record]
+            for holder in (record, patch):
+                held = holder.get("messages")
+                messages += held if isinstance(held, list) else []
+            for message in map(obj, messages):
+                if message.get("type") == "gemini" and isinstance(message.get("tokens"), dict):
+                    ms, figures_ = milliseconds(message.get("timestamp")), gemini_tokens(message["tokens"])
+                    if any(figures_):
+                        key = text(message.get("id")) or (session, ms)
+                        before = last.get(key)
+                        last[key] = (ms, label(message.get("model")) or (before[1] if before else None), figures_)
+        for key, (ms, model, now) in last.items():
+            if key in merged:
+                old = merged[key]
+                model, now = old[1] or model, tuple(map(max, old[2], now))
+                ms = ms if old[0] is None else old[0] if ms is None else min(ms, old[0])
+            merged[key] = (ms, model, now)
+    return [Event(model or "unlisted", ms, {"input": fresh, "read": read, "w5m": 0, "w1h": 0, "wunk": 0, "output": out},
+                  thoughts) for ms, model, (fresh, read, out, thoughts) in merged.values()]
+
+
 # ---------------------------------------------------------------- sums
 
 def figures(events):
@@ -484,27 +567,30 @@ def report(events, by="model"):
     return {"rows": rows, "totals": figures(events)}
 
 
-def count_all(claude=(), codex=(), notes=None):
+def count_all(claude=(), codex=(), gemini=(), notes=None):
     notes = notes or Notes()
     seen = set()
     a = [f for d in claude for f in jsonl_files(claude_roots(d), notes, seen)]
     seen = set()
     b = [f for d in codex for f in jsonl_files(codex_roots(d), notes, seen)]
-    return claude_events(a, notes) + codex_events(b, notes)
+    seen = set()
+    c = [f for d in gemini for f in jsonl_files(gemini_roots(d), notes, seen, (".json", ".jsonl"))]
+    return claude_events(a, notes) + codex_events(b, notes) + gemini_events(c, notes)
 
 
 def main(argv=None):
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--claude", action="append", default=[], metavar="DIR")
     p.add_argument("--codex", action="append", default=[], metavar="DIR")
+    p.add_argument("--gemini", action="append", default=[], metavar="DIR")
     p.add_argument("--by", choices=("model", "day"), default="model")
     p.add_argument("--json", action="store_true")
     a = p.parse_args(argv)
-    for d in a.claude + a.codex:
+    for d in a.claude + a.codex + a.gemini:
         if not os.path.exists(d):
             p.error("no such file or folder: " + d)
     notes = Notes()
-    out = report(count_all(a.claude, a.codex, notes), a.by)
+    out = report(count_all(a.claude, a.codex, a.gemini, notes), a.by)
     if a.json:
         json.dump(out, sys.stdout, indent=1)
         sys.stdout.write("\n")

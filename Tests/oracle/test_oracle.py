@@ -145,10 +145,10 @@ class Claude(Case):
                                claude(None, mid="y", rid="y")), events=1)
 
     def test_labels(self):
-        names = ["Claude-Opus-4-8[1m]", "<synthetic>", None, "", 7, "a b", "__proto__", "x" * 129]
+        names = ["Claude-Opus-4-8[1m]", "<synthetic>", None, "", 7, "a b", "__proto__", "x" * 65]
         self.claude(*[claude(usage(1), mid="m%d" % i, rid="r%d" % i, model=n) for i, n in enumerate(names)])
         self.assertEqual({k: r["events"] for k, r in self.rows.items()},
-                         {"claude-opus-4-8": 1, "unlisted": 6, "__proto__": 1})
+                         {"claude-opus-4-8": 1, "unlisted": 7})
 
     def test_zero_rows_are_no_events(self):
         self.check(self.claude(claude(usage(), model="<synthetic>"), claude(usage(), mid="m2", rid="r2")), events=0)
@@ -322,6 +322,49 @@ class Codex(Case):
         self.check(self.codex(), events=4, unpriced_events=1, cost_nano_usd=1_750_000 * 7 // 2)
 
 
+def answer(mid, *tokens, second=1, model="gemini-3.1-pro"):
+    names = ("input", "output", "cached", "thoughts", "tool", "total")
+    return {"id": mid, "timestamp": T % second, "type": "gemini", "content": "x", "model": model,
+            "tokens": dict(zip(names, tokens)) if tokens else None}
+
+
+class Gemini(Case):
+    CHATS = ".gemini/tmp/p/chats/"
+
+    def gemini(self, *records):
+        if records:
+            self.write(self.CHATS + "session-1.jsonl", ({"sessionId": "s", "projectHash": "h"},) + records)
+        return self.total(gemini=[self.dir])
+
+    def test_classes_and_what_the_total_says_of_them(self):
+        for tokens, want in (
+                ((15327, 23, 11000, 919, 7, 16276), (4334, 11000, 942, 919)),
+                ((15327, 23, 11000, 919, 7), (4334, 11000, 942, 919)), ((5, 9, 0, 4, 0, 14), (5, 0, 9, 4)),
+                ((5, 1, 2, 0, 3, 6), (3, 2, 1, 0)), ((5, 1, 2, 0, 0, 8), (5, 2, 1, 0)),
+                ((5, 1, 2, 3, 4, 999), (7, 2, 4, 3)), ((5, 1, 50, 0, 0, 6), (0, 5, 1, 0)),
+                ((5, 1, 0, 3, 0, 6), (5, 0, 4, 3))):
+            t = self.gemini(answer("a", *tokens))
+            got = tuple(t[k + "_tokens"] for k in ("input", "cache_read", "output", "reasoning"))
+            self.assertEqual(got, want, tokens)
+
+    def test_the_last_word_on_a_message_counts(self):
+        t = self.gemini(answer("a"), answer("a", 10, 50), answer("a", 10, 20), {"$rewindTo": "a"},
+                        {"$set": {"messages": [answer("a", 10, 20), answer("b", 1, 1)]}}, answer("c", 0, 0))
+        self.check(t, events=2, input_tokens=11, output_tokens=21)
+
+    def test_a_chat_in_both_formats_counts_once_and_a_broken_one_as_far_as_it_goes(self):
+        whole = json.dumps({"sessionId": "s", "messages": [answer("a", 10, 20), answer("d", 3, 1), answer("e", 9, 9)]})
+        self.write(self.CHATS + "session-1.json", whole[:-40].encode(), raw=True)
+        self.write(self.CHATS + "deep/x.jsonl", [answer("f", 7, 1)])
+        self.write(".gemini/tmp/p/logs.json", [answer("g", 99, 9)])
+        t = self.gemini(answer("a", 10, 20), answer("b", 1, 1))
+        self.check(t, events=4, input_tokens=21, output_tokens=23)
+
+    def test_models_and_other_messages(self):
+        t = self.gemini(answer("a", 1, 1, model=None), dict(answer("b", 5, 5), type="user"), answer(None, 2, 2))
+        self.check(t, events=2, input_tokens=3, unpriced_events=1)
+
+
 class Prices(unittest.TestCase):
     MS = prices._ms("2026-11-01")
 
@@ -365,7 +408,7 @@ class Prices(unittest.TestCase):
         self.assertEqual(prices.cost_nano("gemini-3.7-flash", prices.NEWYEAR, {"input": 1}), 1500)
 
     def test_a_class_without_a_rate_is_unpriced(self):
-        self.assertIsNone(prices.cost_nano("gemini-3.1-pro", self.MS, {"input": 1, "read": 1}))
+        self.assertIsNone(prices.cost_nano("gemini-3.8-flash", self.MS, {"input": 1, "read": 1}))
         self.assertIsNone(prices.cost_nano("gpt-6.1-sol", self.MS, {"input": 1}, tier="priority"))
         self.assertIsNone(prices.cost_nano("gpt-5.2", self.MS, {"input": 1}, speed="fast"))
 

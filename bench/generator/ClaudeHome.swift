@@ -8,11 +8,17 @@ struct ClaudeHome: Sendable {
     private var random: SeededRandom
     private let calendar: WorkCalendar
     private let sessionCallsMax: Int
+    private let hasAllTraps: Bool
+    private let textScale: Int
 
-    init(random: SeededRandom, calendar: WorkCalendar, sessionCallsMax: Int) {
+    init(
+        random: SeededRandom, calendar: WorkCalendar, sessionCallsMax: Int, hasAllTraps: Bool, textScale: Int
+    ) {
         self.random = random
         self.calendar = calendar
         self.sessionCallsMax = sessionCallsMax
+        self.hasAllTraps = hasAllTraps
+        self.textScale = textScale
     }
 
     /// Makes sessions until there are exactly `calls` events. Ends: every session makes at least one call.
@@ -21,9 +27,10 @@ struct ClaudeHome: Sendable {
     }
 
     private mutating func addSession(callsMax: Int) {
-        let filler = FillerText(random: &random)
+        let filler = FillerText(random: &random, scale: textScale)
         canaries.append(filler.canary)
-        let traits = ClaudeTraits(random: &random, filler: filler)
+        var traits = ClaudeTraits(random: &random, filler: filler)
+        if hasAllTraps, let model = Traps.model(&random) { (traits.model, traits.speed) = (model, nil) }
         let sitting = calendar.sitting(random: &random)
         var thread = ClaudeThread(
             traits: traits, random: &random, filler: filler, session: random.uuid(), timeMs: sitting.startMs,
@@ -53,6 +60,10 @@ struct ClaudeHome: Sendable {
             budget -= 1
             if random.chance(perMille: 12) { thread.addSynthetic() }
             if random.chance(perMille: 6) { thread.lines.append(ClaudeLine(raw: damage(thread))) }
+            if hasAllTraps, random.chance(perMille: 30) {
+                let line = wholeLine(thread)
+                thread.lines.append(ClaudeLine(raw: Traps.spoiled(line, &random)))
+            }
             if random.chance(perMille: 25), budget > 0 { budget -= addSubagent(of: &thread, callsMax: budget) }
         }
     }
@@ -62,7 +73,7 @@ struct ClaudeHome: Sendable {
         var traits = thread.traits
         traits.model = traits.helperModel
         traits.speed = nil
-        let filler = FillerText(random: &random)
+        let filler = FillerText(random: &random, scale: textScale)
         canaries.append(filler.canary)
         var agent = ClaudeThread(
             traits: traits, random: &random, filler: filler, session: thread.session, timeMs: thread.timeMs,
@@ -160,6 +171,13 @@ struct ClaudeHome: Sendable {
 
     /// A line with usage and an id of its own that breaks off before its end.
     private mutating func cutLine(_ thread: ClaudeThread) -> [UInt8] {
+        let whole = wholeLine(thread)
+        // Without its closing brace at least.
+        return whole.dropLast(random.number(in: 2...((whole.count + 1) / 2)) - 1)
+    }
+
+    /// A line with usage and an id of its own, without its end.
+    private mutating func wholeLine(_ thread: ClaudeThread) -> [UInt8] {
         let body =
             "\"type\":\"assistant\",\"message\":{\"model\":\"claude-opus-4-8\",\"id\":\"msg_01\(random.alphanumeric(22))\","
             + "\"role\":\"assistant\",\"usage\":{\"input_tokens\":66666,\"output_tokens\":6666},"
@@ -167,7 +185,7 @@ struct ClaudeHome: Sendable {
         var whole: [UInt8] = []
         ClaudeLine(parent: nil, uuid: random.uuid().uuidText, timeMs: thread.timeMs, body: body)
             .write(session: thread.session.uuidText, head: thread.traits.head, to: &whole)
-        // Without the line's end and its closing brace at least.
-        return Array(whole.dropLast(random.number(in: 2...(whole.count / 2))))
+        whole.removeLast()
+        return whole
     }
 }

@@ -8,11 +8,17 @@ struct CodexHome: Sendable {
     private var random: SeededRandom
     private let calendar: WorkCalendar
     private let sessionCallsMax: Int
+    private let hasAllTraps: Bool
+    private let textScale: Int
 
-    init(random: SeededRandom, calendar: WorkCalendar, sessionCallsMax: Int) {
+    init(
+        random: SeededRandom, calendar: WorkCalendar, sessionCallsMax: Int, hasAllTraps: Bool, textScale: Int
+    ) {
         self.random = random
         self.calendar = calendar
         self.sessionCallsMax = sessionCallsMax
+        self.hasAllTraps = hasAllTraps
+        self.textScale = textScale
     }
 
     /// Makes rollouts until there are exactly `calls` events. Ends: every first rollout makes at least one call.
@@ -34,6 +40,7 @@ struct CodexHome: Sendable {
             parent.tier = random.pick(["priority", "flex", "default"])
             parent.addTier()
         }
+        if hasAllTraps, let model = Traps.model(&random) { parent.model = model }
         parent.addTurn()
         if random.chance(perMille: 300) { parent.addEmptyCount() }
         left -= grow(&parent, calls: min(wanted, left), mayBeEmpty: false)
@@ -51,7 +58,7 @@ struct CodexHome: Sendable {
     }
 
     private mutating func rollout(startMs: Int64, limitMs: Int64) -> CodexRollout {
-        let filler = FillerText(random: &random)
+        let filler = FillerText(random: &random, scale: textScale)
         canaries.append(filler.canary)
         return CodexRollout(random: &random, filler: filler, startMs: startMs, limitMs: limitMs)
     }
@@ -84,6 +91,9 @@ struct CodexHome: Sendable {
             rollout.call()
             made += 1
             if random.chance(perMille: 6) { rollout.append(raw: damage(rollout)) }
+            if hasAllTraps, random.chance(perMille: 30) {
+                rollout.append(raw: Traps.spoiled(wholeLine(rollout), &random))
+            }
         }
         return made
     }
@@ -115,10 +125,15 @@ struct CodexHome: Sendable {
 
     /// A count that breaks off before its end.
     private mutating func cutLine(_ rollout: CodexRollout) -> [UInt8] {
+        wholeLine(rollout).dropLast(random.number(in: 1...150))
+    }
+
+    /// A count that nobody made.
+    private func wholeLine(_ rollout: CodexRollout) -> [UInt8] {
         let counts = CodexCounts(input: 55_555, cached: 5_120, output: 5_555, reasoning: 555).text()
         let whole =
             "{\"timestamp\":\"\(UTCText(timeMs: rollout.timeMs).instant)\",\"type\":\"event_msg\",\"payload\":{\"type\":"
             + "\"token_count\",\"info\":{\"total_token_usage\":\(counts),\"last_token_usage\":\(counts)}}}"
-        return Array(whole.utf8.dropLast(random.number(in: 1...150)))
+        return Array(whole.utf8)
     }
 }

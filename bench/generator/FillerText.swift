@@ -3,12 +3,17 @@
 package struct FillerText: Sendable {
     package let canary: String
 
-    package init(random: inout SeededRandom) {
+    private let scale: Int
+
+    package init(random: inout SeededRandom, scale: Int = 1) {
+        self.scale = scale
         canary = "CANARY-" + random.hex(16)
     }
 
-    /// Between 1× and 2× `bytes` of text for the inside of a JSON string, escapes included.
-    package func text(bytes: Int, random: inout SeededRandom) -> String {
+    /// Between 1× and 2× `bytes` of text for the inside of a JSON string, escapes included; so many times as much as the
+    /// texts are longer.
+    package func text(bytes unscaled: Int, random: inout SeededRandom) -> String {
+        let bytes = unscaled * scale
         var text = canary
         text.reserveCapacity(bytes + 200)
         var count = text.utf8.count

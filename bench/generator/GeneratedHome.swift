@@ -8,7 +8,7 @@ package struct GeneratedFile: Sendable {
         case link(String)
     }
 
-    /// Relative to the home, with `/` between its parts: `claude/projects/…` or `codex/sessions/…`.
+    /// Relative to the home, with `/` between its parts: `claude/projects/…`, `codex/sessions/…` or `gemini/.gemini/tmp/…`.
     package let path: String
     package let content: Content
 
@@ -18,15 +18,17 @@ package struct GeneratedFile: Sendable {
     }
 }
 
-/// Transcripts of both agents and what they truly hold.
+/// Transcripts of all agents and what they truly hold.
 package struct GeneratedHome: Sendable {
     package let seed: UInt64
     /// In order of path.
     package let files: [GeneratedFile]
+    /// The files' paths in the order in which agents made them: an original before its copies.
+    package let births: [String]
     package let truth: Truth
     /// Every call once, as the true event; in no particular order.
     package let events: [Event]
-    /// A text of each file that may appear nowhere outside it.
+    /// A text of each transcript that may appear nowhere outside it and its copies.
     package let canaries: [String]
 
     package var bytes: Int {

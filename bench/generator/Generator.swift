@@ -1,10 +1,19 @@
 /// What to generate.
 package struct GeneratorOptions: Sendable {
-    /// Calls of both agents together; exactly so many are generated.
+    /// Calls of all agents together; exactly so many are generated.
     package var calls = 6_000
     package var days = 30
     /// Milliseconds since 1970; every event is earlier.
     package var endMs: Int64
+    /// The traps that no agent sets of itself, too: models that are no name, foreign bytes before a call, and now and
+    /// then a line that is too long to be read. Without them the same seed gives the same bytes as ever.
+    package var hasAllTraps = false
+    /// How many times longer texts are than the generator's own, which are short so that small homes hold many calls:
+    /// with 8, lines are as long as real ones. What is counted stays of the same kind.
+    package var textScale = 1
+
+    /// A tenth of the calls are of Gemini CLI.
+    package var hasGemini = true
 
     package init(endMs: Int64) { self.endMs = endMs }
 
@@ -20,6 +29,7 @@ package struct Generator: Sendable {
     /// Precondition: at least one call and one day, and the days lie after 1970.
     package init(seed: UInt64, options: GeneratorOptions) {
         precondition(options.calls >= 1 && options.days >= 1, "a home has a call and a day")
+        precondition(options.textScale >= 1, "texts are not made shorter")
         precondition(options.endMs / UTCText.dayMs > Int64(options.days) + 1, "the days lie after 1970")
         self.seed = seed
         self.options = options
@@ -29,15 +39,23 @@ package struct Generator: Sendable {
         var random = SeededRandom(seed: seed)
         let calendar = WorkCalendar(endMs: options.endMs, days: options.days)
         let codexCalls = options.calls * 3 / 10
-        var claude = ClaudeHome(random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax)
-        claude.fill(calls: options.calls - codexCalls)
-        var codex = CodexHome(random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax)
+        let geminiCalls = options.hasGemini ? options.calls / 10 : 0
+        var claude = ClaudeHome(
+            random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax,
+            hasAllTraps: options.hasAllTraps, textScale: options.textScale)
+        claude.fill(calls: options.calls - codexCalls - geminiCalls)
+        var codex = CodexHome(
+            random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax,
+            hasAllTraps: options.hasAllTraps, textScale: options.textScale)
         codex.fill(calls: codexCalls)
-        let events = claude.events + codex.events
+        var gemini = GeminiHome(random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax)
+        gemini.fill(calls: geminiCalls)
+        let events = claude.events + codex.events + gemini.events
         var truth = Truth()
         for event in events { truth.add(event) }
+        let files = claude.files + codex.files + gemini.files
         return GeneratedHome(
-            seed: seed, files: (claude.files + codex.files).sorted { $0.path < $1.path }, truth: truth, events: events,
-            canaries: claude.canaries + codex.canaries)
+            seed: seed, files: files.sorted { $0.path < $1.path }, births: files.map(\.path), truth: truth,
+            events: events, canaries: claude.canaries + codex.canaries + gemini.canaries)
     }
 }

@@ -10,7 +10,8 @@ package struct PriceList: Sendable {
         var output: Int128
         var write5m: Int128?
         var write1h: Int128?
-        var read: Int128
+        /// Nil where the list has no rate.
+        var read: Int128?
     }
 
     private struct Row: Sendable {
@@ -32,10 +33,13 @@ package struct PriceList: Sendable {
     /// 2026-10-07T00:00:00Z
     private static let october7: Int64 = 1_791_331_200_000
 
+    /// 2027-01-01T00:00:00Z
+    private static let newYear2027: Int64 = 1_798_761_600_000
+
     private let rows: [Row]
 
     package init() {
-        rows = PriceList.claudeRows + PriceList.codexRows
+        rows = PriceList.claudeRows + PriceList.codexRows + PriceList.geminiRows
     }
 
     /// What `event` costs, or nil if it is unpriced.
@@ -46,10 +50,9 @@ package struct PriceList: Sendable {
         let isAbove = row.above.map { event.promptTokens > UInt64($0) } ?? false
         let rates = isAbove ? row.aboveRates ?? row.rates : row.rates
         var pico = Int128(event.inputTokens) * rates.input + Int128(event.outputTokens) * rates.output
-        pico += Int128(event.cacheReadTokens) * rates.read
         for (tokens, rate) in [
             (event.cacheWrite5mTokens, rates.write5m), (event.cacheWrite1hTokens, rates.write1h),
-            (event.cacheWriteUnknownTokens, rates.write5m),
+            (event.cacheWriteUnknownTokens, rates.write5m), (event.cacheReadTokens, rates.read),
         ] where tokens > 0 {
             guard let rate else { return nil }
             pico += Int128(tokens) * rate
@@ -132,5 +135,21 @@ package struct PriceList: Sendable {
             codex53, codex("gpt-6.1-sol", 2_000_000, 10_000_000, 100_000),
             codex("gpt-6.1-terra", 1_000_000, 5_000_000, 50_000),
         ]
+    }
+
+    /// The published list had no rate for what 3.8 Flash reads from a cache.
+    private static var geminiRows: [Row] {
+        func gemini(_ name: String, _ input: Int128, _ output: Int128, _ read: Int128?) -> Row {
+            Row(names: [name], rates: Rates(input: input, output: output, read: read), isClaude: false)
+        }
+        var pro31 = gemini("gemini-3.1-pro", 2_000_000, 12_000_000, 200_000)
+        pro31.above = 200_000
+        pro31.aboveRates = Rates(input: 4_000_000, output: 18_000_000, read: 400_000)
+        var pro25 = gemini("gemini-2.5-pro", 1_250_000, 10_000_000, 125_000)
+        pro25.above = 200_000
+        pro25.aboveRates = Rates(input: 2_500_000, output: 15_000_000, read: 250_000)
+        var flash38 = gemini("gemini-3.8-flash", 750_000, 3_750_000, nil)
+        flash38.until = newYear2027
+        return [pro31, pro25, gemini("gemini-2.5-flash", 300_000, 2_500_000, 30_000), flash38]
     }
 }

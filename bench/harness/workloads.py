@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 
-from . import ceiling, peers
+from . import ceiling, peers, scan
 from .programs import Failure, Gateway, load
 
 TENANTS = 4
@@ -176,6 +176,6 @@ WORKLOADS = {
     "wire": lambda bench: part(bench, "wire"),
     "rebuild": lambda bench: part(bench, "rebuild", "--events", bench.size(4_000_000, 20_000)),
     "query": lambda bench: part(bench, "query", "--events", bench.size(100_000_000, 50_000)),
-    "scan": lambda bench: part(bench, "scan", "--bytes", bench.size(1 << 30, 4 << 20)),
+    "scan": scan.scan,
     "growth": growth,
 }

@@ -11,10 +11,10 @@ struct HomeFolder {
         let files = FileManager.default
         let held = (try? files.contentsOfDirectory(atPath: path)) ?? []
         guard !held.isEmpty else { return }
-        guard Set(held).isSubset(of: ["claude", "codex", "truth.json"]),
+        guard Set(held).isSubset(of: ["claude", "codex", "gemini", "truth.json"]),
             files.fileExists(atPath: path + "/truth.json")
         else { throw .notOurs(path) }
-        for name in ["claude", "codex", "truth.json"] where held.contains(name) {
+        for name in ["claude", "codex", "gemini", "truth.json"] where held.contains(name) {
             do {
                 try files.removeItem(atPath: path + "/" + name)
             } catch {

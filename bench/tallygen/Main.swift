@@ -8,10 +8,10 @@ import TallyModel
 struct Tallygen: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tallygen",
-        abstract: "Write seeded Claude Code and Codex transcripts, and their true totals.",
+        abstract: "Write seeded transcripts of Claude Code, Codex and Gemini CLI, and their true totals.",
         discussion: """
-            DIR/claude and DIR/codex hold the transcripts, DIR/truth.json what a right count of them gives, in the \
-            figures of `tallygate usage --json` by model ("rows") and by UTC day ("days"). The same seed, calls, days \
+            DIR/claude, DIR/codex and DIR/gemini hold the transcripts, DIR/truth.json what a right count of them gives, \
+            in the figures of `tallygate usage --json` by model ("rows") and by UTC day ("days"). The same seed, calls, days \
             and end give the same bytes. The text in the transcripts is filler.
             """,
         version: ProgramVersion.text)
@@ -27,7 +27,7 @@ struct Tallygen: ParsableCommand {
     @Option(help: "Over how many days the sessions lie.")
     var days = 30
 
-    @Option(help: "How many calls of both agents together.")
+    @Option(help: "How many calls of all agents together.")
     var calls = 6_000
 
     @Option(help: "Before which instant all of it lies: RFC 3339, or now, which is the last midnight (UTC).")

@@ -5,7 +5,7 @@ import TallyWorkstation
 /// Transcripts from bytes to events: lines, parsers, counter.
 ///
 /// ```
-/// | c, x or n: Claude, Codex, NDJSON | chunk u8 | a transcript |
+/// | c, x, n or g: Claude, Codex, NDJSON, Gemini; d: Gemini's document | chunk u8 | a transcript |
 /// ```
 /// Promises: the same lines in whatever chunks they are read; a parser says the same of a line whatever it has read
 /// before; numbers of facts are within their bounds; every event that comes of them keeps the rules of its kind; the
@@ -13,9 +13,11 @@ import TallyWorkstation
 class TranscriptSubject: FuzzSubject {
     private typealias Claude = ClaudeParser<FuzzHash>
     private typealias Codex = CodexParser<FuzzHash>
+    private typealias Gemini = GeminiParser<FuzzHash>
 
     private var claude = Claude(hash: FuzzHash(), projects: TranscriptSubject.projects)
     private var codex = Codex(hash: FuzzHash(), projects: TranscriptSubject.projects)
+    private var gemini = Gemini(hash: FuzzHash(), files: FuzzFolders())
     private static var projects: ProjectResolver<FuzzHash> {
         ProjectResolver(hash: FuzzHash(), files: FuzzFolders())
     }
@@ -32,8 +34,12 @@ class TranscriptSubject: FuzzSubject {
         return lines
     }
 
-    func parse(_ line: [UInt8], as source: SourceKind, _ state: inout ParserState) -> LineResult {
-        source == .claude ? claude.parse(line.span, &state) : codex.parse(line.span, &state)
+    func parse(_ line: [UInt8], as source: SourceKind, _ state: inout ParserState) -> [LineResult] {
+        switch source {
+        case .claude: [claude.parse(line.span, &state)]
+        case .gemini: Self.parse(line, &gemini, &state)
+        case .codex, .ndjson, .otlp: [codex.parse(line.span, &state)]
+        }
     }
 
     func events(_ counter: inout Counter) -> (events: [Event], delta: [UInt8]) {
@@ -51,9 +57,12 @@ class TranscriptSubject: FuzzSubject {
             case UInt8(ascii: "c"): .claude
             case UInt8(ascii: "x"): .codex
             case UInt8(ascii: "n"): .ndjson
-            default: SourceKind.allCases[Int(input[0]) % SourceKind.allCases.count]
+            case UInt8(ascii: "g"), UInt8(ascii: "d"): .gemini
+            // Of telemetry there are no lines.
+            default: [SourceKind.claude, .codex, .ndjson, .gemini][Int(input[0]) % 4]
             }
-        let lines = try split(text, chunkBytes: 1 + Int(input[1]))
+        let split = try split(text, chunkBytes: 1 + Int(input[1]))
+        let lines = input[0] == UInt8(ascii: "d") ? [text] : split
         var counter = Counter(eventsMax: 64)
         var events: [Event] = []
         var deltas: [[UInt8]] = []
@@ -99,13 +108,15 @@ class TranscriptSubject: FuzzSubject {
         var file = counter.checkOut(id, source: source, session: session)
         for (index, line) in lines.enumerated() {
             var state = file.parser
-            let result = parse(line, as: source, &file.parser)
-            try compare(result, line, source, &state, file.parser)
-            if case .fact(let fact) = result { try check(fact) }
-            counter.take(result, &file, nowMs: Int64(index))
-            if counter.isFull {
-                counter.checkIn(id, file)
-                try drain(&counter, &events, &deltas, always: true)
+            let results = parse(line, as: source, &file.parser)
+            try compare(results, line, source, &state, file.parser)
+            for result in results {
+                if case .fact(let fact) = result { try check(fact) }
+                counter.take(result, &file, nowMs: Int64(index))
+                if counter.isFull {
+                    counter.checkIn(id, file)
+                    try drain(&counter, &events, &deltas, always: true)
+                }
             }
         }
         counter.checkIn(id, file)
@@ -115,18 +126,37 @@ class TranscriptSubject: FuzzSubject {
 
     /// What a parser without a past makes of the same line.
     private func compare(
-        _ result: LineResult, _ line: [UInt8], _ source: SourceKind, _ state: inout ParserState, _ after: ParserState
+        _ results: [LineResult], _ line: [UInt8], _ source: SourceKind, _ state: inout ParserState,
+        _ after: ParserState
     ) throws(FuzzFinding) {
-        let fresh: LineResult
-        if source == .claude {
+        let fresh: [LineResult]
+        switch source {
+        case .claude:
             var parser = Claude(hash: FuzzHash(), projects: Self.projects)
-            fresh = parser.parse(line.span, &state)
-        } else {
+            fresh = [parser.parse(line.span, &state)]
+        case .gemini:
+            var parser = Gemini(hash: FuzzHash(), files: FuzzFolders())
+            fresh = Self.parse(line, &parser, &state)
+        case .codex, .ndjson, .otlp:
             var parser = Codex(hash: FuzzHash(), projects: Self.projects)
-            fresh = parser.parse(line.span, &state)
+            fresh = [parser.parse(line.span, &state)]
         }
         try expect(state == after, "what a parser remembers of a file is in its state")
-        try expect(Told(fresh) == Told(result), "a parser says the same of a line whatever it has read before")
+        try expect(
+            fresh.map { Told($0) } == results.map { Told($0) },
+            "a parser says the same of a line whatever it has read before")
+    }
+
+    /// All that a record says. A value of a list takes two bytes at least, which bounds them.
+    private static func parse(
+        _ bytes: [UInt8], _ parser: inout Gemini, _ state: inout ParserState
+    ) -> [LineResult] {
+        var results: [LineResult] = []
+        var record = parser.begin(bytes.span, &state)
+        while results.count <= bytes.count, let result = parser.next(&record, bytes.span, &state) {
+            results.append(result)
+        }
+        return results
     }
 
     private func check(_ fact: Fact) throws(FuzzFinding) {

@@ -70,9 +70,11 @@ extension AdminRequest {
     fileprivate var opening: Store.Opening {
         switch self {
         case .tenantCreate, .enroll, .workstationList, .workstationRevoke, .tenantDelete, .audit(nil, _): .none
+        case .pricesList, .pricesShow, .pricesCheck, .pricesUse: .none
         case .tenantList, .verify(nil), .rebuild(nil): .all
         case .tenantShow(let name), .verify(let name?), .rebuild(let name?), .audit(let name?, _): .one(name: name)
         case .usage(let arguments): .one(name: arguments.tenant)
+        case .reprice(let arguments): .one(name: arguments.tenant)
         }
     }
 }

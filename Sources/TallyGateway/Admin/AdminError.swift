@@ -15,6 +15,8 @@ enum AdminError: Error, CustomStringConvertible {
     case instant(String)
     case csvOnlyForUsage
     case auditLimit
+    case period
+    case priceBook(file: String, problem: String)
     case notRebuilt(tenant: TenantName, reason: String)
 
     var description: String {
@@ -35,6 +37,8 @@ enum AdminError: Error, CustomStringConvertible {
         case .workstationUnknown(let text): "no workstation '\(text)'; see 'tallygate workstation list'"
         case .instant(let text):
             "'\(text)' is no instant; use 2026-11-23, 2026-11-23T14:30:00Z or milliseconds since 1970"
+        case .period: "the period is empty: --from must lie before --to"
+        case .priceBook(let file, let problem): "\(file): \(problem)"
         case .csvOnlyForUsage: "only usage can be printed as CSV"
         case .notRebuilt(let tenant, let reason): "the views of tenant \(tenant) could not be made anew: \(reason)"
         case .auditLimit: "give --limit a number from 1 to \(Limits.auditRowsReadMax)"

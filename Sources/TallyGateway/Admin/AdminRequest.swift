@@ -15,6 +15,32 @@ package enum AdminRequest: Codable, Hashable, Sendable {
     case rebuild(tenant: String?)
     /// Who did what, and what was given up; everyone's where no tenant is named.
     case audit(tenant: String?, limit: Int)
+    /// Which price books there are, and when each was used.
+    case pricesList
+    /// The row that prices a model; at an instant as it was typed, or now.
+    case pricesShow(model: String, at: String?)
+    /// Whether a book is valid, and what it changes against the one in use.
+    case pricesCheck(BookSource)
+    /// What is received from now on is priced by this book.
+    case pricesUse(BookSource)
+    /// What a tenant's events cost by another book, beside what was counted.
+    case reprice(RepriceArguments)
+}
+
+/// The arguments of `tallygate reprice` as they were typed; the answering side parses them.
+package struct RepriceArguments: Codable, Hashable, Sendable {
+    package var tenant: String
+    /// Nil for the one in use.
+    package var book: BookSource?
+    package var from: String?
+    package var to: String?
+
+    package init(tenant: String, book: BookSource?, from: String?, to: String?) {
+        self.tenant = tenant
+        self.book = book
+        self.from = from
+        self.to = to
+    }
 }
 
 /// The arguments of `tallygate usage` as they were typed; the answering side parses them.

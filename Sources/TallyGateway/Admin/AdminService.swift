@@ -4,6 +4,7 @@ import TallyHash
 import TallyIO
 import TallyModel
 import TallyStorage
+import TallyUsage
 
 /// Answers operators' commands on an open data folder: the same code whether the asking process is this one or comes
 /// through the folder's socket.
@@ -13,6 +14,7 @@ package struct AdminService: Sendable {
     package init(store: Store) { self.store = store }
 
     private var catalog: Catalog { store.services.folder.catalog }
+    private var prices: PriceCommands { PriceCommands(store: store) }
 
     package func answer(_ call: AdminCall) -> AdminReply {
         do {
@@ -57,6 +59,11 @@ package struct AdminService: Sendable {
         case .rebuild(let tenant): return try rebuild(tenant, call.format)
         case .audit(let tenant, let limit):
             return try AuditReport(store: store).reply(tenant: tenant, limit: limit, format: call.format)
+        case .pricesList: return try prices.list(call.format)
+        case .pricesShow(let model, let at): return try prices.show(model, at: at, call.format)
+        case .pricesCheck(let book): return try prices.check(book, call.format)
+        case .pricesUse(let book): return try store.changing.withLock { _ in try prices.use(book, call.format) }
+        case .reprice(let arguments): return try prices.reprice(arguments, call.format)
         }
     }
 

@@ -2,6 +2,7 @@ import Foundation
 import TallyIO
 import TallyLog
 import TallyModel
+import TallyPricing
 import TallyStorage
 import TallyWire
 
@@ -88,6 +89,8 @@ struct AuditReport: Sendable {
             "\(named(row.second)) sent the reserved column "
                 + (ColumnID(rawValue: UInt8(clamping: row.first))?.name ?? "\(row.first)")
         case .viewsRebuilt: "\(row.first) ledger records"
+        case .priceBookUsed:
+            PriceBookID(UInt64(bitPattern: row.first)).name + (row.second == 0 ? "" : ", the program's own")
         case .gatewayStarted: "\(row.first) tenants, \(row.second) of them quarantined"
         case .gatewayStopped: "\(row.first) events committed"
         case .tenantDeletionBegun, .tenantDeleted, .epochRenewed: ""

@@ -4,6 +4,7 @@ import TallyLog
 import TallyModel
 import TallyRollup
 import TallyStorage
+import TallyUsage
 import TallyWire
 
 /// Recomputes everything that a tenant's ledger says and compares: checksums, canonical bodies, contiguity, chain,

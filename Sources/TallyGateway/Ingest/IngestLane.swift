@@ -78,5 +78,7 @@ final class IngestLane: RoundEndHandler, ShardResident {
         return ShardDelivery(shard: shard, commands: commands, bodies: scratch.takeBodies(), senders: census.senders)
     }
 
+    func use(_ book: PriceBook) { scratch.sums?.use(book) }
+
     func takeSums() -> [TenantSums] { scratch.sums?.take() ?? [] }
 }

@@ -1,4 +1,5 @@
 import TallyIO
+import TallyPricing
 import TallyStorage
 import TallyTransport
 
@@ -45,6 +46,9 @@ final class IngestRoom: ShardResident {
     func deliver(_ news: [(ConnectionID, LedgerNews)]) {
         for (id, news) in news { connections[id.number]?.hear(news) }
     }
+
+    /// Batches are priced by `book` from here on.
+    func use(_ book: PriceBook) { lane.use(book) }
 
     /// Hands the keeper what all batches so far came to, for a harvest.
     func handOverSums() { lane.handOverSums() }

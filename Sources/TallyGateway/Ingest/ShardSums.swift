@@ -59,12 +59,20 @@ package struct ShardSums: Sendable {
     /// Adds up a batch whose rows all count at their own times. False where there is no room for it.
     package mutating func fold(_ batch: borrowing Batch, of workstation: WorkstationID, _ tenant: TenantID) -> Bool {
         let place = places[tenant] ?? begin(tenant)
-        guard entries < cellsMax, let grown = tenants[place].fold(batch, of: workstation, with: &folder) else {
+        guard entries < cellsMax, tenants[place].book == folder.book.id.value,
+            let grown = tenants[place].fold(batch, of: workstation, with: &folder)
+        else {
             isFull = true
             return false
         }
         entries += grown
         return true
+    }
+
+    /// Prices by `book` from here on. What is in here keeps its price: a tenant that has something in here finds no room
+    /// until that is taken.
+    package mutating func use(_ book: PriceBook) {
+        if book.id != folder.book.id { folder = BatchFolder(book: book) }
     }
 
     /// How many of the tenant's sessions are in here; nil where some may be missing, because there was no room.

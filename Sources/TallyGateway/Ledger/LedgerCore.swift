@@ -30,7 +30,7 @@ package final class LedgerCore {
         package init(book: UInt64) { self.book = book }
     }
 
-    let settings: Settings
+    private(set) var settings: Settings
     let board: TenantBoard
     let entropy: Entropy
     /// One barrier for all ledgers; nil where only a segment's own sync can be relied on.
@@ -92,6 +92,16 @@ package final class LedgerCore {
             board.set(tenant.id, .quarantined("\(error)"))
             notes.append(.quarantined(tenant.id, tenant.name, reason: "\(error)"))
             return error
+        }
+    }
+
+    /// New records name `book` from here on, all ledgers'. It is on stable storage.
+    package func use(book: UInt64) {
+        guard settings.book != book else { return }
+        settings.book = book
+        for tenant in desks.keys.sorted() {
+            desks[tenant]?.desk.ledger.book = book
+            desks[tenant]?.desk.growth.hasManyBooks = true
         }
     }
 

@@ -12,6 +12,8 @@ struct LedgerGrowth {
     /// Streams that were begun, changed or went on.
     var streams = InsertionOrder<UInt32>()
     private var gaps: [GapRow] = []
+    /// Its records name more than one price book: the shards may have priced by either.
+    var hasManyBooks = false
     /// More gaps than are kept: the views read them.
     private var hasManyGaps = false
 
@@ -36,7 +38,8 @@ struct LedgerGrowth {
     /// What the views can take without reading the ledger: nil where `sums` are not the sums of all its batches and
     /// nothing else.
     func content(_ sums: [TenantSums], book: UInt64, _ state: borrowing LedgerState) -> LedgerStretch.Content? {
-        guard !isIncomplete, !hasManyGaps, foldedBatches == batches, sums.allSatisfy({ $0.book == book }),
+        guard !isIncomplete, !hasManyGaps, !hasManyBooks, foldedBatches == batches,
+            sums.allSatisfy({ $0.book == book }),
             sums.reduce(0, { $0 + $1.batches }) == foldedBatches, sums.reduce(0, { $0 + $1.events }) == foldedEvents
         else { return nil }
         var rows: [StreamRow] = []

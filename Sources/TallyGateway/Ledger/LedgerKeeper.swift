@@ -136,6 +136,13 @@ actor LedgerKeeper {
         _ = core.open(tenant, disk: disk, viewsThrough: viewsThrough, now: now())
     }
 
+    /// New records name `book` from here on, and the shards price by it soon after: what they priced by the other until
+    /// then is read from the ledgers (`LedgerGrowth`).
+    func use(_ book: PriceBook) {
+        core.use(book: book.id.value)
+        for room in rooms { room.async { $0.use(book) } }
+    }
+
     func streams(of tenant: TenantID) -> [UInt32: LedgerState.Stream] { core.streams(of: tenant) }
 
     /// Ends the tenant's connections, makes durable what it has appended, and closes its ledger: its folder may go when

@@ -1,6 +1,7 @@
 import Foundation
 package import TallyIO
 package import TallyModel
+import TallyPricing
 import TallyStorage
 import TallyTLS
 import TallyTransport
@@ -24,6 +25,7 @@ package final class Gateway: Sendable {
 
     package init(settings: Settings, services: Services) throws {
         self.services = services
+        if let book = services.folder.missingBook { throw StorageError.priceBookUnreadable(book.name) }
         let limits = settings.limits
         let store = try Store(services: services, limits: limits)
         self.store = store
@@ -87,6 +89,7 @@ package final class Gateway: Sendable {
         if let publicAddress {
             try catalog.set(.publicAddress, to: publicAddress.description, by: services.stamp())
         }
+        try noteShippedBook()
         let standings = store.board.all.values
         let quarantined = standings.count { if case .quarantined = $0 { true } else { false } }
         do throws(StorageError) {
@@ -103,6 +106,21 @@ package final class Gateway: Sendable {
         metricsServer?.start()
         certificate.startRenewing()
         services.metrics.set(.isReady, 1)
+    }
+
+    /// Another version of the program brings another book: from when on it is used stands in the catalog too.
+    private func noteShippedBook() throws {
+        let books = services.folder.books
+        guard books.current.id == books.shipped.id,
+            try services.folder.catalog.priceBookUses().last?.isShipped != false
+        else { return }
+        do throws(StorageError) {
+            try services.folder.catalog.usePriceBook(books.shipped.id, isShipped: true, by: services.stamp())
+        } catch {
+            // As with the audit's row: each record names its book all the same.
+            guard error.isPassing else { throw error }
+            services.log(.auditNotWritten(reason: "\(error)"))
+        }
     }
 
     /// Drains and stops; returns when all is durable, at the latest after `Limits.drainTimeout` and a little.

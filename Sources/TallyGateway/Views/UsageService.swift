@@ -2,6 +2,7 @@ import Foundation
 import TallyIO
 import TallyModel
 import TallyStorage
+import TallyUsage
 
 /// Answers `tallygate usage`: the views, the ledger's tail behind them and the cut edges of the period, added up in one
 /// read transaction. It shows everything that was acknowledged before it was asked, however far the views are.
@@ -14,13 +15,7 @@ struct UsageService: Sendable {
         guard let name = TenantName(arguments.tenant) else { throw AdminError.tenantName }
         let tenant = try services.folder.catalog.tenant(named: name)
         // From here on nothing that is acknowledged later needs to be in the report.
-        let durable: LedgerPosition
-        switch board[tenant.id] {
-        case .open(let position)?: durable = position
-        case .waiting(let reason)?: throw AdminError.waiting(tenant: name, reason: reason)
-        case .quarantined(let reason)?: throw AdminError.quarantined(tenant: name, reason: reason)
-        case nil: throw AdminError.notOpen(tenant: name)
-        }
+        let durable = try board.durable(tenant)
         views.hurry(tenant.id, to: durable.ordinal)
         let labels = try services.folder.catalog.labels(of: tenant.id)
         let query = try query(arguments, labels)

@@ -1,4 +1,5 @@
 package import TallyModel
+package import TallyPricing
 
 /// The rows of the catalog, as values.
 
@@ -107,6 +108,8 @@ package enum AuditAction: UInt8, Vocabulary {
     case contentRejected
     /// Ledger records that were folded anew.
     case viewsRebuilt
+    /// The book's number, 1 where it is the program's own.
+    case priceBookUsed
 
     package var name: String {
         switch self {
@@ -121,6 +124,7 @@ package enum AuditAction: UInt8, Vocabulary {
         case .gatewayStopped: "gateway_stopped"
         case .contentRejected: "content_rejected"
         case .viewsRebuilt: "views_rebuilt"
+        case .priceBookUsed: "price_book_used"
         }
     }
 }
@@ -139,6 +143,15 @@ package struct AuditRow: Hashable, Sendable {
         self.first = first
         self.second = second
     }
+}
+
+/// That new records name this price book from then on.
+package struct PriceBookUse: Hashable, Sendable {
+    package let book: PriceBookID
+    /// Milliseconds since 1970, UTC, by the gateway's clock.
+    package let fromMs: Int64
+    /// Whether it is used because the program ships with it.
+    package let isShipped: Bool
 }
 
 /// What a data folder remembers between runs.

@@ -3,7 +3,7 @@ extension DatabaseSchema {
     static let catalog = DatabaseSchema(
         // "TGct"
         applicationID: 0x5447_6374,
-        version: 1,
+        version: 2,
         synchronous: .full,
         isDerived: false,
         statements: """
@@ -50,5 +50,19 @@ extension DatabaseSchema {
                 id INTEGER PRIMARY KEY,
                 value TEXT NOT NULL
             ) STRICT;
-            """)
+
+            \(priceBooks)
+            """,
+        steps: [priceBooks])
+
+    /// Since version 2. From when on which price book was the one that new records name; the last row is the one in use.
+    private static let priceBooks = """
+        CREATE TABLE price_books (
+            id INTEGER PRIMARY KEY,
+            book INTEGER NOT NULL,
+            used_from_ms INTEGER NOT NULL,
+            -- Whether it is in use because it ships with the program: then another version's takes its place.
+            is_shipped INTEGER NOT NULL
+        ) STRICT;
+        """
 }

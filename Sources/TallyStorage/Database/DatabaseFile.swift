@@ -51,7 +51,8 @@ struct DatabaseFile: Sendable {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             try queue.inDatabase { database in
                 try DatabaseFile.check(database, path, schema)
-                guard try database.number("PRAGMA user_version") == schema.version else {
+                // One of an earlier version is read as it is, for what that had; its owner brings it forward.
+                guard try database.number("PRAGMA user_version") > 0 else {
                     throw StorageError.absent(file: path)
                 }
             }
@@ -163,10 +164,15 @@ struct DatabaseFile: Sendable {
         }
         let synchronous = try database.number("PRAGMA synchronous")
         precondition(synchronous == schema.synchronous.rawValue, "SQLite kept another synchronous mode")
-        guard try database.number("PRAGMA user_version") < schema.version else { return }
-        // Version 1 is the first, so anything lower is an empty file. A later version adds its steps here.
+        let found = try database.number("PRAGMA user_version")
+        guard found < schema.version else { return }
+        // Version 1 is the first, so anything lower is an empty file. A derived file of an earlier one never comes here.
         try database.inTransaction {
-            try database.execute(sql: schema.statements)
+            if found < 1 {
+                try database.execute(sql: schema.statements)
+            } else {
+                for step in schema.steps.dropFirst(Int(found) - 1) { try database.execute(sql: step) }
+            }
             try database.execute(
                 sql: "PRAGMA application_id = \(schema.applicationID); PRAGMA user_version = \(schema.version);")
             return .commit

@@ -10,6 +10,8 @@ struct DatabaseSchema: Sendable {
     let isDerived: Bool
     /// Makes an empty file into one of `version`.
     let statements: String
+    /// What brings a file of version n to n + 1, at n - 1; none for a derived file.
+    var steps: [String] = []
 
     /// SQLite's numbers for `PRAGMA synchronous`.
     enum Synchronous: Int64, Sendable {

@@ -1,4 +1,5 @@
 package import TallyIO
+package import TallyPricing
 
 /// All files of a gateway, under one lock:
 ///
@@ -17,6 +18,8 @@ package final class DataFolder: Sendable {
     package let directory: Directory
     package let catalog: Catalog
     package let books: BookShelf
+    /// The book that the catalog says is in use, where it is not on the shelf: a gateway must not serve then.
+    package let missingBook: PriceBookID?
     private let lock: FileLock
 
     package static let socketName = "admin.sock"
@@ -49,6 +52,15 @@ package final class DataFolder: Sendable {
         } catch {
             throw .unusable(path: path, error)
         }
+        do throws(StorageError) { missingBook = try Self.take(catalog, books) } catch { throw .storage(error) }
+    }
+
+    /// Has the shelf use the book that was chosen last; where the program's own is used, that is this program's.
+    private static func take(_ catalog: Catalog, _ books: BookShelf) throws(StorageError) -> PriceBookID? {
+        guard let use = try catalog.priceBookUses().last, !use.isShipped else { return nil }
+        guard let book = books.book(use.book.value) else { return use.book }
+        books.use(book)
+        return nil
     }
 
     /// Where a tenant's ledger and views lie. Never made here: a reader must not bring back the folder of a tenant that

@@ -1,14 +1,15 @@
 import TallyHash
 package import TallyLog
 package import TallyModel
-import TallyPricing
+package import TallyPricing
 package import TallyRollup
 import TallyWire
 
 /// Folds a stretch of a tenant's ledger into what it adds to the views: behind the ACK, for a reader's tail, for a
 /// rebuild and for `verify` alike, so that all of them count the same.
 ///
-/// Each batch is priced by the book that its record names, at each event's effective time.
+/// Each batch is priced by the book that its record names, at each event's effective time; or, to see what another book
+/// would say, all of them by that one.
 package struct LedgerFold: ~Copyable {
     /// What one stretch added.
     package struct Result: Sendable {
@@ -32,6 +33,8 @@ package struct LedgerFold: ~Copyable {
     }
 
     private let books: BookShelf
+    /// Prices every batch, whatever its record names.
+    private let onlyBook: PriceBook?
     private let hashKey: HashKey
     private var replay: LedgerReplay
     /// Whose stream a number is, and how far it has come.
@@ -49,19 +52,22 @@ package struct LedgerFold: ~Copyable {
     /// them: whose a stream is may change, and events before that are the earlier owner's.
     package init(
         disk: any LogDisk, from: LedgerPosition?, through: LedgerPosition, books: BookShelf,
-        streams: [StreamRow] = [], within: [Range<Int64>]? = nil, resume: Resume? = nil, entropy: Entropy = .system
+        onlyBook: PriceBook? = nil, streams: [StreamRow] = [], within: [Range<Int64>]? = nil, resume: Resume? = nil,
+        entropy: Entropy = .system
     ) throws(LedgerError) {
         let key = HashKey(first: entropy.word(), second: entropy.word())
         let reader = try LedgerReplay(
             disk: disk, from: from, through: through.ordinal, place: resume?.place, entropy: entropy)
         self.books = books
+        self.onlyBook = onlyBook
         let known = resume.flatMap { $0.place.position == from ? $0.streams : nil }
         self.streams = known ?? Dictionary(streams.map { ($0.number, $0) }) { _, later in later }
         self.within = within
         hashKey = key
         replay = reader
-        aggregator = Aggregator(book: books.current, hashKey: key)
-        folder = BatchFolder(book: books.current)
+        let first = onlyBook ?? books.current
+        aggregator = Aggregator(book: first, hashKey: key)
+        folder = BatchFolder(book: first)
     }
 
     /// What it knows where it came to; for the fold that goes on from there.
@@ -99,7 +105,7 @@ package struct LedgerFold: ~Copyable {
     /// False where the batch needs another book: what was folded so far goes out first.
     private mutating func foldBatch() throws(LedgerError) -> Bool {
         guard let header = replay.header else { return true }
-        if header.draft.priceBook != aggregator.book.id.value {
+        if onlyBook == nil, header.draft.priceBook != aggregator.book.id.value {
             guard aggregator.isEmpty else {
                 isWaiting = true
                 return false

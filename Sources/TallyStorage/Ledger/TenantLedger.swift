@@ -12,8 +12,8 @@ package struct TenantLedger: ~Copyable, Sendable {
     package private(set) var state: LedgerState
     private var log: SegmentLog
     private let disk: any LogDisk
-    /// The content hash of the book that new records name.
-    package let book: UInt64
+    /// The content hash of the book that new records name. It is on stable storage.
+    package var book: UInt64
     private let entropy: Entropy
 
     /// Bytes of the batches appended since it was opened.

@@ -1,3 +1,5 @@
+import TallyUsage
+
 /// Which table answers which stretch of a report's period.
 ///
 /// `session_rollup` has everything by quarter-hour; `rollup` has whole UTC hours without the session, and `hour_rollup`

@@ -1,22 +1,6 @@
 package import Foundation
 package import TallyModel
-
-/// What a report can be broken down by. The raw value is the word on the command line and in JSON.
-package enum UsageDimension: String, CaseIterable, Hashable, Sendable {
-    case day, hour, model, agent, workstation, project, session, origin
-
-    /// Reads `day,model`. Throws on an unknown or repeated word.
-    package static func list(_ text: String) throws(StorageError) -> [UsageDimension] {
-        var list: [UsageDimension] = []
-        for word in text.split(separator: ",", omittingEmptySubsequences: false) {
-            let word = word.filter { $0 != " " }
-            guard let dimension = UsageDimension(rawValue: word) else { throw .dimensionUnknown(word) }
-            guard !list.contains(dimension) else { throw .dimensionTwice(dimension) }
-            list.append(dimension)
-        }
-        return list
-    }
-}
+package import TallyUsage
 
 /// Which numbers a report adds up, and by what.
 package struct UsageQuery: Sendable {

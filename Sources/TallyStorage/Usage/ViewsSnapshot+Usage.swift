@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 package import TallyModel
+package import TallyUsage
 
 /// A report out of the views: grouped and added up by SQLite on the dictionaries' small numbers, so that
 /// Swift sees one row a group; out of the hours where they have what is asked for (`UsagePiece`).
@@ -11,37 +12,56 @@ extension ViewsSnapshot {
         _ query: UsageQuery, tenant: TenantName, workstations: [WorkstationID: WorkstationLabel],
         extra: [(RollupKey, RollupCounts)] = [], extraGaps: GapTotals = GapTotals()
     ) throws(StorageError) -> UsageReport {
-        var fold = UsageFold(query, workstations: workstations)
-        try add(to: &fold)
-        try fold.add(extra)
+        var fold = UsageFold(by: query.by, zone: UsageZone(query.timeZone), workstations: workstations)
+        try add(query, to: &fold)
+        do throws(UsageError) {
+            try fold.add(extra.lazy.filter { query.admits($0.0) })
+        } catch {
+            throw StorageError(error)
+        }
         var gaps = try gapTotals(workstations: query.workstations)
         gaps.events += extraGaps.events
         gaps.reportedNanoUSD += extraGaps.reportedNanoUSD
-        return try fold.report(tenant: tenant, gaps: gaps)
+        do throws(UsageError) {
+            return try fold.report(tenant: tenant, gaps: gaps)
+        } catch {
+            throw StorageError(error)
+        }
     }
 
     /// Adds the views' groups over the whole quarter-hours of the query's plan.
-    package func add(to fold: inout UsageFold) throws(StorageError) {
-        let whole = fold.query.plan().whole
+    private func add(_ query: UsageQuery, to fold: inout UsageFold) throws(StorageError) {
+        let whole = query.plan().whole
         guard !whole.isEmpty else { return }
         try guarded {
-            guard let select = try UsageSelect(fold.query, database),
+            guard let select = try UsageSelect(query, database),
                 let held = try select.quartersHeld(whole, database)
             else { return }
-            let isByTime = fold.query.by.contains(.day) || fold.query.by.contains(.hour)
+            let isByTime = query.by.contains(.day) || query.by.contains(.hour)
             let runs =
                 isByTime
-                ? ZoneRuns(fold.query.timeZone, quarters: held).runs : [ZoneRuns.Run(quarters: held, offset: 0)]
+                ? ZoneRuns(query.timeZone, quarters: held).runs : [ZoneRuns.Run(quarters: held, offset: 0)]
             var names = ViewsNames()
-            for piece in runs.flatMap({ UsagePiece.pieces($0, of: fold.query) }) {
+            for piece in runs.flatMap({ UsagePiece.pieces($0, of: query) }) {
                 let rows = try select.rows(piece, database)
                 while let row = try rows.next() {
-                    let keys = try fold.query.by.indices.map { index in
-                        try names.text(row, index, fold.query.by[index], piece.offset, fold, database)
+                    let keys = try query.by.indices.map { index in
+                        try names.text(row, index, query.by[index], piece.offset, fold, database)
                     }
-                    try fold.add(try RollupColumns.sums(row, from: fold.query.by.count), keys: keys)
+                    let sums = try RollupColumns.sums(row, from: query.by.count)
+                    do throws(UsageError) { try fold.add(sums, keys: keys) } catch { throw StorageError(error) }
                 }
             }
+        }
+    }
+}
+
+extension StorageError {
+    /// What a report over the views met with. Other errors come before any view is read.
+    init(_ error: UsageError) {
+        switch error {
+        case .tooManyRows: self = .reportTooLarge
+        case .overflow, .dimensionUnknown, .dimensionTwice: self = .amountTooLarge(file: Views.fileName)
         }
     }
 }

@@ -1,5 +1,6 @@
 import GRDB
 import TallyModel
+import TallyUsage
 
 /// The sums of a rollup cell as columns: their names, how two rows are added, and the values of a cell.
 enum RollupColumns {
@@ -9,7 +10,9 @@ enum RollupColumns {
         "cache_write_unknown_tokens", "output_tokens", "reasoning_tokens", "web_searches", "tool_calls",
         "unpriced_events", "reported_nano",
     ]
-    private static let all = added + ["cost_usd", "cost_femto", "first_ms", "last_ms"]
+    /// Amounts of two columns each, whole dollars and the femto-dollars above them, in the order of `values`.
+    private static let money = ["cost", "subscription"]
+    private static let all = added + money.flatMap { ["\($0)_usd", "\($0)_femto"] } + ["first_ms", "last_ms"]
 
     private static let femtoPerUSD: Int128 = 1_000_000_000_000_000
 
@@ -18,18 +21,23 @@ enum RollupColumns {
     }
 
     /// How many there are.
-    static let count = 16
+    static let count = 18
 
     /// Adds one cell to `table`. Its arguments are the columns `key`, then the sums.
     static func upsert(_ table: String, key: String) -> String {
         let additions = added.map { "\($0) = \($0) + excluded.\($0)" }
         // Two remainders below 10¹⁵ carry at most one dollar.
-        let others = [
-            "cost_usd = cost_usd + excluded.cost_usd + (cost_femto + excluded.cost_femto) / \(femtoPerUSD)",
-            "cost_femto = (cost_femto + excluded.cost_femto) % \(femtoPerUSD)",
-            "first_ms = min(first_ms, excluded.first_ms)",
-            "last_ms = max(last_ms, excluded.last_ms)",
-        ]
+        let amounts = money.flatMap { name in
+            [
+                "\(name)_usd = \(name)_usd + excluded.\(name)_usd + (\(name)_femto + excluded.\(name)_femto) / \(femtoPerUSD)",
+                "\(name)_femto = (\(name)_femto + excluded.\(name)_femto) % \(femtoPerUSD)",
+            ]
+        }
+        let others =
+            amounts + [
+                "first_ms = min(first_ms, excluded.first_ms)",
+                "last_ms = max(last_ms, excluded.last_ms)",
+            ]
         let marks = (key.split(separator: ",").map { _ in "?" } + all.map { _ in "?" }).joined(separator: ", ")
         return """
             INSERT INTO \(table) (\(key), \(all.joined(separator: ", "))) VALUES (\(marks))
@@ -51,9 +59,11 @@ enum RollupColumns {
         row.append(counts.toolCalls)
         row.append(counts.unpricedEvents)
         row.append(counts.reportedCostNanoUSD)
-        let (usd, femto) = try split(counts.cost)
-        row.append(usd)
-        row.append(femto)
+        for amount in [counts.cost, counts.subscriptionCost] {
+            let (usd, femto) = try split(amount)
+            row.append(usd)
+            row.append(femto)
+        }
         row.append(counts.firstMs)
         row.append(counts.lastMs)
     }
@@ -63,12 +73,16 @@ enum RollupColumns {
         for column in 0..<added.count {
             sums[place + column] = try sum(sums[place + column], row[start + column])
         }
-        let (usd, femto, first, last) = (added.count, added.count + 1, added.count + 2, added.count + 3)
-        // Both are below 10¹⁵.
-        let carried = sums[place + femto] + row[start + femto]
-        let hasCarry = carried >= Int64(femtoPerUSD)
-        sums[place + usd] = try sum(try sum(sums[place + usd], row[start + usd]), hasCarry ? 1 : 0)
-        sums[place + femto] = hasCarry ? carried - Int64(femtoPerUSD) : carried
+        for amount in money.indices {
+            let usd = added.count + 2 * amount
+            let femto = usd + 1
+            // Both are below 10¹⁵.
+            let carried = sums[place + femto] + row[start + femto]
+            let hasCarry = carried >= Int64(femtoPerUSD)
+            sums[place + usd] = try sum(try sum(sums[place + usd], row[start + usd]), hasCarry ? 1 : 0)
+            sums[place + femto] = hasCarry ? carried - Int64(femtoPerUSD) : carried
+        }
+        let (first, last) = (count - 2, count - 1)
         sums[place + first] = min(sums[place + first], row[start + first])
         sums[place + last] = max(sums[place + last], row[start + last])
     }
@@ -81,13 +95,16 @@ enum RollupColumns {
 
     /// The values of sums in 128 bits, in the order of the columns; throws where one does not fit its column.
     static func values(_ sums: UsageSums) throws -> [Int64] {
-        let (usd, femto) = try split(sums.cost)
+        let cost = try split(sums.cost)
+        let subscription = try split(sums.subscriptionCost)
         let counted = try [
             sums.events, sums.inputTokens, sums.cacheReadTokens, sums.cacheWrite5mTokens, sums.cacheWrite1hTokens,
             sums.cacheWriteUnknownTokens, sums.outputTokens, sums.reasoningTokens, sums.webSearches, sums.toolCalls,
             sums.unpricedEvents, sums.reportedNanoUSD,
         ].map { try checked($0) }
-        return counted + [usd, femto, sums.firstMs, sums.lastMs]
+        return counted + [
+            cost.usd, cost.femto, subscription.usd, subscription.femto, sums.firstMs, sums.lastMs,
+        ]
     }
 
     private static func split(_ money: Money) throws -> (usd: Int64, femto: Int64) {
@@ -124,8 +141,9 @@ enum RollupColumns {
         counts.unpricedEvents = values[10]
         counts.reportedCostNanoUSD = values[11]
         counts.cost = Money(femtoUSD: Int128(values[12]) * femtoPerUSD + Int128(values[13]))
-        counts.firstMs = values[14]
-        counts.lastMs = values[15]
+        counts.subscriptionCost = Money(femtoUSD: Int128(values[14]) * femtoPerUSD + Int128(values[15]))
+        counts.firstMs = values[16]
+        counts.lastMs = values[17]
         return counts
     }
 
@@ -137,10 +155,13 @@ enum RollupColumns {
     static let sumExpressions: [String] =
         added.dropLast().map { "SUM(\($0))" } + [
             "SUM(reported_nano >> 32)", "SUM(reported_nano & 4294967295)",
-            "SUM(cost_usd >> 32)", "SUM(cost_usd & 4294967295)",
-            "SUM(cost_femto / 1000000)", "SUM(cost_femto % 1000000)",
-            "MIN(first_ms)", "MAX(last_ms)",
         ]
+        + money.flatMap {
+            [
+                "SUM(\($0)_usd >> 32)", "SUM(\($0)_usd & 4294967295)",
+                "SUM(\($0)_femto / 1000000)", "SUM(\($0)_femto % 1000000)",
+            ]
+        } + ["MIN(first_ms)", "MAX(last_ms)"]
 
     /// The sums of one group, which begin at column `start` of `row`.
     static func sums(_ row: Row, from start: Int) throws -> UsageSums {
@@ -158,13 +179,20 @@ enum RollupColumns {
         sums.toolCalls = values[9]
         sums.unpricedEvents = values[10]
         sums.reportedNanoUSD = values[11] << 32 + values[12]
-        let usd = values[13] << 32 + values[14]
-        let (whole, isOver) = usd.multipliedReportingOverflow(by: femtoPerUSD)
-        let (cost, isOverToo) = whole.addingReportingOverflow(values[15] * 1_000_000 + values[16])
-        guard !isOver, !isOverToo else { throw UnreadableValue.overflow }
-        sums.cost = Money(femtoUSD: cost)
-        sums.firstMs = Int64(values[17])
-        sums.lastMs = Int64(values[18])
+        sums.cost = try money(values[13..<17])
+        sums.subscriptionCost = try money(values[17..<21])
+        sums.firstMs = Int64(values[21])
+        sums.lastMs = Int64(values[22])
         return sums
+    }
+
+    /// An amount from the sums of its four parts.
+    private static func money(_ parts: ArraySlice<Int128>) throws -> Money {
+        let start = parts.startIndex
+        let usd = parts[start] << 32 + parts[start + 1]
+        let (whole, isOver) = usd.multipliedReportingOverflow(by: femtoPerUSD)
+        let (sum, isOverToo) = whole.addingReportingOverflow(parts[start + 2] * 1_000_000 + parts[start + 3])
+        guard !isOver, !isOverToo else { throw UnreadableValue.overflow }
+        return Money(femtoUSD: sum)
     }
 }

@@ -1,5 +1,5 @@
 import GRDB
-package import TallyModel
+import TallyModel
 import TallySQLite
 
 /// How a delta becomes rows. Every statement is compiled once per connection.
@@ -78,14 +78,5 @@ extension Views {
                 try checked(cursor.committed.value), cursor.chain.value.pattern, try checked(cursor.totals.tokens),
                 try checked(cursor.totals.reportedNanoUSD), cursor.isClosed,
             ])
-    }
-}
-
-extension RollupCounts {
-    /// Whether the cell counts nothing; its times mean nothing then.
-    package var isEmpty: Bool {
-        events == 0 && inputTokens == 0 && cacheReadTokens == 0 && cacheWrite5mTokens == 0
-            && cacheWrite1hTokens == 0 && cacheWriteUnknownTokens == 0 && outputTokens == 0 && reasoningTokens == 0
-            && webSearches == 0 && toolCalls == 0 && cost == .zero && reportedCostNanoUSD == 0 && unpricedEvents == 0
     }
 }

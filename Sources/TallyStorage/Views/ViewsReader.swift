@@ -1,5 +1,6 @@
 import GRDB
 package import TallyModel
+package import TallyUsage
 
 /// A read-only connection to one tenant's views, from this process or another. It never writes and never
 /// checkpoints; a read should be short, since the writer's log grows while it lasts. Reads of one
@@ -61,16 +62,5 @@ package struct ViewsSnapshot: ~Copyable {
             }
             return totals
         }
-    }
-}
-
-/// What was given up: events that will never arrive, and what the agents said they cost.
-package struct GapTotals: Hashable, Sendable {
-    package var events: Int128 = 0
-    package var reportedNanoUSD: Int128 = 0
-
-    package init(events: Int128 = 0, reportedNanoUSD: Int128 = 0) {
-        self.events = events
-        self.reportedNanoUSD = reportedNanoUSD
     }
 }

@@ -1,6 +1,6 @@
 /// The tables of `views.sqlite`: one tenant's numbers, all of which can be made again from its ledger.
 ///
-/// Money is two integers: whole US dollars and the femto-dollars above them, 0 ≤ `cost_femto` < 10¹⁵, for
+/// Money is two integers: whole US dollars and the femto-dollars above them, 0 ≤ `…_femto` < 10¹⁵, for
 /// negative amounts too (the whole part is rounded down). Added up with a carry, neither can overflow below
 /// 9 × 10¹⁸ dollars; and a sum that no longer fits 63 bits is refused by the STRICT column, never bent.
 ///
@@ -12,7 +12,7 @@ extension DatabaseSchema {
     static let views = DatabaseSchema(
         // "TGvw"
         applicationID: 0x5447_7677,
-        version: 4,
+        version: 5,
         synchronous: .normal,
         isDerived: true,
         statements: """

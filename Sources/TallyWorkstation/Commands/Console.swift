@@ -1,7 +1,7 @@
 import TallyIO
 
 /// Shows a reply: answers on standard output, troubles and progress on standard error, progress to people only.
-struct Console {
+struct Console: Sendable {
     private let isInteractive = Terminal.isErrorInteractive
 
     /// Shows everything to the end and returns the exit code.
@@ -25,7 +25,7 @@ struct Console {
         case .error(let text):
             clear()
             Terminal.writeError(text)
-        case .progress(let text): if isInteractive { Terminal.writeError("\r\u{1B}[K\(text)") }
+        case .progress(let text): show(progress: text)
         case .done(let code):
             clear()
             return code
@@ -33,7 +33,10 @@ struct Console {
         return nil
     }
 
-    private func clear() {
-        if isInteractive { Terminal.writeError("\r\u{1B}[K") }
+    /// Replaces the line of progress; nil takes it away.
+    func show(progress text: String?) {
+        if isInteractive { Terminal.writeError("\r\u{1B}[K\(text ?? "")") }
     }
+
+    private func clear() { show(progress: nil) }
 }

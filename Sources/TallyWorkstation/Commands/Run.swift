@@ -1,7 +1,7 @@
 import Synchronization
 import TallyIO
 import TallyLog
-import TallyModel
+package import TallyModel
 
 /// The engine of a `tally run`, which comes and goes with the settings, and the events that decide about it.
 final class RunHost: Sendable {
@@ -14,6 +14,12 @@ final class RunHost: Sendable {
     private let slot = Guarded<EngineHost?>(nil)
     private let events = Guarded<[Event]>([])
     private let ready = Bell()
+    /// Why there is no engine, while there is none.
+    private let absence = Guarded<WorkstationError>(.notConnected)
+
+    var whyAbsent: WorkstationError { absence.withLock { $0 } }
+
+    func noteAbsent(_ why: WorkstationError) { absence.withLock { $0 = why } }
 
     var current: EngineHost? { slot.withLock { $0 } }
 
@@ -32,9 +38,11 @@ final class RunHost: Sendable {
         return events.withLock { $0.isEmpty ? nil : $0.removeFirst() }
     }
 
-    static func refused(_ reply: Reply) -> Reply {
-        reply.error(WorkstationError.notConnected.description)
-        reply.done(ExitStatus.failure)
+    /// Answers in place of the engine that is not there.
+    func refused(_ reply: Reply) -> Reply {
+        let why = whyAbsent
+        reply.error(why.description)
+        if case .paused = why { reply.done(ExitStatus.tryLater) } else { reply.done(ExitStatus.failure) }
         return reply
     }
 }
@@ -42,9 +50,11 @@ final class RunHost: Sendable {
 extension Workstation {
     /// A full disk is waited out this long between two tries.
     private static var diskRetryMs: Int { 10_000 }
+    /// A pause's end is looked for so often: a machine that slept has no clock to wait on.
+    private static var pauseLookMs: Int64 { 60_000 }
 
-    /// Follows the sources until SIGTERM or SIGINT.
-    package func run() throws(WorkstationError) -> Int32 {
+    /// Follows the sources until SIGTERM or SIGINT, and takes exports of telemetry at `otlp`.
+    package func run(otlp: HostPort? = nil) throws(WorkstationError) -> Int32 {
         let lock = try home.own()
         guard try home.enrolment() != nil else { throw .notConnected }
         let host = RunHost()
@@ -52,6 +62,7 @@ extension Workstation {
         let door = try RunDoor(home, host)
         door.open()
         let shard = try newShard()
+        let receiver = try otlp.map { target throws(WorkstationError) in try receive(target, host, shard) }
         let outcome: Result<Int32, WorkstationError>
         do throws(WorkstationError) {
             outcome = .success(try follow(host, shard))
@@ -59,10 +70,29 @@ extension Workstation {
             outcome = .failure(error)
         }
         door.close()
+        receiver?.stop()
         host.current?.stop()
         withExtendedLifetime(signals) {}
         _ = consume lock
         return try outcome.get()
+    }
+
+    /// Takes exports for whichever engine there is; without one the sender has to try again.
+    private func receive(
+        _ target: HostPort, _ host: RunHost, _ shard: Shard
+    ) throws(WorkstationError) -> OTLPReceiver.Handle {
+        // A name is refused, `localhost` too: what it means stands in a file that others may write.
+        guard let address = SocketAddress(literal: target) else { throw .otlpNotLoopback }
+        let handle = try OTLPReceiver.start(on: address, shard) { request, answer in
+            guard let engine = host.current else { return answer(.refused(.unavailable)) }
+            engine.with {
+                $0.take(request, answer: answer)
+            } orElse: {
+                answer(.refused(.unavailable))
+            }
+        }
+        Terminal.writeError("tally: taking telemetry at http://\(handle.address)\n")
+        return handle
     }
 
     /// Starts the engine, and anew when the settings change or a full disk has stopped it.
@@ -84,7 +114,7 @@ extension Workstation {
             case nil: break
             }
             guard host.current == nil else { continue }
-            retryMs = try start(host, shard) ? nil : Workstation.diskRetryMs
+            retryMs = try start(host, shard)
         }
     }
 
@@ -93,26 +123,37 @@ extension Workstation {
         host.put(nil)
     }
 
-    /// True unless a full disk is in the way. Without a gateway there is nothing to start.
-    private func start(_ host: RunHost, _ shard: Shard) throws(WorkstationError) -> Bool {
+    /// Nil, or after how many milliseconds to try again: a full disk or a pause is in the way. Without a gateway there is
+    /// nothing to start.
+    private func start(_ host: RunHost, _ shard: Shard) throws(WorkstationError) -> Int? {
+        let nowMs = WallClock.nowMs()
+        if let mark = try home.pause(atMs: nowMs) {
+            let why = WorkstationError.paused(untilMs: mark.untilMs)
+            if host.whyAbsent != why { Terminal.writeError("tally: \(why)\n") }
+            host.noteAbsent(why)
+            return mark.untilMs.map { Int(max(1, min($0 - nowMs, Workstation.pauseLookMs))) }
+        }
+        host.noteAbsent(.notConnected)
         guard let enrolment = try home.enrolment() else {
             Terminal.writeError("tally: not connected; waiting for tally connect\n")
-            return true
+            return nil
         }
         do throws(WorkstationError) {
             let engine = try EngineHost(home, homes, shard) { host.tell(.failed($0)) }
             host.put(engine)
             Terminal.writeError("tally: following, gateway \(enrolment.gateway)\n")
             engine.with { engine in
-                engine.notice = { Terminal.writeError("tally: \($0)\n") }
+                let console = Console()
+                engine.notice = { _ = console.show(.error("tally: \($0)\n")) }
+                engine.reading = { console.show(progress: $0) }
                 engine.follow()
             } orElse: {
             }
-            return true
+            return nil
         } catch {
             guard error.isFullDisk else { throw error }
             Terminal.writeError("tally: \(error)\n")
-            return false
+            return Workstation.diskRetryMs
         }
     }
 }

@@ -87,7 +87,7 @@ private final class RunClient: Sendable {
 
     private func sync(_ wait: Duration) throws(SystemError) {
         let reply = Reply()
-        guard let engine = host.current else { return try follow(RunHost.refused(reply)) }
+        guard let engine = host.current else { return try follow(host.refused(reply)) }
         engine.with {
             $0.sync(wait: wait, reply: reply)
         } orElse: {
@@ -99,7 +99,7 @@ private final class RunClient: Sendable {
     private func resend(_ message: [UInt8]) throws(SystemError) {
         let reply = Reply()
         guard let choice = LetterChoice(String(decoding: message.dropFirst(), as: UTF8.self)) else { return }
-        guard let engine = host.current else { return try follow(RunHost.refused(reply)) }
+        guard let engine = host.current else { return try follow(host.refused(reply)) }
         engine.with {
             $0.resend(choice, reply: reply)
         } orElse: {
@@ -111,7 +111,8 @@ private final class RunClient: Sendable {
     private func status() throws(SystemError) {
         let reply = Reply()
         guard let engine = host.current else {
-            reply.output(LiveStatus(connection: "unconfigured").encode())
+            let isPaused = if case .paused = host.whyAbsent { true } else { false }
+            reply.output(LiveStatus(connection: isPaused ? "paused" : "unconfigured").encode())
             reply.done(ExitStatus.success)
             return try follow(reply)
         }
@@ -125,7 +126,7 @@ private final class RunClient: Sendable {
 
     private func send(_ wait: Duration) throws(SystemError) {
         let reply = Reply()
-        guard let engine = host.current else { return try follow(RunHost.refused(reply)) }
+        guard let engine = host.current else { return try follow(host.refused(reply)) }
         let input = engine.beginSend(wait: wait, reply: reply)
         var isCut = false
         // Also where the command goes away: what it gave is spooled all the same.

@@ -12,10 +12,13 @@ struct StatusReport {
     /// Nil while no `tally run` is running.
     let live: LiveStatus?
     let isFull: Bool
+    /// The pause that holds.
+    var pause: PauseMark?
 
     // A running engine knows more than it has written.
     private var spooled: UInt64 { max(live?.spooled ?? 0, state.tip.sequence.value) }
-    private var acknowledged: UInt64 { live?.acknowledged ?? state.acknowledged.sequence.value }
+    private var acknowledged: UInt64 { working?.acknowledged ?? state.acknowledged.sequence.value }
+    private var working: LiveStatus? { live.flatMap { $0.hasEngine ? $0 : nil } }
     private var waiting: UInt64 { spooled - min(acknowledged, spooled) }
     private var letterEvents: UInt64 { state.deadLetters.reduce(0) { $0 + UInt64($1.record.count) } }
 
@@ -25,7 +28,8 @@ struct StatusReport {
         text += "home           \(home)\n"
         text += "stream         \(state.stream.value.uuidText)\n"
         text += "running        \(live.map(StatusReport.running) ?? "no tally run is running")\n"
-        if let live { text += StatusReport.thisRun(live) }
+        if let pause { text += "paused         \(pause.words); nothing is read or sent\n" }
+        if let working { text += StatusReport.thisRun(working) }
         text += "spooled        \(spooled) events\n"
         text += "acknowledged   \(acknowledged) events\n"
         text += "waiting        \(waiting) events\n"
@@ -80,6 +84,7 @@ struct StatusReport {
         }
         let gateway = gateway.map { "\"\($0)\"" } ?? "null"
         return "{\"gateway\":\(gateway),\"stream\":\"\(state.stream.value.uuidText)\","
+            + "\"paused\":\(pause.map { "{\"until_ms\":\($0.untilMs.map(String.init) ?? "null")}" } ?? "null"),"
             + "\"running\":\(live.map(StatusReport.json) ?? "null"),"
             + "\"spooled\":\(spooled),\"acknowledged\":\(acknowledged),"
             + "\"waiting\":\(waiting),\"dead_letters\":\(letterEvents),"
@@ -129,7 +134,7 @@ struct StatusReport {
         return "{\(fields.joined(separator: ","))}"
     }
 
-    private static let nothing = [SourceTally](repeating: SourceTally(), count: SourceKind.allCases.count)
+    private static let nothing = [SourceTally](repeating: SourceTally(), count: SourceKind.slots)
 }
 
 extension Workstation {
@@ -138,7 +143,8 @@ extension Workstation {
         let state = try spoolState() ?? SpoolState()
         let report = StatusReport(
             home: home.path, gateway: try home.enrolment()?.gateway, state: state, live: live,
-            isFull: live?.isFull ?? state.isFull)
+            isFull: live?.hasEngine == true ? live?.isFull ?? false : state.isFull,
+            pause: try home.pause(atMs: WallClock.nowMs()))
         Terminal.writeOutput(isJSON ? report.json() : report.text())
         return ExitStatus.success
     }

@@ -13,13 +13,14 @@ package struct Workstation {
     package let home: Home
     let homes: SourceHomes
 
-    /// The values of TALLY_HOME, HOME, CLAUDE_CONFIG_DIR and CODEX_HOME.
+    /// The values of TALLY_HOME, HOME, CLAUDE_CONFIG_DIR, CODEX_HOME and GEMINI_CLI_HOME.
     package init(
-        tallyHome: String?, home: String?, claudeConfigDir: String?, codexHome: String?
+        tallyHome: String?, home: String?, claudeConfigDir: String?, codexHome: String?, geminiCLIHome: String?
     ) throws(WorkstationError) {
         TLSLibrary.keepUntilTheEnd()
         self.home = try Home(path: try Home.path(tallyHome: tallyHome, home: home))
-        homes = SourceHomes(home: home, claudeConfigDir: claudeConfigDir, codexHome: codexHome)
+        homes = SourceHomes(
+            home: home, claudeConfigDir: claudeConfigDir, codexHome: codexHome, geminiCLIHome: geminiCLIHome)
     }
 
     // MARK: Connecting
@@ -107,6 +108,7 @@ package struct Workstation {
     // MARK: Sync and send
 
     package func sync(wait: Duration) throws(WorkstationError) -> Int32 {
+        guard try !isPaused() else { return ExitStatus.tryLater }
         let console = Console()
         guard let owned = try ownOrHandOver() else {
             return try Handover.sync(home, wait: wait, console)
@@ -126,6 +128,7 @@ package struct Workstation {
 
     /// Reads NDJSON from standard input to its end.
     package func send(wait: Duration) throws(WorkstationError) -> Int32 {
+        guard try !isPaused() else { return ExitStatus.tryLater }
         let console = Console()
         guard let owned = try ownOrHandOver() else {
             return try Handover.send(home, wait: wait, console)

@@ -5,8 +5,11 @@ extension Counter {
     mutating func takeRequest(_ fact: RequestFact, _ file: inout FileState, nowMs: Int64) {
         if let held = file.held {
             if held.isSameRequest(as: fact) {
-                file.held = held.merged(with: fact)
+                file.held = file.source.lastWordCounts ? held.replaced(by: fact) : held.merged(with: fact)
                 file.heldAtMs = nowMs
+            } else if file.source.lastWordCounts, isCounted(fact) {
+                // An earlier message, told again with the whole conversation: the held one may still be written anew.
+                return skip(.duplicate, file.source)
             } else {
                 // A next message: the one before will hardly grow.
                 file.held = nil
@@ -14,8 +17,8 @@ extension Counter {
             }
         }
         if file.held == nil {
-            if let number = row(of: fact), fact.counts.growth(over: table.rows[number]).isZero {
-                note(fact, at: number)
+            if isCounted(fact), let found = row(of: fact) {
+                note(fact, at: transcriptRow(found, of: fact))
                 return skip(.duplicate, file.source)
             }
             file.held = fact
@@ -43,12 +46,15 @@ extension Counter {
         append(
             RequestTable.Row(
                 message: fact.key.message, request: fact.key.request, isSidechain: false, sent: fact.counts))
+        learnProject(fact)
+        if isToldByCall(fact) { return skip(.duplicate, file.source) }
         emit(event, from: file.source)
     }
 
     /// Makes the event of a request that is final: usage if it is new, a correction if it grew, else nothing.
     mutating func send(_ fact: RequestFact, from source: SourceKind) {
-        guard let number = row(of: fact) else {
+        learnProject(fact)
+        guard let found = row(of: fact) else {
             let event = fact.usage()
             guard EventRules.violation(event) == nil else { return skip(.badNumber, source) }
             append(
@@ -57,6 +63,7 @@ extension Counter {
                     sent: fact.counts))
             return emit(event, from: source)
         }
+        let number = transcriptRow(found, of: fact)
         note(fact, at: number)
         let sent = table.rows[number].sent
         let growth = fact.counts.growth(over: table.rows[number])
@@ -68,13 +75,19 @@ extension Counter {
         emit(event, from: source)
     }
 
+    /// Nothing is to be added for it.
+    private func isCounted(_ fact: RequestFact) -> Bool {
+        row(of: fact).map { fact.counts.growth(over: table.rows[$0]).isZero } ?? false
+    }
+
     /// The row that speaks of the same request: the same ids; or the same message where one side has no request
-    /// id (gateways leave it out) or is a sidechain's replay (which gets a request id of its own).
+    /// id (gateways leave it out) or is a sidechain's replay (which gets a request id of its own); or a call that
+    /// telemetry told by its request id.
     private func row(of fact: RequestFact) -> Int? {
         table.find(fact.key.message) { $0.request == fact.key.request }
             ?? table.find(fact.key.message) {
                 $0.request == 0 || fact.key.request == 0 || $0.isSidechain || fact.isSidechain
-            }
+            } ?? table.findCall(fact.key.request)
     }
 
     /// Learns a request id, or that the request is the main session's own.
@@ -121,6 +134,14 @@ extension RequestFact {
         return merged
     }
 
+    /// The later word on the same request, where the last one is the true one: its numbers, even if they fell.
+    func replaced(by later: RequestFact) -> RequestFact {
+        var replaced = merged(with: later)
+        replaced.counts = later.counts
+        if later.model != .unlisted { replaced.model = later.model }
+        return replaced
+    }
+
     func usage() -> Event {
         var event = event(.usage, counts)
         event.outcome = outcome
@@ -150,6 +171,7 @@ extension RequestFact {
         event.outputTokens = counts.output
         event.reasoningTokens = counts.reasoning
         event.webSearches = counts.webSearches
+        if kind == .usage { event.durationMs = durationMs }
         event.reportedCostNanoUSD = counts.reportedNanoUSD == 0 ? nil : counts.reportedNanoUSD
         return event
     }

@@ -8,10 +8,13 @@ package import TallyModel
 ///
 /// Requests (Claude): lines of one message id are merged field by field to the maximum and held until final; a
 /// copy in another session, a sidechain or a later scan finds its row in the table; growth becomes a correction.
+/// Messages that are written anew (Gemini): the same, but while one is held its last word counts, and a message that is
+/// counted already does not end the hold, since each writing tells the whole conversation from its start.
 /// Rows (Codex): a row is a copy while all rows of its file before it were, and a related session has the same
 /// pair of last and total usage. Whichever file is read first counts the shared part, provided that links are
 /// told before rows and that a file's new rows precede those of its new forks (`RolloutOrder`). A missing
 /// parent's part is counted once, in the first of its descendants: nothing else tells of that spend.
+/// Calls (telemetry): see `Counter+Calls.swift`.
 ///
 /// Invariants: `events.count <= eventsMax`; a row is in the table if and only if its first event was made; a
 /// file has at most one held request; everything in `changed…` differs from what the last delta said.
@@ -23,7 +26,7 @@ package struct Counter: Sendable {
 
     package let eventsMax: Int
     package internal(set) var files: [FileID: FileState] = [:]
-    package internal(set) var tallies = [SourceTally](repeating: SourceTally(), count: SourceKind.allCases.count)
+    package internal(set) var tallies = [SourceTally](repeating: SourceTally(), count: SourceKind.slots)
     var table = RequestTable()
     var lineage = Lineage()
     var events: [Event] = []
@@ -32,6 +35,8 @@ package struct Counter: Sendable {
     var newLinks: [Link] = []
     var heldFiles: Set<FileID> = []
     var areTalliesChanged = false
+    /// What transcripts told of these sessions' projects, for calls that name none. Not kept over a restart.
+    var projects: [SessionID: ProjectID] = [:]
 
     struct Link: Hashable, Sendable {
         let session: UInt64
@@ -137,7 +142,7 @@ package struct Counter: Sendable {
 
     // MARK: Helpers
 
-    private mutating func note(_ result: LineResult, of source: SourceKind) {
+    mutating func note(_ result: LineResult, of source: SourceKind) {
         areTalliesChanged = true
         tallies[Int(source.rawValue)].lines &+= 1
         if case .skipped(let reason) = result { skip(reason, source) }

@@ -18,11 +18,13 @@ package struct SnapshotCursor: Hashable, Sendable {
 ///     version | rows | links | files | forgotten files | tallies
 ///
 /// Each list is a count and its items; a row carries its number in the table, since the table only ever
-/// appends: the same deltas in the same order give the same numbers. The bounds of `isFull` keep a delta below
-/// (4,096 + 4) × 70 + (1,024 + 4) × 16 + (512 + 1) × 373 + 1 KB < 500 KB, less than half a log record. A
+/// appends: the same deltas in the same order give the same numbers. Tallies say how many sources and reasons there
+/// are, since both grow; version 1 had three sources and eight reasons and did not say so. The bounds of `isFull` keep a
+/// delta below (4,096 + 8) × 70 + (1,024 + 4) × 16 + (512 + 1) × 373 + 1 KB < 500 KB, less than half a log record. A
 /// snapshot is a series of deltas that together build the counter from nothing; so `apply` is the only reader.
 extension Counter {
-    static let version: UInt8 = 1
+    static let version: UInt8 = 2
+    private static let firstVersion: UInt8 = 1
 
     /// Gives all pending events and the change since the last drain, and starts the next change.
     package mutating func drain() -> Drained {
@@ -42,7 +44,7 @@ extension Counter {
     package mutating func apply(_ bytes: Span<UInt8>) throws(CounterError) {
         var reader = DeltaReader()
         let version = try reader.byte(bytes)
-        guard version == Self.version else { throw .newerVersion(version) }
+        guard (Self.firstVersion...Self.version).contains(version) else { throw .newerVersion(version) }
         for _ in 0..<(try reader.number(bytes, as: UInt32.self)) {
             let number = try reader.number(bytes, as: Int.self)
             try put(try reader.row(bytes), at: number, position: reader.position)
@@ -62,7 +64,7 @@ extension Counter {
             files[file] = nil
             heldFiles.remove(file)
         }
-        try applyTallies(&reader, bytes)
+        try applyTallies(&reader, bytes, version)
         guard reader.position == bytes.count else { throw .corrupt(at: reader.position) }
     }
 
@@ -131,6 +133,8 @@ extension Counter {
             writer.number(file.device)
             writer.number(file.inode)
         }
+        writer.number(tallies.count)
+        writer.number(SkipReason.allCases.count)
         for tally in tallies {
             for value in [
                 tally.lines, tally.usageEvents, tally.corrections, tally.otherEvents, tally.filesRewritten,
@@ -152,15 +156,21 @@ extension Counter {
         }
     }
 
-    private mutating func applyTallies(_ reader: inout DeltaReader, _ bytes: Span<UInt8>) throws(CounterError) {
-        for index in tallies.indices {
+    private mutating func applyTallies(
+        _ reader: inout DeltaReader, _ bytes: Span<UInt8>, _ version: UInt8
+    ) throws(CounterError) {
+        let isFirst = version == Self.firstVersion
+        let sources = isFirst ? 3 : try reader.number(bytes, as: Int.self)
+        let reasons = isFirst ? 8 : try reader.number(bytes, as: Int.self)
+        guard sources <= tallies.count, reasons <= SkipReason.allCases.count else { throw .newerVersion(version) }
+        for index in 0..<sources {
             var tally = SourceTally()
             tally.lines = try reader.number(bytes)
             tally.usageEvents = try reader.number(bytes)
             tally.corrections = try reader.number(bytes)
             tally.otherEvents = try reader.number(bytes)
             tally.filesRewritten = try reader.number(bytes)
-            for reason in SkipReason.allCases { tally[reason] = try reader.number(bytes) }
+            for reason in SkipReason.allCases.prefix(reasons) { tally[reason] = try reader.number(bytes) }
             tallies[index] = tally
         }
     }

@@ -14,7 +14,7 @@ extension DeltaWriter {
     mutating func put(_ row: RequestTable.Row) {
         word(row.message)
         word(row.request)
-        byte(row.isSidechain ? 1 : 0)
+        byte((row.isSidechain ? 1 : 0) | (row.isCall ? 2 : 0))
         put(row.sent)
     }
 
@@ -45,7 +45,7 @@ extension DeltaWriter {
     mutating func put(_ state: ParserState) {
         number(UInt64(max(state.timeMs, 0)))
         put(state.session)
-        byte((state.isNamed ? 1 : 0) | (state.isSubagent ? 2 : 0))
+        byte((state.isNamed ? 1 : 0) | (state.isSubagent ? 2 : 0) | (state.isMain ? 4 : 0))
         put(state.project)
         text(state.model?.text ?? "")
         byte(state.tier.rawValue)
@@ -84,9 +84,11 @@ extension DeltaReader {
     mutating func row(_ bytes: Span<UInt8>) throws(CounterError) -> RequestTable.Row {
         let message = try word(bytes)
         let request = try word(bytes)
-        let flag = try byte(bytes)
-        guard flag <= 1 else { throw .corrupt(at: position) }
-        return RequestTable.Row(message: message, request: request, isSidechain: flag == 1, sent: try counts(bytes))
+        let flags = try byte(bytes)
+        guard flags <= 3 else { throw .corrupt(at: position) }
+        return RequestTable.Row(
+            message: message, request: request, isSidechain: flags & 1 != 0, isCall: flags & 2 != 0,
+            sent: try counts(bytes))
     }
 
     mutating func session(_ bytes: Span<UInt8>) throws(CounterError) -> SessionID {
@@ -128,6 +130,7 @@ extension DeltaReader {
         let flags = try byte(bytes)
         state.isNamed = flags & 1 != 0
         state.isSubagent = flags & 2 != 0
+        state.isMain = flags & 4 != 0
         state.project = try project(bytes)
         state.model = Label(try text(bytes, bytesMax: Limits.labelBytesMax))
         state.tier = try word(bytes, of: Tier.self)

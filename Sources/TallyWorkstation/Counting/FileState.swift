@@ -15,7 +15,8 @@ package struct FileID: Hashable, Comparable, Sendable {
     }
 }
 
-/// How far a file has been read, and enough of what stood before to notice that it was rewritten.
+/// How far a file has been read, and enough of what stood before to notice that it was rewritten. (Of a document, which
+/// is written whole each time: `FileCheckpoint(document:)`.)
 package struct FileCheckpoint: Hashable, Sendable {
     /// The next byte to read: behind a line end, or within a line that is being passed over.
     package var offset: UInt64 = 0
@@ -33,15 +34,35 @@ package struct FileCheckpoint: Hashable, Sendable {
 
 /// Where facts come from. Each has a parser of its own and tallies of its own.
 package enum SourceKind: UInt8, CaseIterable, Hashable, Sendable {
-    case claude = 0, codex, ndjson
+    case claude = 0, codex, ndjson, gemini
+    /// Telemetry by OTLP; read from no file.
+    case otlp
+
+    /// Places in a list by raw value.
+    static let slots = allCases.count
+
+    /// The agent whose transcripts these are; nil for what is read from no transcript.
+    var agent: Agent? {
+        switch self {
+        case .claude: .claudeCode
+        case .codex: .codex
+        case .gemini: .geminiCLI
+        case .ndjson, .otlp: nil
+        }
+    }
 
     package var name: String {
         switch self {
         case .claude: "claude_code"
         case .codex: "codex"
         case .ndjson: "ndjson"
+        case .gemini: "gemini_cli"
+        case .otlp: "otlp"
         }
     }
+
+    /// The agent writes a message anew under the same id, and its last word is the true one, even where a number fell.
+    var lastWordCounts: Bool { self == .gemini }
 }
 
 /// All that is remembered of a file between two lines: it is written with the events that its lines gave.

@@ -15,12 +15,15 @@ package final class Engine: ShardResident {
     private var uplink: Uplink?
     private var watch: FolderWatch?
     private var replies: [UInt64: Reply] = [:]
+    private var exports: [UInt64: @Sendable (OTLPOutcome) -> Void] = [:]
     private(set) var reference: ShardReference<Engine>?
     private var timer: (id: TimerID, at: MonotonicInstant)?
     private var isSliceQueued = false
     private let ended: @Sendable (WorkstationError) -> Void
     /// Tells a person who watches what changed; called only when it did.
     var notice: (@Sendable (String) -> Void)?
+    /// Shows a person at a terminal how far a scan has come; nil takes it away.
+    var reading: (@Sendable (String?) -> Void)?
 
     package init(
         _ loop: ShardLoop, home: Home, spool: Spool, enrolment: Enrolment, homes: SourceHomes,
@@ -83,6 +86,11 @@ package final class Engine: ShardResident {
         turn { core, now in core.endSend(command, isCut: isCut, now) }
     }
 
+    /// Counts an export; `answer` is called when all of it is durable, or with what was in the way.
+    package func take(_ request: OTLPRequest, answer: @escaping @Sendable (OTLPOutcome) -> Void) {
+        turn { core, now in exports[core.take(request, now)] = answer }
+    }
+
     /// Goes on reading what is added, until `stop`.
     package func follow() {
         guard watch == nil, let reference else { return }
@@ -113,12 +121,14 @@ package final class Engine: ShardResident {
         case .send(let bytes): uplink?.send(bytes)
         case .close: uplink?.close()
         case .notice(let text): notice?(text)
+        case .reading(let text): reading?(text)
         case .watch(let folders):
             guard let trouble = watch?.watch(folders, roots: homes.roots) else { return }
             notice?("the system does not watch folders for us (\(trouble)); searching every second instead")
         case .reply(let command, let message):
             replies[command]?.put(message)
             if case .done = message { replies[command] = nil }
+        case .exported(let command, let outcome): exports.removeValue(forKey: command)?(outcome)
         case .failed(let error): ended(error)
         }
     }
@@ -155,6 +165,8 @@ package final class Engine: ShardResident {
         reference = nil
         for reply in replies.values { reply.done(ExitStatus.tryLater) }
         replies = [:]
+        for answer in exports.values { answer(.refused(.unavailable)) }
+        exports = [:]
     }
 }
 

@@ -9,6 +9,10 @@ package enum EngineAction: Hashable, Sendable {
     /// A word for the command of this number; after `done` there are none.
     case reply(UInt64, ReplyMessage)
     case notice(String)
+    /// How the export of this number ended.
+    case exported(UInt64, OTLPOutcome)
+    /// One line about a scan that takes long, for a terminal; it replaces the one before, and nil takes it away.
+    case reading(String?)
     /// These folders have just been searched: a change in one of them is to be told with `folderChanged`. Carried
     /// out before the next `slice`, so that nothing that is added meanwhile is missed.
     case watch([String])

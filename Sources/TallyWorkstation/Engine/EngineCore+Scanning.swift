@@ -26,6 +26,8 @@ extension EngineCore {
         }
         isScanning = true
         scanNumber = spool.state.number
+        scansBegun += 1
+        reading = ScanProgress(beganAt: now.monotonic)
         scan.begin(spool.counter)
         if isFollowing { emit(.watch(scan.folders)) }
         isSliceDue = true
@@ -42,7 +44,10 @@ extension EngineCore {
             guard !spool.isFull else { return try commit(now) }
             let read = scan.bytesRead
             let progress = scan.advance(&spool.counter, nowMs: now.wallMs)
-            if scan.bytesRead != read { touch(now) }
+            if scan.bytesRead != read {
+                touch(now)
+                tellReading(now)
+            }
             if case .done = progress { return try finishScan(now) }
             if spool.counter.isFull { try commit(now, isGrouped: true) }
             isSliceDue = true
@@ -60,6 +65,8 @@ extension EngineCore {
             if !isFull { break }
         }
         isScanning = false
+        countExports(now, scanned: scansBegun)
+        endReading()
         noteScanned()
         for index in waiters.indices { waiters[index].scanEnded(at: spool.state.tip.sequence) }
         if isScanAsked {

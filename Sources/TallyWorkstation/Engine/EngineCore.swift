@@ -24,6 +24,8 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
     private var settledEvents: UInt64 = 0
 
     package internal(set) var isScanning = false
+    /// What has been said of the scan that runs, or ran last.
+    var reading: ScanProgress
     /// The stream as which the running scan began to be written.
     var scanNumber: UInt32 = 0
     /// What the first whole scan of a stream that adopts left held, and what of that is held still.
@@ -39,6 +41,10 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
     package internal(set) var fullSince: MonotonicInstant?
     var waiters: [SyncWaiter] = []
     var inputs: [UInt64: SendInput] = [:]
+    let telemetry: OTLPDecoder<WorkstationHash>
+    /// Exports that wait to be counted, oldest first.
+    var exports: [WaitingExport] = []
+    var scansBegun: UInt64 = 0
     var lastCommand: UInt64 = 0
     /// When something was last read, spooled or acknowledged.
     var progressedAt: MonotonicInstant
@@ -54,12 +60,14 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
         guard let hash = WorkstationHash(ownKey: ownKey, tenantKey: enrolment.tenantKey) else { throw .keysDamaged }
         self.spool = spool
         self.hash = hash
+        telemetry = OTLPDecoder(hash: hash)
         gateway = enrolment.gateway
         age = AgeFloor(keepsMs: enrolment.keepsMs, oldestMs: enrolment.oldestMs)
         uplink = UplinkCore(
             spool: spool, token: enrolment.token, tenantKey: enrolment.tenantKey, entropy: entropy)
         scan = TranscriptScan(hash: hash, homes: homes, folders: folders)
         progressedAt = now.monotonic
+        reading = ScanProgress(beganAt: now.monotonic)
     }
 
     // MARK: The connection
@@ -78,7 +86,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
     /// When to call `tick` at the latest.
     package var deadline: MonotonicInstant? {
         guard failure == nil else { return nil }
-        return [tickerAt, searchAt, uplink.deadline].compactMap { $0 }.min()
+        return [tickerAt, searchAt, exports.first?.dueAt, uplink.deadline].compactMap { $0 }.min()
     }
 
     /// Does what the time demands.
@@ -91,6 +99,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
             checkWaiters(now)
             armTicker(now)
         }
+        countExports(now)
         if let due = searchAt, due <= now.monotonic {
             searchAt = nil
             scanNow(settlingAll: false, now)
@@ -130,7 +139,9 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
                 fail(error)
             }
         }
+        refuseExports()
         uplink.stop()
+        if isScanning { endReading() }
         isScanning = false
         isSliceDue = false
         isFollowing = false
@@ -143,8 +154,10 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
     func fail(_ error: WorkstationError) {
         guard failure == nil else { return }
         failure = error
+        if isScanning { endReading() }
         for waiter in waiters { refuse(waiter.command, error) }
         waiters = []
+        refuseExports()
         isSliceDue = false
         uplink.stop()
         emit(.failed(error))

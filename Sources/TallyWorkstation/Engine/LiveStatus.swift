@@ -3,7 +3,8 @@ import TallyWire
 
 /// What only a running engine knows, as it answers `tally status`: one `name value` a line.
 package struct LiveStatus: Hashable, Sendable {
-    /// `connected`, `connecting`, `waiting` or `stopped`; `unconfigured` where there is no gateway.
+    /// `connected`, `connecting`, `waiting` or `stopped`; `unconfigured` where there is no gateway, `paused`
+    /// while a pause holds.
     package var connection: String
     /// Seconds until the next dial, while waiting.
     package var dialsIn: UInt64?
@@ -15,6 +16,9 @@ package struct LiveStatus: Hashable, Sendable {
     package var isReading = false
     package var isFull = false
     package var problem: String?
+
+    /// There is none without a gateway and while a pause holds; numbers are then those of the spool alone.
+    package var hasEngine: Bool { connection != "unconfigured" && connection != "paused" }
 
     package init(connection: String) { self.connection = connection }
 

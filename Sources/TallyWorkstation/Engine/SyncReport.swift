@@ -21,7 +21,7 @@ enum SyncReport {
             let count = now[reason] - before[reason]
             return count == 0 ? nil : "\(reason.name) \(count)"
         }
-        var text = "\(source.name): \(now.lines - before.lines) lines read, "
+        var text = "\(source.name): \(now.lines - before.lines) \(source == .otlp ? "records" : "lines") read, "
         text += "\(now.usageEvents - before.usageEvents) calls counted"
         let corrections = now.corrections - before.corrections
         if corrections > 0 { text += ", \(corrections) corrections" }

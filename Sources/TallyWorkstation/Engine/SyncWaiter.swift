@@ -45,8 +45,8 @@ extension EngineCore {
         }
         enlist(
             SyncWaiter(
-                command: command, wait: wait, beganAt: now.monotonic, start: start(), sources: [.claude, .codex],
-                target: nil, scansToEnd: isScanning ? 2 : 1), now)
+                command: command, wait: wait, beganAt: now.monotonic, start: start(),
+                sources: [.claude, .codex, .gemini], target: nil, scansToEnd: isScanning ? 2 : 1), now)
         scanNow(settlingAll: true, now)
         return command
     }

@@ -5,6 +5,7 @@ import TallyModel
 /// The workstation's own folder: its settings, its keys, its spool. 0700, made if missing.
 ///
 ///     config    the gateway, the token, its authorities, the tenant's key      0600
+///     pause     whether a person wants nothing read or sent                    0600
 ///     keys      32 random bytes for hashes that never leave this machine       0600
 ///     spool/    the log of events and reading positions
 ///     lock      one owner at a time
@@ -89,18 +90,31 @@ package struct Home: Sendable {
         return try Enrolment(decoding: bytes)
     }
 
+    /// The tenant's key out of the home at `path`, which is neither made nor changed; nil if it has none.
+    package static func tenantKey(at path: String) -> [UInt8]? {
+        guard let folder = try? Directory.open(path),
+            let bytes = try? folder.readWhole("config", limit: Limits.configBytesMax)
+        else { return nil }
+        return try? Enrolment(decoding: bytes).tenantKey
+    }
+
     /// Replaces the settings in one durable step; nil forgets the gateway.
     package func save(_ enrolment: Enrolment?) throws(WorkstationError) {
+        try replace("config", with: enrolment?.encode())
+    }
+
+    /// Puts `bytes` in place of a small file in one durable step; nil removes it.
+    func replace(_ name: String, with bytes: [UInt8]?) throws(WorkstationError) {
         // Two commands must not write at the same time; the lock of the folder may be a running tally's.
         let lock: FileLock
         do throws(FileLock.Refusal) { lock = try FileLock.take(in: folder, name: "config.lock") } catch {
             throw .locked(error)
         }
         do throws(SystemError) {
-            if let enrolment {
-                try folder.writeDurably("config", enrolment.encode().span)
+            if let bytes {
+                try folder.writeDurably(name, bytes.span)
             } else {
-                do throws(SystemError) { try folder.unlink("config") } catch {
+                do throws(SystemError) { try folder.unlink(name) } catch {
                     guard error.isNotFound else { throw error }
                 }
                 try folder.sync()

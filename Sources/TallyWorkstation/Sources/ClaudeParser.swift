@@ -7,17 +7,10 @@ import TallyModel
 /// `message` `id, model, stop_reason, usage`; skips all else as bytes. A line counts if it has a usage object,
 /// whatever its type. `usage.iterations` (an advisor's own model) is the place where issue 6 adds facts.
 package struct ClaudeParser<Hash: KeyedHash>: Sendable {
-    private enum LineKey: String, CaseIterable {
-        case timestamp, uuid, isSidechain, sessionId, requestId, costUSD, isApiErrorMessage, cwd, message
-    }
-    private enum MessageKey: String, CaseIterable { case id, model, stop_reason, usage }
-
     static var idBytesMax: Int { 1_024 }
 
     private let hash: Hash
-    private let lineKeys = NameTable<LineKey>(\.rawValue)
-    private let messageKeys = NameTable<MessageKey>(\.rawValue)
-    private let usageReader = ClaudeUsageReader()
+    private let reader = ClaudeLineReader()
     private var sessions = TextMemory<SessionID>()
     private var models = TextMemory<ModelName>()
     // A streamed message repeats its ids, and a keyed hash is what a line costs most.
@@ -30,25 +23,9 @@ package struct ClaudeParser<Hash: KeyedHash>: Sendable {
         self.projects = projects
     }
 
-    /// What a line holds, as ranges of its bytes.
-    private struct Line {
-        var timestamp: JSONText?
-        var uuid: JSONText?
-        var session: JSONText?
-        var request: JSONText?
-        var cwd: JSONText?
-        var isSidechain: Bool?
-        var isError = false
-        var costNanoUSD: UInt64 = 0
-        var message: JSONText?
-        var model: JSONText?
-        var stop: JSONText?
-        var usage: ClaudeUsage?
-    }
-
     package mutating func parse(_ bytes: Span<UInt8>, _ state: inout ParserState) -> LineResult {
         do throws(JSONError) {
-            let line = try read(bytes)
+            let line = try reader.read(bytes)
             if let text = line.timestamp, let time = TimeText.milliseconds(bytes, text) { state.timeMs = time }
             guard let usage = line.usage else { return .nothing }
             return fact(line, usage, bytes, state)
@@ -57,58 +34,8 @@ package struct ClaudeParser<Hash: KeyedHash>: Sendable {
         }
     }
 
-    private func read(_ bytes: Span<UInt8>) throws(JSONError) -> Line {
-        var line = Line()
-        var cursor = JSONCursor()
-        let open = UInt8(ascii: "{")
-        var isOver = try cursor.enter(open, bytes)
-        while !isOver {
-            switch lineKeys.find(try cursor.key(bytes), bytes) {
-            case .timestamp: line.timestamp = try cursor.optionalText(bytes)
-            case .uuid: line.uuid = try cursor.optionalText(bytes)
-            case .sessionId: line.session = try cursor.optionalText(bytes)
-            case .requestId: line.request = try cursor.optionalText(bytes)
-            case .cwd: line.cwd = try cursor.optionalText(bytes)
-            case .isSidechain: line.isSidechain = try cursor.optionalBool(bytes)
-            case .isApiErrorMessage: line.isError = try cursor.optionalBool(bytes) ?? false
-            case .costUSD: line.costNanoUSD = try readCost(&cursor, bytes)
-            case .message: try readMessage(&line, &cursor, bytes)
-            case nil: try cursor.skip(bytes)
-            }
-            isOver = try !cursor.next(open, bytes)
-        }
-        try cursor.finish(bytes)
-        return line
-    }
-
-    private func readCost(_ cursor: inout JSONCursor, _ bytes: Span<UInt8>) throws(JSONError) -> UInt64 {
-        let first = try cursor.peek(bytes)
-        guard first == UInt8(ascii: "-") || (first >= 0x30 && first <= 0x39) else {
-            try cursor.skip(bytes)
-            return 0
-        }
-        guard let cost = try cursor.decimal(bytes).scaled(places: 9) else { return 0 }
-        return cost <= Limits.reportedCostNanoUSDMax ? cost : 0
-    }
-
-    private func readMessage(_ line: inout Line, _ cursor: inout JSONCursor, _ bytes: Span<UInt8>) throws(JSONError) {
-        guard try cursor.isObject(bytes) else { return }
-        let open = UInt8(ascii: "{")
-        var isOver = try cursor.enter(open, bytes)
-        while !isOver {
-            switch messageKeys.find(try cursor.key(bytes), bytes) {
-            case .id: line.message = try cursor.optionalText(bytes)
-            case .model: line.model = try cursor.optionalText(bytes)
-            case .stop_reason: line.stop = try cursor.optionalText(bytes)
-            case .usage: line.usage = try usageReader.read(&cursor, bytes)
-            case nil: try cursor.skip(bytes)
-            }
-            isOver = try !cursor.next(open, bytes)
-        }
-    }
-
     private mutating func fact(
-        _ line: Line, _ usage: ClaudeUsage, _ bytes: Span<UInt8>, _ state: ParserState
+        _ line: ClaudeLine, _ usage: ClaudeUsage, _ bytes: Span<UInt8>, _ state: ParserState
     ) -> LineResult {
         let model =
             line.model.flatMap { text in
@@ -131,18 +58,12 @@ package struct ClaudeParser<Hash: KeyedHash>: Sendable {
         fact.tier = usage.tier
         fact.region = usage.region
         fact.isFinal = line.stop != nil || line.isError
-        fact.outcome = outcome(line, bytes)
+        fact.outcome = line.isError ? .error : line.stop == nil ? .unknown : line.isRefusal ? .refused : .ok
         return .fact(.request(fact))
     }
 
-    private func outcome(_ line: Line, _ bytes: Span<UInt8>) -> Outcome {
-        if line.isError { return .error }
-        guard let stop = line.stop else { return .unknown }
-        return stop.equals("refusal", bytes) ? .refused : .ok
-    }
-
     /// The message's id and the request's; without the first, session and line id; without both, the whole line.
-    private mutating func key(_ line: Line, _ session: SessionID, _ bytes: Span<UInt8>) -> RequestKey {
+    private mutating func key(_ line: ClaudeLine, _ session: SessionID, _ bytes: Span<UInt8>) -> RequestKey {
         let hash = hash
         var request: UInt64?
         if let text = line.request {

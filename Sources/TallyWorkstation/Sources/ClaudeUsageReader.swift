@@ -18,8 +18,15 @@ struct ClaudeUsageReader: Sendable {
         case thinking_tokens, ephemeral_5m_input_tokens, ephemeral_1h_input_tokens, web_search_requests
     }
 
+    private enum TierWord: String, CaseIterable { case standard, priority, flex, batch }
+    private enum SpeedWord: String, CaseIterable { case fast, standard }
+    private enum RegionWord: String, CaseIterable { case us, global, not_available }
+
     private let usageKeys = NameTable<UsageKey>(\.rawValue)
     private let partKeys = NameTable<PartKey>(\.rawValue)
+    private let tierWords = NameTable<TierWord>(\.rawValue)
+    private let speedWords = NameTable<SpeedWord>(\.rawValue)
+    private let regionWords = NameTable<RegionWord>(\.rawValue)
     private let open = UInt8(ascii: "{")
 
     /// Nil if the value is no object.
@@ -68,22 +75,30 @@ struct ClaudeUsageReader: Sendable {
     }
 
     private func tier(_ text: JSONText?, _ bytes: Span<UInt8>) -> Tier {
-        guard let text else { return .unknown }
-        if text.equals("standard", bytes) { return .standard }
-        if text.equals("priority", bytes) { return .priority }
-        if text.equals("flex", bytes) { return .flex }
-        return text.equals("batch", bytes) ? .batch : .unknown
+        switch text.flatMap({ tierWords.find($0, bytes) }) {
+        case .standard: .standard
+        case .priority: .priority
+        case .flex: .flex
+        case .batch: .batch
+        case nil: .unknown
+        }
     }
 
     private func speed(_ text: JSONText?, _ bytes: Span<UInt8>) -> Speed {
-        guard let text else { return .unknown }
-        if text.equals("fast", bytes) { return .fast }
-        return text.equals("standard", bytes) ? .standard : .unknown
+        switch text.flatMap({ speedWords.find($0, bytes) }) {
+        case .fast: .fast
+        case .standard: .standard
+        case nil: .unknown
+        }
     }
 
     private func region(_ text: JSONText?, _ bytes: Span<UInt8>) -> Region {
-        guard let text, text.count > 0, !text.equals("not_available", bytes) else { return .unknown }
-        if text.equals("us", bytes) { return .us }
-        return text.equals("global", bytes) ? .global : .other
+        guard let text, text.count > 0 else { return .unknown }
+        return switch regionWords.find(text, bytes) {
+        case .us: .us
+        case .global: .global
+        case .not_available: .unknown
+        case nil: .other
+        }
     }
 }

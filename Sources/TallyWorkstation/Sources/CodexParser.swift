@@ -18,11 +18,15 @@ package struct CodexParser<Hash: KeyedHash>: Sendable {
         case input_tokens, cached_input_tokens, output_tokens, reasoning_output_tokens
     }
 
+    /// `fast` is what Codex calls the priority tier.
+    private enum TierWord: String, CaseIterable { case standard, priority, fast, flex, batch }
+
     private let hash: Hash
     private let lineKeys = NameTable<LineKey>(\.rawValue)
     private let lineTypes = NameTable<LineType>(\.rawValue)
     private let payloadKeys = NameTable<PayloadKey>(\.rawValue)
     private let usageKeys = NameTable<UsageKey>(\.rawValue)
+    private let tierWords = NameTable<TierWord>(\.rawValue)
     private let open = UInt8(ascii: "{")
     private var models = TextMemory<ModelName>()
     private var projects: ProjectResolver<Hash>
@@ -221,13 +225,14 @@ package struct CodexParser<Hash: KeyedHash>: Sendable {
         models.value(of: text, bytes, bytesMax: ModelName.bytesMax) { ModelName($0) }?.label
     }
 
-    /// `fast` is what Codex calls the priority tier.
     private func tier(_ text: JSONText?, _ bytes: Span<UInt8>) -> Tier {
-        guard let text else { return .unknown }
-        if text.equals("standard", bytes) { return .standard }
-        if text.equals("priority", bytes) || text.equals("fast", bytes) { return .priority }
-        if text.equals("flex", bytes) { return .flex }
-        return text.equals("batch", bytes) ? .batch : .unknown
+        switch text.flatMap({ tierWords.find($0, bytes) }) {
+        case .standard: .standard
+        case .priority, .fast: .priority
+        case .flex: .flex
+        case .batch: .batch
+        case nil: .unknown
+        }
     }
 }
 

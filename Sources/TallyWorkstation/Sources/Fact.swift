@@ -49,6 +49,8 @@ package struct RequestFact: Hashable, Sendable {
     package var outcome: Outcome = .unknown
     /// The source says that nothing will be added.
     package var isFinal = false
+    /// Told by telemetry alone, whose facts are never held.
+    package var durationMs: UInt32?
     package var counts: RequestCounts
 }
 
@@ -73,6 +75,8 @@ package enum SkipReason: UInt8, CaseIterable, Hashable, Sendable {
     case repeatedTotal
     /// A request or row that is already counted: streaming repeat, resume, fork, sidechain.
     case duplicate
+    /// Telemetry of a call that nothing ties to the transcripts of its agent, which are read here and tell of it too.
+    case inTranscripts
 
     package var name: String {
         switch self {
@@ -84,6 +88,7 @@ package enum SkipReason: UInt8, CaseIterable, Hashable, Sendable {
         case .empty: "empty"
         case .repeatedTotal: "repeated_total"
         case .duplicate: "duplicate"
+        case .inTranscripts: "in_transcripts"
         }
     }
 

@@ -55,18 +55,23 @@ package struct JSONCursor {
     }
 
     /// The byte that begins the next value.
+    @inline(__always)
     package mutating func peek(_ bytes: Span<UInt8>) throws(JSONError) -> UInt8 {
-        skipSpace(bytes)
-        guard position < bytes.count else { throw .truncated }
-        return bytes[position]
+        while position < bytes.count {
+            let byte = bytes[position]
+            guard JSONCursor.isSpace(byte) else { return byte }
+            position += 1
+        }
+        throw .truncated
     }
 
     /// Nothing but white space may follow the outermost value.
     package mutating func finish(_ bytes: Span<UInt8>) throws(JSONError) {
-        skipSpace(bytes)
+        while position < bytes.count, JSONCursor.isSpace(bytes[position]) { position += 1 }
         guard position == bytes.count else { throw .malformed(at: position) }
     }
 
+    @inline(__always)
     private mutating func close(of open: UInt8, _ bytes: Span<UInt8>) throws(JSONError) -> Bool {
         // In ASCII a closing bracket stands two after its opening one.
         guard try peek(bytes) == open + 2 else { return false }
@@ -74,18 +79,15 @@ package struct JSONCursor {
         return true
     }
 
+    @inline(__always)
     private mutating func expect(_ byte: UInt8, _ bytes: Span<UInt8>) throws(JSONError) {
         guard try peek(bytes) == byte else { throw .malformed(at: position) }
         position += 1
     }
 
-    private mutating func skipSpace(_ bytes: Span<UInt8>) {
-        while position < bytes.count {
-            switch bytes[position] {
-            case 0x20, 0x0A, 0x0D, 0x09: position += 1
-            default: return
-            }
-        }
+    @inline(__always)
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte <= 0x20 && (byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09)
     }
 
     // MARK: Scalars
@@ -94,26 +96,29 @@ package struct JSONCursor {
     package mutating func text(_ bytes: Span<UInt8>) throws(JSONError) -> JSONText {
         try expect(UInt8(ascii: "\""), bytes)
         let start = position
-        var hasEscapes = false
-        while let quote = nextQuote(bytes) {
-            var slash = quote
-            while slash > start, bytes[slash - 1] == UInt8(ascii: "\\") { slash -= 1 }
-            if slash < quote { hasEscapes = true }
-            position = quote + 1
-            // A quote behind an odd number of backslashes belongs to the string.
-            if (quote - slash) & 1 == 0 {
-                return JSONText(start: start, end: quote, hasEscapes: hasEscapes)
-            }
+        guard let end = TailSearch.textEnd(in: bytes, from: start) else {
+            position = bytes.count
+            throw .truncated
         }
-        position = bytes.count
-        throw .truncated
+        position = end.quote + 1
+        return JSONText(start: start, end: end.quote, hasEscapes: end.hasEscapes)
     }
 
-    /// Looks at a few bytes itself, since most keys are short, and leaves long content to the C library.
-    private func nextQuote(_ bytes: Span<UInt8>) -> Int? {
-        let near = min(bytes.count, position + 16)
-        for index in position..<near where bytes[index] == UInt8(ascii: "\"") { return index }
-        return TailSearch.first(UInt8(ascii: "\""), in: bytes, from: near, to: bytes.count)
+    /// Passes over a string that nobody asked for.
+    @inline(__always)
+    private mutating func skipText(_ bytes: Span<UInt8>) throws(JSONError) {
+        try expect(UInt8(ascii: "\""), bytes)
+        guard let quote = TailSearch.skippedTextEnd(in: bytes, from: position) else {
+            position = bytes.count
+            throw .truncated
+        }
+        position = quote + 1
+    }
+
+    @inline(__always)
+    private mutating func skipKey(_ bytes: Span<UInt8>) throws(JSONError) {
+        try skipText(bytes)
+        try expect(UInt8(ascii: ":"), bytes)
     }
 
     /// Takes `null` if it stands next.
@@ -132,6 +137,8 @@ package struct JSONCursor {
 
     /// Reads a whole number without sign, fraction or exponent.
     package mutating func unsigned(_ bytes: Span<UInt8>) throws(JSONError) -> UInt64 {
+        _ = try peek(bytes)
+        if let number = plainNumber(bytes) { return number }
         let start = position
         let number = try decimal(bytes)
         guard number.scale == 0, !number.isNegative, !number.isInexact else { throw .unfit(at: start) }
@@ -144,6 +151,23 @@ package struct JSONCursor {
         var number = JSONDecimal()
         try number.read(bytes, at: &position)
         return number
+    }
+
+    /// Takes a number of up to sixteen digits and nothing else; nil, with nothing taken, for all others.
+    @inline(__always)
+    private mutating func plainNumber(_ bytes: Span<UInt8>) -> UInt64? {
+        var index = position
+        let end = min(bytes.count, position + 17)
+        var value: UInt64 = 0
+        while index < end, case let digit = bytes[index] &- 0x30, digit < 10 {
+            value = value &* 10 &+ UInt64(digit)
+            index += 1
+        }
+        guard index > position, index < end, index == position + 1 || bytes[position] != 0x30 else { return nil }
+        let next = bytes[index]
+        guard next != UInt8(ascii: "."), next | 0x20 != UInt8(ascii: "e") else { return nil }
+        position = index
+        return value
     }
 
     // MARK: Skipping
@@ -159,20 +183,20 @@ package struct JSONCursor {
                 isObject = isObject << 1 | (first == UInt8(ascii: "{") ? 1 : 0)
                 depth += 1
                 if try !enter(first, bytes) {
-                    if isObject & 1 == 1 { _ = try key(bytes) }
+                    if isObject & 1 == 1 { try skipKey(bytes) }
                     continue
                 }
                 isObject >>= 1
                 depth -= 1
             } else if first == UInt8(ascii: "\"") {
-                _ = try text(bytes)
+                try skipText(bytes)
             } else {
                 try skipScalar(bytes)
             }
             while depth > 0 {
                 let isInObject = isObject & 1 == 1
                 if try next(isInObject ? UInt8(ascii: "{") : UInt8(ascii: "["), bytes) {
-                    if isInObject { _ = try key(bytes) }
+                    if isInObject { try skipKey(bytes) }
                     break
                 }
                 isObject >>= 1
@@ -185,21 +209,26 @@ package struct JSONCursor {
     private mutating func skipScalar(_ bytes: Span<UInt8>) throws(JSONError) {
         let start = position
         switch bytes[position] {
-        case UInt8(ascii: "t"): try word("true", bytes)
-        case UInt8(ascii: "f"): try word("false", bytes)
-        case UInt8(ascii: "n"): try word("null", bytes)
+        case UInt8(ascii: "t"): try word(0x6575_7274, bytes)
+        case UInt8(ascii: "f"): try word(0x65_736C_6166, bytes)
+        case UInt8(ascii: "n"): try word(0x6C6C_756E, bytes)
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+            if plainNumber(bytes) != nil { return }
             var number = JSONDecimal()
             try number.read(bytes, at: &position)
         default: throw .malformed(at: start)
         }
     }
 
-    private mutating func word(_ word: String, _ bytes: Span<UInt8>) throws(JSONError) {
-        for byte in word.utf8 {
+    /// Takes `true`, `false` or `null`: the word's bytes, the first one lowest.
+    @inline(__always)
+    private mutating func word(_ word: UInt64, _ bytes: Span<UInt8>) throws(JSONError) {
+        var rest = word
+        while rest != 0 {
             guard position < bytes.count else { throw .truncated }
-            guard bytes[position] == byte else { throw .malformed(at: position) }
+            guard bytes[position] == UInt8(truncatingIfNeeded: rest) else { throw .malformed(at: position) }
             position += 1
+            rest >>= 8
         }
     }
 }

@@ -76,32 +76,71 @@ extension JSONText {
 }
 
 /// Finds which of a closed set of names a string is, without making a `String` of it.
+///
+/// Names lie one behind the other in order of length, so that those of one length are neighbours; nearly every other
+/// string differs from them in its length, or in its first or last byte.
 package struct NameTable<Name: CaseIterable & Sendable>: Sendable {
     private struct Row: Sendable {
-        let bytes: [UInt8]
+        /// Where the name's bytes begin.
+        let start: Int
+        let first: UInt8
+        let last: UInt8
         let name: Name
     }
-    /// Rows by the length of the name: of a given length there are few.
-    private let rows: [[Row]]
+
+    private let rows: [Row]
+    private let bytes: [UInt8]
+    /// The rows of length n are `ends[n - 1]..<ends[n]`; no name is empty.
+    private let ends: [Int]
 
     package init(_ spelling: (Name) -> String) {
-        let all = Name.allCases.map { Row(bytes: Array(spelling($0).utf8), name: $0) }
-        let longest = all.map(\.bytes.count).max() ?? 0
-        rows = (0...longest).map { length in all.filter { $0.bytes.count == length } }
+        let names = Name.allCases.map { (name: $0, bytes: Array(spelling($0).utf8)) }
+            .sorted { $0.bytes.count < $1.bytes.count }
+        precondition(names.allSatisfy { !$0.bytes.isEmpty }, "a name is not empty")
+        var rows: [Row] = []
+        var bytes: [UInt8] = []
+        for (name, spelled) in names {
+            rows.append(Row(start: bytes.count, first: spelled[0], last: spelled[spelled.count - 1], name: name))
+            bytes += spelled
+        }
+        self.rows = rows
+        self.bytes = bytes
+        ends = (0...(names.last?.bytes.count ?? 0)).map { length in names.count { $0.bytes.count <= length } }
     }
 
     package func find(_ text: JSONText, _ bytes: Span<UInt8>) -> Name? {
         if text.hasEscapes { return findEscaped(text, bytes) }
-        guard text.count < rows.count else { return nil }
-        candidates: for row in rows[text.count] {
-            for index in row.bytes.indices where row.bytes[index] != bytes[text.start + index] { continue candidates }
-            return row.name
+        return find(bytes, from: text.start, count: text.count)
+    }
+
+    private func findEscaped(_ text: JSONText, _ bytes: Span<UInt8>) -> Name? {
+        guard let copy = text.copied(bytes, bytesMax: ends.count) else { return nil }
+        return find(copy.span, from: 0, count: copy.count)
+    }
+
+    @inline(__always)
+    private func find(_ text: Span<UInt8>, from start: Int, count: Int) -> Name? {
+        guard count > 0, count < ends.count else { return nil }
+        let first = text[start]
+        let last = text[start + count - 1]
+        var number = ends[count - 1]
+        while number < ends[count] {
+            if rows[number].first == first, rows[number].last == last, isSpelled(number, text, start, count) {
+                return rows[number].name
+            }
+            number += 1
         }
         return nil
     }
 
-    private func findEscaped(_ text: JSONText, _ bytes: Span<UInt8>) -> Name? {
-        guard let copy = text.copied(bytes, bytesMax: rows.count), copy.count < rows.count else { return nil }
-        return rows[copy.count].first { $0.bytes == copy }?.name
+    @inline(__always)
+    private func isSpelled(_ number: Int, _ text: Span<UInt8>, _ start: Int, _ count: Int) -> Bool {
+        let name = rows[number].start
+        var index = 1
+        while index < count - 1 {
+            if bytes[name + index] != text[start + index] { return false }
+            index += 1
+        }
+        return true
     }
 }

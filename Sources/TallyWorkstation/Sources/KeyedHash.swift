@@ -3,6 +3,10 @@ package import TallyModel
 /// What a keyed hash is of; part of the hashed bytes, so that equal texts of two kinds never meet.
 package enum HashDomain: UInt8, Hashable, Sendable {
     case message = 1, request, line, session, project, sentID, row
+    /// A message of Gemini: the ids of two vendors are never one.
+    case geminiMessage
+    /// A call that telemetry told.
+    case call
 }
 
 /// A hash under a key that never leaves this workstation (or, for a project or session, the tenant's machines and its
@@ -32,6 +36,15 @@ extension KeyedHash {
             if let value = Bytes16(uuid: copy) { return SessionID(value) }
         }
         return nil
+    }
+
+    /// The one session of all calls of an agent that named none.
+    func nameless(_ agent: Agent) -> SessionID {
+        let name = [agent.rawValue]
+        guard let session = SessionID(asVersion8(digest(.call, name.span))) else {
+            preconditionFailure("the version bits are never all zero")
+        }
+        return session
     }
 
     package func projectID(_ bytes: Span<UInt8>) -> ProjectID? {

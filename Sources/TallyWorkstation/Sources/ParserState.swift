@@ -10,6 +10,8 @@ package struct ParserState: Hashable, Sendable {
     /// The file has named its session; later names are copied history.
     package var isNamed = false
     package var isSubagent = false
+    /// The file says that it is the main session's.
+    package var isMain = false
     /// The session that the file's own was forked from; needed while files are put in order, and not kept.
     package var ancestor: SessionID?
     package var project: ProjectID?

@@ -56,6 +56,9 @@ package struct FoundFile: Hashable, Sendable {
     package let identity: FileID
     package let bytes: UInt64
     package let changedMs: Int64
+
+    /// One JSON value, written whole each time: Gemini's older `.json`. All other files are lines.
+    package var isDocument: Bool { source == .gemini && path.hasSuffix(".json") }
 }
 
 /// Everything that one search came upon.
@@ -74,7 +77,8 @@ package struct FoundFiles: Sendable {
     package var unreadablePaths: [String] = []
 }
 
-/// Finds every `.jsonl` below the agents' folders, nested sub-agent folders included, each file once.
+/// Finds every `.jsonl` below the agents' folders, nested sub-agent folders included, each file once. Of Gemini's
+/// folders, `chats` alone is entered, and its `.json` are found too: beside it lie logs and outputs of tools.
 ///
 /// Follows links, but enters a folder and lists a file once by device and inode, so that a loop ends. Keeps its
 /// own stack; depth, names in a folder, folders and files are bounded, and what lies beyond is told.
@@ -84,6 +88,8 @@ package struct TranscriptFinder<Folders: FolderSource>: Sendable {
     static var namesMax: Int { 100_000 }
     static var depthMax: Int { 16 }
     static var pathsToldMax: Int { 8 }
+    /// Where `chats` stands below Gemini's folder: `tmp/PROJECT/chats`.
+    private static var chatsDepth: Int { 2 }
 
     private let homes: SourceHomes
     private let folders: Folders
@@ -98,6 +104,7 @@ package struct TranscriptFinder<Folders: FolderSource>: Sendable {
         var seen: Set<FileID> = []
         for root in homes.claude { walk(root, .claude, &found, &seen) }
         for root in homes.codex { walk(root, .codex, &found, &seen) }
+        for root in homes.gemini { walk(root, .gemini, &found, &seen) }
         found.files.sort { ($0.changedMs, $0.path) < ($1.changedMs, $1.path) }
         return found
     }
@@ -105,12 +112,13 @@ package struct TranscriptFinder<Folders: FolderSource>: Sendable {
     private func walk(_ root: String, _ source: SourceKind, _ found: inout FoundFiles, _ seen: inout Set<FileID>) {
         var stack = [(path: root, depth: 0)]
         while let (path, depth) = stack.popLast() {
+            if source == .gemini, depth == Self.chatsDepth, !path.hasSuffix("/chats") { continue }
             guard let facts = folders.facts(path) else { continue }
             let identity = FileID(device: facts.device, inode: facts.inode)
             switch facts.kind {
             case .other: continue
             case .file:
-                guard isTranscript(path), depth > 0 else { continue }
+                guard isTranscript(path, source, depth) else { continue }
                 guard seen.insert(identity).inserted else {
                     found.duplicates += 1
                     continue
@@ -150,5 +158,8 @@ package struct TranscriptFinder<Folders: FolderSource>: Sendable {
         }
     }
 
-    private func isTranscript(_ name: String) -> Bool { name.hasSuffix(".jsonl") }
+    private func isTranscript(_ path: String, _ source: SourceKind, _ depth: Int) -> Bool {
+        guard source == .gemini else { return depth > 0 && path.hasSuffix(".jsonl") }
+        return depth > Self.chatsDepth && (path.hasSuffix(".jsonl") || path.hasSuffix(".json"))
+    }
 }

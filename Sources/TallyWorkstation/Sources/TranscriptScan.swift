@@ -38,6 +38,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     /// A rollout's first lines name its session and its ancestor; they can hold long instructions.
     private static var headLinesMax: Int { 4 }
     private static var headBytesMax: UInt64 { 4 << 20 }
+    private static var headChunkBytes: Int { 16 << 10 }
 
     package private(set) var problems = ScanProblems()
     /// Bytes of the files that this pass reads, and how many of them it has read.
@@ -52,10 +53,13 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     private let finder: TranscriptFinder<Folders>
     private var claude: ClaudeParser<Hash>
     private var codex: CodexParser<Hash>
+    private var gemini: GeminiParser<Hash>
     private var queue: [FoundFile] = []
     private var heads: [FoundFile] = []
     private var order = RolloutOrder()
     private var gone: [FileID] = []
+    /// What the last tail read into; empty where there was none, or where a line had made it large.
+    private var buffer: [UInt8] = []
 
     package init(hash: Hash, homes: SourceHomes, folders: Folders) where Folders: ProjectFiles {
         self.hash = hash
@@ -63,6 +67,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         finder = TranscriptFinder(homes: homes, folders: folders)
         claude = ClaudeParser(hash: hash, projects: ProjectResolver(hash: hash, files: folders))
         codex = CodexParser(hash: hash, projects: ProjectResolver(hash: hash, files: folders))
+        gemini = GeminiParser(hash: hash, files: folders)
     }
 
     /// Searches, and queues the files that have something new.
@@ -80,9 +85,8 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         var lost = Set(counter.files.keys)
         for file in found.files {
             lost.remove(file.identity)
-            let offset = counter.files[file.identity]?.checkpoint.offset ?? 0
-            guard file.bytes != offset else { continue }
-            bytesToRead += file.bytes > offset ? file.bytes - offset : file.bytes
+            guard let bytes = unread(file, counter.files[file.identity]?.checkpoint) else { continue }
+            bytesToRead += bytes
             fresh.append(file)
         }
         // Only a search that saw everything can say that a file is gone.
@@ -93,7 +97,9 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         heads = queue.filter { $0.source == .codex && counter.files[$0.identity] == nil }
     }
 
-    /// Reads on until the counter is full, a slice is done, or all is read.
+    /// Reads on until the counter is full, a slice is done, or all is read. All that it calls for a line is compiled for
+    /// the types of the program: through their tables a line costs three times as much.
+    @specialized(where Hash == WorkstationHash, Folders == DiskFolders)
     package mutating func advance(_ counter: inout Counter, nowMs: Int64) -> Progress {
         while let file = gone.last {
             if counter.isFull { return .full }
@@ -122,26 +128,43 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
 
     // MARK: Helpers
 
+    /// How many bytes of a file are to be read; nil if it is as it was left.
+    private func unread(_ file: FoundFile, _ known: FileCheckpoint?) -> UInt64? {
+        if file.isDocument {
+            // Every turn writes it anew, and it can be as long as before.
+            return known == FileCheckpoint(documentBytes: file.bytes, changedMs: file.changedMs) ? nil : file.bytes
+        }
+        let offset = known?.offset ?? 0
+        guard file.bytes != offset else { return nil }
+        return file.bytes > offset ? file.bytes - offset : file.bytes
+    }
+
     /// Reads on in a file; false if there is more of it than this call may read.
     private mutating func read(
         _ file: FoundFile, _ counter: inout Counter, _ budget: inout UInt64, _ nowMs: Int64
     ) throws(SystemError) -> Bool {
-        var tail = try TranscriptTail(try disk.open(file.path), path: file.path) { counter.files[$0]?.checkpoint }
+        if file.isDocument { return try readDocument(file, &counter, &budget, nowMs) }
+        var tail = try TranscriptTail(try disk.open(file.path), path: file.path, lent: lendBuffer()) {
+            counter.files[$0]?.checkpoint
+        }
         var state = counter.checkOut(tail.identity, source: file.source, session: session(of: file.path))
         if tail.isRewritten {
             state.restart()
             counter.noteRewritten(file.source)
         }
         if file.source == .claude, file.path.contains("/subagents/") { state.parser.isSubagent = true }
+        noteProject(file, &state.parser)
         let from = tail.checkpoint.offset
         var isMore = true
+        var isWhole = true
         var failure: SystemError?
         while isMore && !counter.isFull && tail.checkpoint.offset - from < budget {
             do throws(SystemError) {
                 isMore = try tail.advance { line in
-                    take(line, file.source, &state, &counter, nowMs)
-                    return !counter.isFull
+                    isWhole = take(line, file.source, &state, &counter, nowMs)
+                    return isWhole && !counter.isFull
                 }
+                if !isWhole { tail.putBack() }
             } catch {
                 failure = error
                 isMore = false
@@ -150,28 +173,83 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         let read = tail.checkpoint.offset - from
         bytesRead += read
         budget -= min(read, budget)
-        // What was taken is remembered even if the disk fails now: without its seal the file counts as rewritten,
-        // and the keys tell what was counted of it.
-        state.checkpoint = (try? tail.sealedCheckpoint()) ?? tail.checkpoint
+        // What was taken is remembered even if the disk fails now.
+        state.checkpoint = tail.sealedCheckpoint()
         counter.checkIn(tail.identity, state)
+        buffer = tail.takeBuffer()
         if let failure { throw failure }
         return !isMore
     }
 
+    /// Lets go of the buffer: while two held it, the first to write would copy it.
+    private mutating func lendBuffer() -> [UInt8] {
+        var lent: [UInt8] = []
+        swap(&lent, &buffer)
+        return lent
+    }
+
+    /// Takes a line; false if the counter was full before its end, so that it must be taken again.
     private mutating func take(
         _ line: Span<UInt8>?, _ source: SourceKind, _ state: inout FileState, _ counter: inout Counter, _ nowMs: Int64
-    ) {
-        guard let line else { return counter.take(.skipped(.tooLong), &state, nowMs: nowMs) }
+    ) -> Bool {
+        guard let line else {
+            counter.take(.skipped(.tooLong), &state, nowMs: nowMs)
+            return true
+        }
+        if source == .gemini { return takeRecord(line, &state, &counter, nowMs) }
         let result =
             source == .codex ? codex.parse(line, &state.parser) : claude.parse(line, &state.parser)
         counter.take(result, &state, nowMs: nowMs)
+        return true
+    }
+
+    /// Takes a record of Gemini's, which can hold many messages. Taken again after a drain, what was counted of it is
+    /// known by its keys, so each time it gets further.
+    private mutating func takeRecord(
+        _ bytes: Span<UInt8>, _ state: inout FileState, _ counter: inout Counter, _ nowMs: Int64
+    ) -> Bool {
+        var record = gemini.begin(bytes, &state.parser)
+        while let result = gemini.next(&record, bytes, &state.parser) {
+            counter.take(result, &state, nowMs: nowMs)
+            if counter.isFull { return record.isOver }
+        }
+        return true
+    }
+
+    /// Reads a document whole; false if the counter was full before its end.
+    private mutating func readDocument(
+        _ file: FoundFile, _ counter: inout Counter, _ budget: inout UInt64, _ nowMs: Int64
+    ) throws(SystemError) -> Bool {
+        let document = try TranscriptDocument(try disk.open(file.path), path: file.path)
+        var state = counter.checkOut(document.identity, source: file.source, session: session(of: file.path))
+        noteProject(file, &state.parser)
+        var isWhole = true
+        switch document.content {
+        case .whole(let bytes):
+            isWhole = takeRecord(bytes.span, &state, &counter, nowMs)
+            budget -= min(UInt64(bytes.count), budget)
+            if isWhole { bytesRead += UInt64(bytes.count) }
+        case .tooLong: counter.take(.skipped(.tooLong), &state, nowMs: nowMs)
+        case .unsettled: return true
+        }
+        if isWhole { state.checkpoint = document.checkpoint }
+        counter.checkIn(document.identity, state)
+        return isWhole
+    }
+
+    /// A chat does not say which folder it is about; what lies beside it may.
+    private mutating func noteProject(_ file: FoundFile, _ state: inout ParserState) {
+        guard file.source == .gemini, state.project == nil else { return }
+        state.project = gemini.project(ofChat: file.path)
     }
 
     /// Reads the first lines of a rollout for its session and its ancestor alone.
     private mutating func readHead(_ file: FoundFile, _ counter: inout Counter) {
         var state = ParserState(session: session(of: file.path))
         do throws(SystemError) {
-            var tail = try TranscriptTail(try disk.open(file.path), path: file.path) { _ in nil }
+            var tail = try TranscriptTail(
+                try disk.open(file.path), path: file.path, chunkBytes: Self.headChunkBytes
+            ) { _ in nil }
             var lines = 0
             var isMore = true
             while isMore && lines < Self.headLinesMax && tail.checkpoint.offset < Self.headBytesMax {
@@ -192,7 +270,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     /// The session that the name of a file stands for: the UUID at its end, or a hash of its stem.
     private func session(of path: String) -> SessionID {
         let name = path.utf8.reversed().prefix { $0 != UInt8(ascii: "/") }.reversed()
-        let stem = Array(name.dropLast(".jsonl".utf8.count))
+        let stem = Array(name.dropLast((path.hasSuffix(".json") ? ".json" : ".jsonl").utf8.count))
         return hash.uuidSession(Array(stem.suffix(36)).span) ?? hash.sessionID(stem.span)
     }
 

@@ -4,7 +4,8 @@ package import TallyIO
 ///
 /// Only a line that has its end is given out; the rest waits for the next call. A line above `lineBytesMax`
 /// is passed over without being held, over many calls if it must be, and told as too long. The buffer begins
-/// small, grows for a long line and is shrunk afterwards. Before reading, the first bytes and those right
+/// small, grows for a long line and is shrunk afterwards; who reads many files lends one buffer to tail after tail,
+/// since new memory costs more than reading into it. Before reading, the first bytes and those right
 /// before the offset are compared with the checkpoint: a file that was rewritten is read from its start.
 ///
 /// Invariant: `0 <= start <= filled <= buffer.count`; `buffer[start..<filled]` are the file's bytes from
@@ -12,8 +13,6 @@ package import TallyIO
 package struct TranscriptTail: ~Copyable {
     package static let lineBytesMax = 16 << 20
     private static let chunkBytes = 256 << 10
-    static let headBytesMax = 1_024
-    static let tailBytesMax = 2_048
 
     package let identity: FileID
     package private(set) var checkpoint: FileCheckpoint
@@ -22,37 +21,36 @@ package struct TranscriptTail: ~Copyable {
 
     private let file: any TranscriptFile
     private let lineBytesMax: Int
+    private var seal: TailSeal
     private var buffer: [UInt8]
     private var start = 0
     private var filled = 0
+    /// Of the line that was handed out last, its end included.
+    private var lineBytes = 0
 
     /// Compares an open file with the checkpoint that `known` gives for its identity. `path` is for errors alone.
+    /// `lent` is the buffer of an earlier tail, or empty; `chunkBytes` sizes a new one.
     package init(
         _ file: any TranscriptFile, path: String, lineBytesMax: Int = TranscriptTail.lineBytesMax,
-        chunkBytes: Int? = nil, known: (FileID) -> FileCheckpoint?
+        chunkBytes: Int? = nil, lent: consuming [UInt8] = [], known: (FileID) -> FileCheckpoint?
     ) throws(SystemError) {
         let facts = try file.facts()
         guard facts.kind == .file else { throw SystemError("open", path, number: SystemError.notAFile) }
         let identity = FileID(device: facts.device, inode: facts.inode)
         let checkpoint = known(identity) ?? FileCheckpoint()
-        let isSame = try Self.isSame(file, facts, checkpoint)
+        let seal = try TailSeal(file, facts, checkpoint)
         self.file = file
         self.identity = identity
-        self.checkpoint = isSame ? checkpoint : FileCheckpoint()
-        isRewritten = !isSame
+        self.checkpoint = seal == nil ? FileCheckpoint() : checkpoint
+        self.seal = seal ?? TailSeal()
+        isRewritten = seal == nil
         self.lineBytesMax = lineBytesMax
-        buffer = [UInt8](repeating: 0, count: chunkBytes ?? Self.chunkBytes)
+        buffer = lent.isEmpty ? [UInt8](repeating: 0, count: chunkBytes ?? Self.chunkBytes) : lent
     }
 
-    private static func isSame(
-        _ file: any TranscriptFile, _ facts: WalkFacts, _ checkpoint: FileCheckpoint
-    ) throws(SystemError) -> Bool {
-        guard facts.bytes >= checkpoint.offset, checkpoint.offset >= UInt64(checkpoint.tailBytes) else { return false }
-        guard checkpoint.offset > 0 else { return true }
-        let tailAt = checkpoint.offset - UInt64(checkpoint.tailBytes)
-        let head = try hash(file, at: 0, count: Int(checkpoint.headBytes))
-        let tail = try hash(file, at: tailAt, count: Int(checkpoint.tailBytes))
-        return head == checkpoint.headHash && tail == checkpoint.tailHash
+    /// Gives the buffer back, of the usual size. What it holds is what was read last.
+    package consuming func takeBuffer() -> [UInt8] {
+        buffer.count > Self.chunkBytes ? [] : buffer
     }
 
     /// Reads a chunk and hands out the lines that it completes, without their ends; empty lines are not handed
@@ -65,7 +63,8 @@ package struct TranscriptTail: ~Copyable {
         }
         while let end = TailSearch.first(0x0A, in: buffer.span, from: start, to: filled) {
             let line = start..<end
-            checkpoint.offset += UInt64(end + 1 - start)
+            lineBytes = end + 1 - start
+            checkpoint.offset += UInt64(lineBytes)
             start = end + 1
             if checkpoint.isSkipping {
                 checkpoint.isSkipping = false
@@ -78,19 +77,19 @@ package struct TranscriptTail: ~Copyable {
         return !isEnd
     }
 
-    /// The checkpoint with the hashes that describe the file as it is now.
-    package mutating func sealedCheckpoint() throws(SystemError) -> FileCheckpoint {
-        let head = Int(min(checkpoint.offset, UInt64(Self.headBytesMax)))
-        let tail = Int(min(checkpoint.offset, UInt64(Self.tailBytesMax)))
-        checkpoint.headBytes = UInt16(head)
-        checkpoint.tailBytes = UInt16(tail)
-        checkpoint.headHash = try Self.hash(file, at: 0, count: head)
-        checkpoint.tailHash = try Self.hash(file, at: checkpoint.offset - UInt64(tail), count: tail)
-        return checkpoint
+    /// Puts the line back at which `take` stopped: it is handed out again, by this tail or by the next one.
+    package mutating func putBack() {
+        checkpoint.offset -= UInt64(lineBytes)
+        start -= lineBytes
+        lineBytes = 0
     }
+
+    /// The checkpoint with the hashes that describe the file as it was read.
+    package func sealedCheckpoint() -> FileCheckpoint { seal.sealed(checkpoint, passed: buffer[0..<start]) }
 
     /// Makes room and reads once; returns how many bytes came.
     private mutating func fill() throws(SystemError) -> Int {
+        seal.notePassed(buffer[0..<start])
         if start == filled {
             start = 0
             filled = 0
@@ -107,6 +106,7 @@ package struct TranscriptTail: ~Copyable {
         }
         let count = try file.read(
             into: &buffer, at: filled, room: buffer.count - filled, offset: checkpoint.offset + UInt64(filled))
+        seal.noteRead(buffer[filled..<filled + count], at: checkpoint.offset + UInt64(filled))
         filled += count
         return count
     }
@@ -116,19 +116,9 @@ package struct TranscriptTail: ~Copyable {
         guard checkpoint.isSkipping || filled - start > lineBytesMax else { return }
         guard filled > start else { return }
         checkpoint.isSkipping = true
+        seal.notePassed(buffer[0..<filled])
         checkpoint.offset += UInt64(filled - start)
         start = 0
         filled = 0
-    }
-
-    /// FNV-1a over a few bytes: it has to notice a rewrite, not an attack.
-    private static func hash(
-        _ file: any TranscriptFile, at offset: UInt64, count: Int
-    ) throws(SystemError) -> UInt64 {
-        var bytes = [UInt8](repeating: 0, count: count)
-        let got = try file.read(into: &bytes, at: 0, room: count, offset: offset)
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in bytes[0..<got] { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-        return hash
     }
 }

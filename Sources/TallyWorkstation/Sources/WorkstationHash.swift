@@ -7,20 +7,17 @@ package import TallyModel
 package struct WorkstationHash: KeyedHash {
     package static let keyBytes = 32
 
-    private let ownKey: [UInt8]
-    private let tenantKey: [UInt8]
+    private let ownKey: HMACKey
+    private let tenantKey: HMACKey
 
     /// Nil unless both keys have `keyBytes`.
     package init?(ownKey: [UInt8], tenantKey: [UInt8]) {
         guard ownKey.count == Self.keyBytes, tenantKey.count == Self.keyBytes else { return nil }
-        self.ownKey = ownKey
-        self.tenantKey = tenantKey
+        self.ownKey = HMACKey(ownKey)
+        self.tenantKey = HMACKey(tenantKey)
     }
 
     package func digest(_ domain: HashDomain, _ bytes: Span<UInt8>) -> Bytes16 {
-        var message: [UInt8] = [domain.rawValue]
-        message.reserveCapacity(1 + bytes.count)
-        for index in bytes.indices { message.append(bytes[index]) }
-        return Bytes16(SHA256.keyed(message, key: domain == .project || domain == .session ? tenantKey : ownKey))
+        (domain == .project || domain == .session ? tenantKey : ownKey).half(domain.rawValue, bytes)
     }
 }

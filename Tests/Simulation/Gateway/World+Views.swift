@@ -3,6 +3,7 @@ import TallyGateway
 import TallyLog
 import TallyModel
 import TallyStorage
+import TallyUsage
 import TestDisk
 
 /// The views of a gateway: behind the ledgers, in real SQLite on a disk that loses its power, or, in most worlds, only as

@@ -162,7 +162,7 @@ extension World {
             case .close:
                 if let wire = machine.wire { closeAtWorkstation(wires[wire]) }
                 machine.wire = nil
-            case .reply, .notice, .watch: break
+            case .reply, .exported, .notice, .reading, .watch: break
             case .failed(let error): failed(machine, error)
             }
         }

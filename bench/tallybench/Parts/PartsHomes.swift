@@ -3,8 +3,8 @@ import TallyGenerator
 import TallyModel
 
 extension Parts {
-    /// Generated homes of both agents below one folder, of at least so many bytes: `claude`, `codex` and `truth.json`,
-    /// as `tallygen` writes them. They are made piece by piece, so that their size is not bound by memory.
+    /// Generated homes of all agents below one folder, of at least so many bytes: `claude`, `codex`, `gemini` and
+    /// `truth.json`, as `tallygen` writes them. They are made piece by piece, so that their size is not bound by memory.
     struct Homes {
         let folder: String
         private var truth = Truth()
@@ -16,11 +16,12 @@ extension Parts {
 
         init(folder: String) { self.folder = folder }
 
-        mutating func fill(bytes wanted: Int, seed: UInt64) throws {
+        mutating func fill(bytes wanted: Int, textScale: Int, seed: UInt64) throws {
             var seeds = SeededRandom(seed: seed)
             // A small wish is one small home; every later piece adds some megabytes.
             var options = GeneratorOptions(endMs: Self.endMs)
-            options.calls = max(50, min(Self.callsPerPiece, wanted / 12_000))
+            options.calls = max(50, min(Self.callsPerPiece, wanted / (12_000 * textScale)))
+            options.textScale = textScale
             options.days = 90
             while bytes < wanted { try add(Generator(seed: seeds.next(), options: options).home()) }
             try Data(truth.json(seed: seed)).write(to: URL(fileURLWithPath: folder + "/truth.json"))

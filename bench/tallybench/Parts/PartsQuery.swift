@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import TallyModel
 import TallyStorage
+import TallyUsage
 
 extension Parts {
     /// Reports over views that stand for a hundred million events.

@@ -6,6 +6,7 @@ import TallyIO
 import TallyLog
 import TallyModel
 import TallyStorage
+import TallyUsage
 import TallyWire
 
 extension Parts {

@@ -12,7 +12,9 @@ extension Parts {
             abstract: "Times the first scan of transcripts, beside a plain read of the same bytes.",
             discussion: """
                 With --bytes, homes of that size are generated in a temporary folder and read by a second process, whose \
-                memory is then the scan's alone. With --homes, DIR/claude and DIR/codex are read, as tallygen writes \
+                memory is then the scan's alone; with --out they are generated in that folder and kept, and nothing is \
+                read. Generated lines are short, some 900 bytes; with --text-scale 8 they are as long as real ones. \
+                With --homes, DIR/claude, DIR/codex and DIR/gemini are read, as tallygen writes \
                 them; nothing there is changed, and DIR/truth.json, if it is there, is what the scan must count.
                 """)
 
@@ -21,6 +23,12 @@ extension Parts {
 
         @Option(help: "How much to generate: 64M, 2G.", transform: Self.size)
         var bytes: Int?
+
+        @Option(help: "How many times longer texts are than the generator's own: 1 to 64.")
+        var textScale = 1
+
+        @Option(help: ArgumentHelp("Generate --bytes in this folder, which is empty, and keep them.", valueName: "dir"))
+        var out: String?
 
         @Flag(help: "Keep events and reading positions in a spool on the disk, as tally does.")
         var spool = false
@@ -36,13 +44,16 @@ extension Parts {
 
         func validate() throws {
             guard homes == nil || bytes == nil else { throw ValidationError("--homes or --bytes, not both") }
+            guard out == nil || bytes != nil else { throw ValidationError("--out wants --bytes") }
+            guard (1...64).contains(textScale) else { throw ValidationError("--text-scale is 1 to 64") }
         }
 
         func run() throws {
             if let homes { return try scan(homes) }
-            let folder = try Folder()
+            let folder = try Folder(kept: out)
             var made = Homes(folder: folder.path)
-            try made.fill(bytes: bytes ?? 64_000_000, seed: options.seed)
+            try made.fill(bytes: bytes ?? 64_000_000, textScale: textScale, seed: options.seed)
+            guard out == nil else { return }
             try inAnotherProcess(folder.path)
         }
 
@@ -59,7 +70,7 @@ extension Parts {
         }
 
         private func scan(_ homes: String) throws {
-            let files = ["/claude", "/codex"].flatMap { Folder.files(below: homes + $0) }
+            let files = ["/claude", "/codex", "/gemini"].flatMap { Folder.files(below: homes + $0) }
             var block = [UInt8](repeating: 0, count: Parts.readBlockBytes)
             // Once for the page cache, once for the clock.
             for file in files { _ = try Parts.readThrough(file.path, &block) }
@@ -70,6 +81,7 @@ extension Parts {
             var scanning = try Scanning(homes: homes, spoolFolder: scratch?.path)
             let (span, _) = try Span.timing { try scanning.run() }
             let peak = Parts.peakResidentBytes()
+            let peakPrivate = scanning.peakPrivateBytes
             try scanning.readBack()
             let truth = try HomeTruth.of(homes)
             if let truth, !scanning.counted.isRight(by: truth) {
@@ -86,7 +98,9 @@ extension Parts {
             sheet.add("wall_mb_per_s", Double(scanning.bytesRead) / 1e6 / span.wallSeconds)
             sheet.add("plain_read_cpu_mb_per_s", Double(read) / 1e6 / plain.cpuSeconds)
             sheet.add("plain_read_wall_mb_per_s", Double(read) / 1e6 / plain.wallSeconds)
+            sheet.add("cpu_s_per_gb", span.cpuSeconds / (Double(scanning.bytesRead) / 1e9))
             sheet.add("peak_resident_mb", Double(peak) / 1e6)
+            sheet.add("peak_private_mb", Double(peakPrivate) / 1e6)
             sheet.add("is_truth_known", truth != nil)
             sheet.add("check", true)
             sheet.show(asJSON: options.json)
@@ -97,6 +111,8 @@ extension Parts {
     private struct Scanning {
         private(set) var counted = HomeTruth()
         private(set) var bytesRead: UInt64 = 0
+        /// The most anonymous memory (heap and stacks) that was resident between two slices.
+        private(set) var peakPrivateBytes = 0
         private var scan: TranscriptScan<WorkstationHash, DiskFolders>
         private var counter = Counter()
         private let spool: Spool?
@@ -106,7 +122,9 @@ extension Parts {
             guard let hash = WorkstationHash(ownKey: key, tenantKey: key) else { throw Mismatch("a key has 32 bytes") }
             scan = TranscriptScan(
                 hash: hash,
-                homes: SourceHomes(home: nil, claudeConfigDir: homes + "/claude", codexHome: homes + "/codex"),
+                homes: SourceHomes(
+                    home: nil, claudeConfigDir: homes + "/claude", codexHome: homes + "/codex",
+                    geminiCLIHome: homes + "/gemini"),
                 folders: DiskFolders())
             spool = try spoolFolder.map { try Spool(on: try Directory.open($0), nowMs: WallClock.nowMs()) }
         }
@@ -119,6 +137,7 @@ extension Parts {
             scan.begin(counter)
             while true {
                 let progress = scan.advance(&counter, nowMs: WallClock.nowMs())
+                notePrivateBytes()
                 if counter.isFull { take(counter.drain().events) }
                 if case .done = progress { break }
             }
@@ -135,6 +154,7 @@ extension Parts {
             scan.begin(spool.counter)
             while true {
                 let progress = scan.advance(&spool.counter, nowMs: WallClock.nowMs())
+                notePrivateBytes()
                 if spool.counter.isFull { try commit(spool) }
                 if case .done = progress { break }
             }
@@ -144,6 +164,11 @@ extension Parts {
             } while spool.counter.heldCount > 0
             try spool.sync()
             bytesRead = scan.bytesRead
+        }
+
+        private mutating func notePrivateBytes() {
+            let bytes = ProcessMemory.anonymousBytes(of: ProcessInfo.processInfo.processIdentifier) ?? 0
+            peakPrivateBytes = max(peakPrivateBytes, bytes)
         }
 
         private mutating func commit(_ spool: Spool) throws {

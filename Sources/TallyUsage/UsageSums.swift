@@ -17,6 +17,8 @@ package struct UsageSums: Hashable, Sendable {
     /// Nano-USD, as whole as they were sent.
     package var reportedNanoUSD: Int128 = 0
     package var cost: Money = .zero
+    /// Of `cost`, what a subscription covers.
+    package var subscriptionCost: Money = .zero
     /// Meaningless while `isEmpty`.
     package var firstMs: Int64 = .max
     package var lastMs: Int64 = .min
@@ -37,15 +39,18 @@ package struct UsageSums: Hashable, Sendable {
         unpricedEvents = Int128(counts.unpricedEvents)
         reportedNanoUSD = Int128(counts.reportedCostNanoUSD)
         cost = counts.cost
+        subscriptionCost = counts.subscriptionCost
         firstMs = counts.firstMs
         lastMs = counts.lastMs
     }
 
     /// Adds `other`. Only money could overflow, and only from a damaged file.
-    package mutating func add(_ other: UsageSums) throws {
+    package mutating func add(_ other: UsageSums) throws(UsageError) {
         let (femto, isOver) = cost.femtoUSD.addingReportingOverflow(other.cost.femtoUSD)
-        guard !isOver else { throw UnreadableValue.overflow }
+        let (covered, isOverToo) = subscriptionCost.femtoUSD.addingReportingOverflow(other.subscriptionCost.femtoUSD)
+        guard !isOver, !isOverToo else { throw .overflow }
         cost = Money(femtoUSD: femto)
+        subscriptionCost = Money(femtoUSD: covered)
         events += other.events
         inputTokens += other.inputTokens
         cacheReadTokens += other.cacheReadTokens
@@ -67,6 +72,9 @@ package struct UsageSums: Hashable, Sendable {
     /// What the price book says, in nano-USD, rounded once.
     package var costNanoUSD: Int128 { cost.nanoUSDRounded }
 
+    /// The part of it that a subscription covers, where sources say so; in nano-USD, rounded once.
+    package var subscriptionNanoUSD: Int128 { subscriptionCost.nanoUSDRounded }
+
     /// The numbers of a report by the name of their field, in its order.
     package var fields: [(name: String, value: Int128?)] {
         let hasTimes = firstMs <= lastMs
@@ -81,6 +89,7 @@ package struct UsageSums: Hashable, Sendable {
             ("reasoning_tokens", reasoningTokens),
             ("web_searches", webSearches),
             ("cost_nano_usd", costNanoUSD),
+            ("subscription_cost_nano_usd", subscriptionNanoUSD),
             ("reported_cost_nano_usd", reportedNanoUSD),
             ("unpriced_events", unpricedEvents),
             ("first_ms", hasTimes ? Int128(firstMs) : nil),

@@ -5,9 +5,9 @@ extension UsageReport {
     /// One JSON object, its fields always in the same order. `key` stands for one dimension, `keys` for
     /// several; counts and money are whole numbers, however large.
     package var json: String {
-        var json = JSONText()
+        var json = JSONOutput()
         json.object { json in
-            json.string("tenant", tenant.text)
+            json.string("tenant", tenant?.text)
             json.array("by") { json in
                 for dimension in by { json.string(nil, dimension.rawValue) }
             }

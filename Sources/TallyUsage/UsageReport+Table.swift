@@ -15,7 +15,7 @@ extension UsageReport {
         let rule = widths.map { String(repeating: "─", count: $0) }.joined(separator: "  ")
         rendered.insert(rule, at: 1)
         rendered.insert(rule, at: rendered.count - 1)
-        return rendered.joined(separator: "\n") + "\n" + unpricedLine + gapsLine
+        return rendered.joined(separator: "\n") + "\n" + unpricedLine + moneyLine + gapsLine
     }
 
     // MARK: Columns
@@ -39,10 +39,16 @@ extension UsageReport {
         if totals.webSearches != 0 { columns.append(.count("Searches", \.webSearches)) }
         let costDecimals = UsageReport.decimals(totals.costNanoUSD)
         columns.append(
-            Column(title: "Cost") { sums in
+            Column(title: "API-equivalent") { sums in
                 sums.cost == .zero && sums.unpricedEvents != 0
                     ? "not priced" : UsageReport.dollars(sums.costNanoUSD, decimals: costDecimals)
             })
+        if totals.subscriptionCost != .zero {
+            columns.append(
+                Column(title: "By subscription") {
+                    UsageReport.dollars($0.subscriptionNanoUSD, decimals: costDecimals)
+                })
+        }
         if totals.unpricedEvents != 0 { columns.append(.count("Not priced", \.unpricedEvents)) }
         if totals.reportedNanoUSD != 0 {
             let decimals = UsageReport.decimals(totals.reportedNanoUSD)
@@ -75,7 +81,19 @@ extension UsageReport {
         guard totals.unpricedEvents != 0 else { return "" }
         return
             "\(UsageReport.events(totals.unpricedEvents)) not priced: the price book has no rate for their model, speed, tier or region. "
-            + "The cost leaves \(totals.unpricedEvents == 1 ? "it" : "them") out.\n"
+            + "The API-equivalent leaves \(totals.unpricedEvents == 1 ? "it" : "them") out.\n"
+    }
+
+    /// Where several kinds of money stand side by side: what each is, so that nobody adds them up.
+    private var moneyLine: String {
+        var kinds: [String] = []
+        if totals.subscriptionCost != .zero {
+            kinds.append("by subscription is the part of it that a subscription covers, where sources say so")
+        }
+        if totals.reportedNanoUSD != 0 { kinds.append("reported is what the agents themselves said") }
+        guard !kinds.isEmpty else { return "" }
+        return
+            "API-equivalent is what the price book says; \(kinds.joined(separator: "; ")). They are not to be added up.\n"
     }
 
     private var gapsLine: String {
@@ -92,7 +110,7 @@ extension UsageReport {
     // MARK: Numbers
 
     /// `1,234,567`.
-    static func grouped(_ value: some BinaryInteger) -> String {
+    package static func grouped(_ value: some BinaryInteger) -> String {
         let digits = Array(String(value.magnitude))
         var text = value < 0 ? "-" : ""
         for (index, digit) in digits.enumerated() {
@@ -103,10 +121,10 @@ extension UsageReport {
     }
 
     /// A column's decimals follow its total: cents from $100, a hundredth of a cent below.
-    static func decimals(_ totalNanoUSD: Int128) -> Int { totalNanoUSD.magnitude >= 100_000_000_000 ? 2 : 4 }
+    package static func decimals(_ totalNanoUSD: Int128) -> Int { totalNanoUSD.magnitude >= 100_000_000_000 ? 2 : 4 }
 
     /// `$1,234.57`, rounded half to even; `<$0.01` for what would read as nothing.
-    static func dollars(_ nanoUSD: Int128, decimals: Int) -> String {
+    package static func dollars(_ nanoUSD: Int128, decimals: Int) -> String {
         let scale: Int128 = decimals == 2 ? 100 : 10_000
         let unit = 1_000_000_000 / scale
         let sign = nanoUSD < 0 ? "-" : ""

@@ -1,14 +1,16 @@
 /// Builds JSON text with the keys in the order they are written and integers of any size written out; the
 /// library's encoder does neither. Knows only what a report needs.
-struct JSONText {
-    private(set) var text = ""
+package struct JSONOutput {
+    package private(set) var text = ""
     /// Whether a comma must stand before the next element, one entry for each open bracket.
     private var needsComma: [Bool] = [false]
 
-    mutating func object(_ key: String? = nil, _ body: (inout JSONText) -> Void) { nest(key, "{", "}", body) }
-    mutating func array(_ key: String? = nil, _ body: (inout JSONText) -> Void) { nest(key, "[", "]", body) }
+    package init() {}
 
-    mutating func string(_ key: String? = nil, _ value: String?) {
+    package mutating func object(_ key: String? = nil, _ body: (inout JSONOutput) -> Void) { nest(key, "{", "}", body) }
+    package mutating func array(_ key: String? = nil, _ body: (inout JSONOutput) -> Void) { nest(key, "[", "]", body) }
+
+    package mutating func string(_ key: String? = nil, _ value: String?) {
         begin(key)
         guard let value else {
             text += "null"
@@ -17,12 +19,12 @@ struct JSONText {
         quote(value)
     }
 
-    mutating func integer(_ key: String? = nil, _ value: Int128?) {
+    package mutating func integer(_ key: String? = nil, _ value: Int128?) {
         begin(key)
         text += value.map { String($0) } ?? "null"
     }
 
-    private mutating func nest(_ key: String?, _ open: String, _ close: String, _ body: (inout JSONText) -> Void) {
+    private mutating func nest(_ key: String?, _ open: String, _ close: String, _ body: (inout JSONOutput) -> Void) {
         begin(key)
         text += open
         needsComma.append(false)
@@ -41,7 +43,7 @@ struct JSONText {
 
     private mutating func quote(_ value: String) {
         text += "\""
-        if value.utf8.allSatisfy(JSONText.standsForItself) { text += value } else { escape(value) }
+        if value.utf8.allSatisfy(JSONOutput.standsForItself) { text += value } else { escape(value) }
         text += "\""
     }
 
