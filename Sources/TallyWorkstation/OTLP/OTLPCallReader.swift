@@ -8,6 +8,10 @@ enum OTLPRecordResult {
     case skipped(SkipReason)
 }
 
+/// Why a record counts nothing. Outside of the reader, which has a type parameter: as a part of it, it brings Swift 6.3's
+/// optimiser down.
+private struct OTLPSkip: Error { let reason: SkipReason }
+
 /// From a record's allowed attributes to a call, by what each agent means with its numbers.
 ///
 /// | record | input includes cache | output includes reasoning | known elsewhere by |
@@ -35,7 +39,7 @@ struct OTLPCallReader<Hash: KeyedHash>: Sendable {
     init(hash: Hash) { self.hash = hash }
 
     func read(_ record: OTLPRecord, _ bytes: Span<UInt8>) -> OTLPRecordResult {
-        do throws(Skip) {
+        do throws(OTLPSkip) {
             guard let call = try call(record, bytes) else { return .nothing }
             if call.fact.counts.isZero { return .skipped(.empty) }
             return .call(call)
@@ -44,9 +48,7 @@ struct OTLPCallReader<Hash: KeyedHash>: Sendable {
         }
     }
 
-    private struct Skip: Error { let reason: SkipReason }
-
-    private func call(_ record: OTLPRecord, _ bytes: Span<UInt8>) throws(Skip) -> CallFact? {
+    private func call(_ record: OTLPRecord, _ bytes: Span<UInt8>) throws(OTLPSkip) -> CallFact? {
         switch record.event {
         case .claude: return try claude(record, bytes)
         case .codex: return try codex(record, bytes)
@@ -57,7 +59,7 @@ struct OTLPCallReader<Hash: KeyedHash>: Sendable {
 
     // MARK: Agents
 
-    private func claude(_ record: OTLPRecord, _ bytes: Span<UInt8>) throws(Skip) -> CallFact {
+    private func claude(_ record: OTLPRecord, _ bytes: Span<UInt8>) throws(OTLPSkip) -> CallFact {
         var counts = RequestCounts()
         counts.input = try tokens(record[.input], bytes)
         counts.output = try tokens(record[.output], bytes)
@@ -74,7 +76,7 @@ struct OTLPCallReader<Hash: KeyedHash>: Sendable {
         return CallFact(identity: request, match: .request, fact: fact)
     }
 
-    private func codex(_ record: OTLPRecord, _ bytes: Span<UInt8>) throws(Skip) -> CallFact? {
+    private func codex(_ record: OTLPRecord, _ bytes: Span<UInt8>) throws(OTLPSkip) -> CallFact? {
         guard find(kinds, record[.eventKind], bytes) == .completed else { return nil }
         // A completed response without numbers is one that could not be read.
         guard record[.inputCount] != nil || record[.outputCount] != nil else { return nil }
@@ -83,7 +85,7 @@ struct OTLPCallReader<Hash: KeyedHash>: Sendable {
         totals.cached = UInt64(try tokens(record[.cachedCount], bytes))
         totals.output = UInt64(try tokens(record[.outputCount], bytes))
         totals.reasoning = UInt64(try tokens(record[.reasoningCount], bytes))
-        guard let counts = totals.counts() else { throw Skip(reason: .badNumber) }
+        guard let counts = totals.counts() else { throw OTLPSkip(reason: .badNumber) }
         let fact = try fact(record, .codex, session: record[.conversation], counts, bytes)
         var call = alone(fact, record)
         call.match = .numbers
@@ -91,7 +93,7 @@ struct OTLPCallReader<Hash: KeyedHash>: Sendable {
         return call
     }
 
-    private func gemini(_ record: OTLPRecord, _ bytes: Span<UInt8>) throws(Skip) -> CallFact {
+    private func gemini(_ record: OTLPRecord, _ bytes: Span<UInt8>) throws(OTLPSkip) -> CallFact {
         let input = UInt64(try tokens(record[.inputCount], bytes))
         let output = UInt64(try tokens(record[.outputCount], bytes))
         let cached = try tokens(record[.cachedContentCount], bytes)
@@ -102,7 +104,7 @@ struct OTLPCallReader<Hash: KeyedHash>: Sendable {
         let isWithin = total != 0 && total == input + output + tool && UInt64(thoughts) <= output
         let outputs = isWithin ? output : output + UInt64(thoughts)
         guard UInt64(cached) <= input, input + tool <= UInt64(Limits.tokensMax), outputs <= UInt64(Limits.tokensMax)
-        else { throw Skip(reason: .badNumber) }
+        else { throw OTLPSkip(reason: .badNumber) }
         var counts = RequestCounts()
         counts.input = UInt32(input - UInt64(cached) + tool)
         counts.cacheRead = cached
@@ -111,7 +113,7 @@ struct OTLPCallReader<Hash: KeyedHash>: Sendable {
         return alone(try fact(record, .geminiCLI, session: record[.session], counts, bytes), record)
     }
 
-    private func span(_ record: OTLPRecord, _ bytes: Span<UInt8>) throws(Skip) -> CallFact? {
+    private func span(_ record: OTLPRecord, _ bytes: Span<UInt8>) throws(OTLPSkip) -> CallFact? {
         guard !record.isAgents, record[.genInput] != nil || record[.genOutput] != nil else { return nil }
         if record[.genOperation] != nil, find(operations, record[.genOperation], bytes) == nil { return nil }
         let total = UInt64(try tokens(record[.genInput], bytes))
@@ -139,8 +141,8 @@ struct OTLPCallReader<Hash: KeyedHash>: Sendable {
     private func fact(
         _ record: OTLPRecord, _ agent: Agent, session value: OTLPValue?, _ counts: RequestCounts,
         _ bytes: Span<UInt8>
-    ) throws(Skip) -> RequestFact {
-        guard let timeMs = timeMs(record, bytes) else { throw Skip(reason: .noTime) }
+    ) throws(OTLPSkip) -> RequestFact {
+        guard let timeMs = timeMs(record, bytes) else { throw OTLPSkip(reason: .noTime) }
         let session = text(value, bytes).map { hash.sessionID($0.span) } ?? hash.nameless(agent)
         var fact = RequestFact(
             key: RequestKey(message: 0, request: 0), timeMs: timeMs, session: session, agent: agent,
@@ -177,10 +179,10 @@ struct OTLPCallReader<Hash: KeyedHash>: Sendable {
         return CallFact(identity: identity, match: .nothing, fact: fact)
     }
 
-    private func tokens(_ value: OTLPValue?, _ bytes: Span<UInt8>) throws(Skip) -> UInt32 {
+    private func tokens(_ value: OTLPValue?, _ bytes: Span<UInt8>) throws(OTLPSkip) -> UInt32 {
         guard let value else { return 0 }
         guard let number = OTLPNumber.whole(value, bytes), number <= UInt64(Limits.tokensMax) else {
-            throw Skip(reason: .badNumber)
+            throw OTLPSkip(reason: .badNumber)
         }
         return UInt32(number)
     }
