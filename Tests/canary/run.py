@@ -109,7 +109,10 @@ class Run:
         self.arrived()
         tally.command("sync")
         for words in (["status"], ["status", "--json"], ["inspect", "--last", "500"], ["inspect", "--json"],
-                      ["deadletters", "list"], ["deadletters", "list", "--json"]):
+                      ["deadletters", "list"], ["deadletters", "list", "--json"], ["pause", "--for", "1h"], ["resume"],
+                      # Names of projects are shown to their owner (`--by project`), on a screen of the same machine.
+                      *(["report", "--by", by, *form] for by in ("model", "day", "agent", "session", "origin")
+                        for form in ([], ["--json"]))):
             tally.command(*words)
         tally.stop(signal.SIGTERM)
 
