@@ -11,7 +11,7 @@ struct LogLife {
     }
 
     /// Each roll is another file to look at in all that follows: a whole input of rolls would take half a minute.
-    private static let operationsMax = 160
+    private static let operationsMax = 64
 
     private let subject: LogSubject
     private let disk = LyingDisk(seed: 7)
