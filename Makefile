@@ -31,7 +31,7 @@ run: release ## a gateway, a demo tenant, this machine's (or generated) transcri
 test: deps graph ## every test, the Python reference's and the oracle's included
 	$(SWIFT) build --build-tests $(FLAGS)
 	.ci/swift-test --skip-build
-	$(MAKE) simulate SEED=1 RUNS=6000
+	$(MAKE) simulate SEED=1 RUNS=10000
 	$(MAKE) allocations
 	$(PYTHON) -m unittest discover -s Tests/oracle -p 'test_*.py'
 	$(PYTHON) -m unittest discover -s protocol/reference -p 'test_*.py'

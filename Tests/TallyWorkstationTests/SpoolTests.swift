@@ -67,6 +67,25 @@ struct SpoolTests {
         #expect(walked == again.state.tip)
     }
 
+    @Test("A snapshot larger than a segment is written anew when as much has followed it, not behind every record")
+    func largeSnapshot() throws {
+        var options = LogOptions()
+        options.segmentBytes = 1_024
+        let spool = try Spool(on: LyingDisk(seed: 6), options: options, nowMs: 1)
+        var rolls = 0
+        for round in 0..<60 {
+            SpoolKit.give(round * 5..<(round + 1) * 5, to: spool)
+            try spool.commit(nowMs: 1, oldestMs: 0)
+            guard spool.isRollDue else { continue }
+            try spool.roll(nowMs: 1)
+            rolls += 1
+        }
+        try spool.sync()
+        // Each snapshot holds five calls more for every record in front of it, so that rolls become rare.
+        #expect((2...15).contains(rolls), "\(rolls) rolls in 60 records")
+        #expect(try SpoolKit.events(spool) == (0..<300).map { SpoolKit.call($0) })
+    }
+
     @Test("Events older than the gateway keeps are left out and counted, and stay counted")
     func tooOld() throws {
         let disk = LyingDisk(seed: 2)

@@ -19,6 +19,8 @@ package final class Spool {
     private var log: SegmentLog
     private var encoder = BatchEncoder()
     private var unsyncedBytes = 0
+    /// What the current segment began with; 0 where another life began it.
+    private var headBytes = 0
 
     package static var options: LogOptions {
         var options = LogOptions()
@@ -33,10 +35,12 @@ package final class Spool {
     ) throws(WorkstationError) {
         self.disk = disk
         self.entropy = entropy
+        var isNew = false
         do throws(LogError) {
             log = try SegmentLog.open(on: disk, options: options)
         } catch {
             guard error == .absent else { throw .log(error) }
+            isNew = true
             var fresh = SpoolState(newStream: stream ?? StreamID(entropy.bytes16()))
             fresh.adoption = AdoptionTerms(isAdopting: true, bornMs: nowMs)
             let first = Spool.head(fresh, nowMs: nowMs)
@@ -49,6 +53,7 @@ package final class Spool {
             }
         }
         recovery = log.recovery
+        headBytes = isNew ? log.segmentBytes : 0
         state = try SpoolState.load(disk, through: log.durable.ordinal)
         durable = state.tip.sequence
         // The last stop came between the end of a segment and the beginning of the next.
@@ -172,7 +177,11 @@ package final class Spool {
 
     // MARK: Segments
 
-    package var isRollDue: Bool { log.isRollDue }
+    /// The segment has its size, and holds as much as it began with: a snapshot larger than a segment would otherwise be
+    /// written anew behind every record, and what is kept for a restored gateway would be pushed out by snapshots.
+    package var isRollDue: Bool {
+        log.isSealed || log.isRollDue && log.segmentBytes >= min(2 * headBytes, Limits.spoolSegmentBytesMax)
+    }
 
     /// Begins a new segment with a snapshot of all that is remembered. Precondition: the counter is drained.
     package func roll(nowMs: Int64) throws(WorkstationError) {
@@ -183,6 +192,7 @@ package final class Spool {
             throw .log(error)
         }
         unsyncedBytes = 0
+        headBytes = log.segmentBytes
         durable = state.tip.sequence
         if let newest = log.segments.last {
             state.segmentStarts.append(
@@ -243,7 +253,7 @@ package final class Spool {
         let behind = try write(record)
         let isNoted = state.note(record.draft, totals: totals, behind: behind)
         precondition(isNoted, "a rewrite is continuous")
-        if log.isRollDue { try roll(nowMs: record.draft.receivedAtMs) }
+        if isRollDue { try roll(nowMs: record.draft.receivedAtMs) }
     }
 
     /// Ends a rewrite: with `birth`, if it changes what is known of the stream.
