@@ -67,7 +67,7 @@ let package = Package(
 
         // Floor 1, doors: one C library or the kernel each; the only places that may say `unsafe`.
         floor("TallyHash", ["COpenSSL", "CXXHash", "TallyModel"]),
-        floor("TallyLZ4", ["CLZ4"]),
+        floor("TallyLZ4", ["CLZ4", "TallyModel"]),
         floor("TallyZlib", ["CZlib"]),
         floor("TallyIO", ["CPlatform", "TallyModel"]),
         floor("TallyTLS", ["COpenSSL", "TallyModel"]),

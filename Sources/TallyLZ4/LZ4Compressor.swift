@@ -1,4 +1,5 @@
 import CLZ4
+import TallyModel
 
 /// Compresses blocks against a preset dictionary, as densely as the library does by default (LZ4-HC, level 9): a
 /// workstation encodes a batch once, its network carries it and a gateway's disk holds it for years.
@@ -44,7 +45,7 @@ package struct LZ4Compressor: ~Copyable {
         guard input.count > 1 else { return false }
         let before = output.count
         let room = input.count - 1
-        output.append(contentsOf: repeatElement(0, count: room))
+        output.appendZeros(room)
         // Why this holds: the copy is of plain memory; source and destination are valid for the counts
         // given, and the library writes at most `room` bytes or answers 0.
         let written = unsafe input.withUnsafeBytes { source in

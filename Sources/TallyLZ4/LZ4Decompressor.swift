@@ -1,4 +1,5 @@
 import CLZ4
+import TallyModel
 
 /// Decodes blocks into one fixed buffer that it reuses for ever.
 ///
@@ -20,7 +21,7 @@ package struct LZ4Decompressor: Sendable {
         self.outputBytesMax = outputBytesMax
         outputStart = dictionary.count
         buffer = dictionary
-        buffer.append(contentsOf: repeatElement(0, count: outputBytesMax + Self.slackBytes))
+        buffer.appendZeros(outputBytesMax + Self.slackBytes)
     }
 
     /// Checks and decodes `block`, which yields exactly `rawBytes` bytes.

@@ -8,7 +8,7 @@ extension Array where Element: FixedWidthInteger {
     package mutating func overwrite() {
         for index in indices { self[index] = 0 }
         let spare = capacity - count
-        append(contentsOf: repeatElement(0, count: spare))
+        append(contentsOf: [Element](repeating: 0, count: spare))
         removeLast(spare)
     }
 }

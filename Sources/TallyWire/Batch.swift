@@ -78,7 +78,7 @@ package struct Batch: Sendable {
         let count = entries.count
         for index in entries.indices { entries[index] = Bytes16(high: 0, low: 0) }
         let spare = entries.capacity - count
-        entries.append(contentsOf: repeatElement(Bytes16(high: 0, low: 0), count: spare))
+        entries.append(contentsOf: [Bytes16](repeating: Bytes16(high: 0, low: 0), count: spare))
         entries.removeLast(spare)
     }
 

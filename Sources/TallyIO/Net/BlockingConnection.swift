@@ -1,3 +1,5 @@
+import TallyModel
+
 #if canImport(Glibc)
 import Glibc
 #else
@@ -39,7 +41,7 @@ package struct BlockingConnection: ~Copyable, Sendable {
         guard try Self.ready(socket.raw, for: Int16(POLLIN), timeoutMs: timeoutMs) else { return false }
         let start = buffer.count
         // Straight into the caller's buffer, who may overwrite it later: no copy stays here.
-        buffer.append(contentsOf: repeatElement(0, count: count))
+        buffer.appendZeros(count)
         // The kernel writes at most `count` bytes, which is what follows `start`.
         let got = unsafe buffer.withUnsafeMutableBytes {
             unsafe recv(socket.raw, $0.baseAddress?.advanced(by: start), count, 0)

@@ -1,4 +1,5 @@
 package import TallyIO
+import TallyModel
 
 /// Reads the new bytes of one file as whole lines, from a checkpoint on.
 ///
@@ -102,7 +103,7 @@ package struct TranscriptTail: ~Copyable {
             start = 0
         }
         if filled == buffer.count {
-            buffer.append(contentsOf: repeatElement(0, count: min(buffer.count, lineBytesMax + 1 - filled)))
+            buffer.appendZeros(min(buffer.count, lineBytesMax + 1 - filled))
         }
         let count = try file.read(
             into: &buffer, at: filled, room: buffer.count - filled, offset: checkpoint.offset + UInt64(filled))
