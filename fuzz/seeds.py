@@ -314,7 +314,8 @@ def heads() -> Iterator[bytes]:
 
 SOURCES = {
     "frame": frames, "batch": batches, "lz4": blocks, "gateway": gateway, "workstation": workstation, "log": logs,
-    "transcript": transcripts, "http": heads, "otlp": exports, "config": lambda: texts("config"), "prices": lambda: texts("prices"),
+    "transcript": transcripts, "http": heads, "otlp": exports,
+    "config": lambda: texts("config"), "prices": lambda: texts("prices"),
 }
 
 
