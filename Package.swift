@@ -224,7 +224,7 @@ let package = Package(
             name: "TallyFuzzTargets",
             dependencies: [
                 "TestDisk", "TallyGateway", "TallyWorkstation", "TallyLog", "TallyProtocol", "TallyHTTP",
-                "TallyPricing", "TallyWire", "TallyLZ4", "TallyIO", "TallyHash", "TallyModel",
+                "TallyPricing", "TallyWire", "TallyLZ4", "TallyZlib", "TallyIO", "TallyHash", "TallyModel",
             ], path: "fuzz/targets", swiftSettings: strict),
         .executableTarget(
             name: "fuzzreplay", dependencies: ["TallyFuzzTargets", arguments], path: "fuzz/replay",

@@ -29,7 +29,7 @@ SWIFT = os.environ.get("SWIFT", "swift")
 FLAGS = ["--explicit-target-dependency-import-check", "error"]
 TARGETS = {  # and the longest input that libFuzzer makes
     "frame": 1024, "batch": 1024, "lz4": 512, "gateway": 512, "workstation": 512, "log": 2048, "transcript": 2048,
-    "http": 9000, "config": 512, "prices": 2048,
+    "http": 9000, "otlp": 2048, "config": 512, "prices": 2048,
 }
 COVERED = ("Sources/TallyWire/", "Sources/TallyProtocol/")
 COVERED_PERCENT_MIN = 98.0

@@ -14,6 +14,11 @@ import struct
 import sys
 from typing import Any, Dict, Iterator, List
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+
+from seeds_otlp import exports  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VECTORS = os.path.join(ROOT, "protocol", "vectors")
 INPUT_BYTES_MAX = 4096
@@ -309,7 +314,8 @@ def heads() -> Iterator[bytes]:
 
 SOURCES = {
     "frame": frames, "batch": batches, "lz4": blocks, "gateway": gateway, "workstation": workstation, "log": logs,
-    "transcript": transcripts, "http": heads, "config": lambda: texts("config"), "prices": lambda: texts("prices"),
+    "transcript": transcripts, "http": heads, "otlp": exports,
+    "config": lambda: texts("config"), "prices": lambda: texts("prices"),
 }
 
 

@@ -188,6 +188,40 @@ struct OTLPDecoderTests {
         }
     }
 
+    @Test("An export of more records than the bound is refused, however few bytes they take")
+    func manyRecords() throws {
+        func export(_ count: Int, _ encoding: OTLPEncoding) -> OTLPRequest {
+            let list = [UInt8]((0..<count).map { _ in encoding == .json ? Array("{},".utf8) : [0x12, 0] }.joined())
+            guard encoding == .json else {
+                return OTLPRequest(.logs, .protobuf, body: Export.field(1, Export.field(2, list)))
+            }
+            let (start, end) = ("{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[", "]}]}]}")
+            return OTLPRequest(.logs, .json, body: Array(start.utf8) + list.dropLast() + Array(end.utf8))
+        }
+        for encoding in [OTLPEncoding.json, .protobuf] {
+            let most = Int(Limits.otlpRecordsMax)
+            #expect(try decoder.decode(export(most, encoding)).records == Limits.otlpRecordsMax)
+            #expect(throws: OTLPRefusal.tooLarge) { try decoder.decode(export(most + 1, encoding)) }
+        }
+    }
+
+    @Test("Of many texts that could name a record's event the first one that is known does")
+    func manyNames() throws {
+        var record = Export.Record.claude()
+        record.body = "codex.sse_event"
+        // The attribute `event.name` comes after both.
+        record.attributes[0].1 = .text("gemini_cli.api_response")
+        let batch = try calls(Export(records: [record]))
+        // Codex's, and no response; Gemini's would be a call without a number.
+        #expect(batch.records == 1 && batch.calls.isEmpty && batch.skipped == 0)
+        record.body = "x"
+        #expect(try calls(Export(records: [record])).skips[Int(SkipReason.empty.rawValue)] == 1)
+        // Two bytes each: none of them is kept.
+        let named = Export.field(2, [UInt8]((0..<100_000).map { _ in [0x62, 0] }.joined()))
+        let body = Export.field(1, Export.field(2, named))
+        #expect(try decoder.decode(OTLPRequest(.logs, .protobuf, body: body)).records == 1)
+    }
+
     /// A gzip member of so many zeros, less its checksum: one block of fixed codes, a zero and then matches of 258 at
     /// distance 1 (RFC 1951, 3.2.6).
     private static func bomb(bytes count: Int) -> [UInt8] {

@@ -8,7 +8,7 @@ struct Replay: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fuzzreplay", abstract: "Run fuzzing inputs once each, and say what became of them.")
 
-    @Argument(help: "frame, batch, lz4, gateway, workstation, log, transcript, http, config, prices, or all")
+    @Argument(help: "frame, batch, lz4, gateway, workstation, log, transcript, http, otlp, config, prices, or all")
     var target: String
 
     @Argument(help: "Inputs, or folders of them. With `all`: the folder that holds a folder for each target.")

@@ -45,6 +45,7 @@ package struct FuzzTarget: Sendable {
             TranscriptSubject()
         },
         FuzzTarget(name: "http", success: "a head is a request", inputBytesMax: 9_000) { _ in HTTPSubject() },
+        FuzzTarget(name: "otlp", success: "a call becomes an event", inputBytesMax: 4_096) { _ in OTLPSubject() },
         FuzzTarget(name: "config", success: "a file gives settings", inputBytesMax: 1_024) { _ in ConfigSubject() },
         FuzzTarget(name: "prices", success: "a book is loaded", inputBytesMax: 4_096) { _ in PricesSubject() },
     ]

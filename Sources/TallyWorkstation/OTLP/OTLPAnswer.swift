@@ -1,8 +1,8 @@
-import TallyHTTP
+package import TallyHTTP
 
 /// What an exporter is answered, by the OTLP specification: its own encoding, a partial success for calls that cannot
 /// be counted, a status for an error. Every byte is ours; nothing of a request is said again.
-struct OTLPAnswer: Hashable, Sendable {
+package struct OTLPAnswer: Hashable, Sendable {
     /// Seconds until another try makes sense.
     private static let busySeconds = 1
     private static let fullSeconds = 30
@@ -12,7 +12,7 @@ struct OTLPAnswer: Hashable, Sendable {
     var isLast = false
 
     /// The answer to an export that was read.
-    init(_ outcome: OTLPOutcome, _ signal: OTLPSignal, _ encoding: OTLPEncoding) {
+    package init(_ outcome: OTLPOutcome, _ signal: OTLPSignal, _ encoding: OTLPEncoding) {
         switch outcome {
         case .taken(let rejected):
             response = Response(
@@ -31,7 +31,7 @@ struct OTLPAnswer: Hashable, Sendable {
     }
 
     /// The answer to a head that was refused.
-    init(_ refusal: UploadHead.Refusal) {
+    package init(_ refusal: UploadHead.Refusal) {
         isLast = true
         let (status, text): (Response.Status, String) =
             switch refusal {
@@ -67,7 +67,7 @@ struct OTLPAnswer: Hashable, Sendable {
 
     static let goOn = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
 
-    func bytes(keepsAlive: Bool) -> [UInt8] {
+    package func bytes(keepsAlive: Bool) -> [UInt8] {
         response.bytes(isHead: false, keepsAlive: keepsAlive && !isLast, allow: "POST")
     }
 

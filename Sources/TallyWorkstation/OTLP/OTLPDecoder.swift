@@ -53,6 +53,7 @@ package struct OTLPDecoder<Hash: KeyedHash>: Sendable {
     private func take(
         _ record: OTLPRecord, _ bytes: Span<UInt8>, _ batch: inout OTLPBatch
     ) throws(OTLPRefusal) {
+        guard batch.records < Limits.otlpRecordsMax else { throw .tooLarge }
         batch.records += 1
         switch reader.read(record, bytes) {
         case .call(let call):

@@ -7,8 +7,8 @@ import TallyModel
 /// States: a head is awaited → its body is awaited → the request is given out and its answer awaited (`answered`) → the
 /// next head. Bytes that come early wait, at most a head's worth: whoever sends on without an answer is made to wait by
 /// the socket. After a refusal nothing more is read.
-struct OTLPExchange {
-    enum Step {
+package struct OTLPExchange {
+    package enum Step {
         case needsMore
         /// Say `100 Continue`, then ask again.
         case goOn
@@ -30,10 +30,12 @@ struct OTLPExchange {
     private var state = State.head
     private var pending: [UInt8] = []
     private var body: [UInt8] = []
-    private(set) var keepsAlive = true
+    package private(set) var keepsAlive = true
+
+    package init() {}
 
     /// A request has begun and is not whole.
-    var isWithin: Bool {
+    package var isWithin: Bool {
         switch state {
         case .head: !pending.isEmpty
         case .fixed, .chunked: true
@@ -42,7 +44,7 @@ struct OTLPExchange {
     }
 
     /// More bytes are wanted.
-    var isReading: Bool {
+    package var isReading: Bool {
         switch state {
         case .head, .fixed, .chunked: true
         case .waiting, .ended: false
@@ -50,12 +52,12 @@ struct OTLPExchange {
     }
 
     /// Bytes that are held.
-    var heldBytes: Int {
+    package var heldBytes: Int {
         if case .chunked(_, let reader) = state { return pending.count + reader.body.count }
         return pending.count + body.count
     }
 
-    mutating func feed(_ bytes: Span<UInt8>) {
+    package mutating func feed(_ bytes: Span<UInt8>) {
         guard isReading else { return }
         if case .fixed(let head, let left) = state {
             let count = min(left, bytes.count)
@@ -68,7 +70,7 @@ struct OTLPExchange {
     }
 
     /// What is to be done now; ask until `needsMore`, a request or a refusal.
-    mutating func next() -> Step {
+    package mutating func next() -> Step {
         switch state {
         case .head: return readHead()
         case .fixed(let head, let left): return left == 0 ? give(head) : .needsMore
@@ -92,10 +94,10 @@ struct OTLPExchange {
     }
 
     /// The request that was given out has its answer.
-    mutating func answered() { state = keepsAlive ? .head : .ended }
+    package mutating func answered() { state = keepsAlive ? .head : .ended }
 
     /// Nothing more is read.
-    mutating func end() {
+    package mutating func end() {
         state = .ended
         pending.overwrite()
         body.overwrite()

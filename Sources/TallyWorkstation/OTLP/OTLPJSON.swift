@@ -106,10 +106,8 @@ struct OTLPJSON: Sendable {
     private func readRecord(
         _ record: inout OTLPRecord, _ cursor: inout JSONCursor, _ bytes: Span<UInt8>, _ signal: OTLPSignal
     ) throws {
-        var candidates: [OTLPText] = []
         var (time, observed, end): (UInt64, UInt64, UInt64) = (0, 0, 0)
         var (trace, span): (JSONText?, JSONText?) = (nil, nil)
-        var pairs: [(OTLPKey, OTLPValue)] = []
         try members(&cursor, bytes) { key, cursor in
             switch key {
             case .timeUnixNano: time = try nanos(&cursor, bytes)
@@ -117,11 +115,13 @@ struct OTLPJSON: Sendable {
             case .endTimeUnixNano: end = try nanos(&cursor, bytes)
             case .traceId: trace = try cursor.optionalText(bytes)
             case .spanId: span = try cursor.optionalText(bytes)
-            case .body: if case .text(let text) = try value(&cursor, bytes) { candidates.append(text) }
-            case .eventName: if let text = try cursor.optionalText(bytes) { candidates.append(OTLPText(text)) }
+            case .body where signal == .logs:
+                if case .text(let text) = try value(&cursor, bytes) { record.name(text, names, bytes) }
+            case .eventName where signal == .logs:
+                if let text = try cursor.optionalText(bytes) { record.name(OTLPText(text), names, bytes) }
             case .attributes:
                 try attributeList(&cursor, bytes) { name, value in
-                    if let key = names.keys.find(name, bytes) { pairs.append((key, value)) }
+                    if let key = names.keys.find(name, bytes) { record[key] = value }
                 }
             default: try cursor.skip(bytes)
             }
@@ -130,8 +130,7 @@ struct OTLPJSON: Sendable {
         record.observedNanos = signal == .logs ? observed : 0
         record.trace = trace.flatMap { hex($0, digits: 32, bytes) }.map { Bytes16(high: $0.high, low: $0.low) }
         record.span = span.flatMap { hex($0, digits: 16, bytes) }?.low ?? 0
-        for (key, value) in pairs { record[key] = value }
-        if signal == .logs { record.name(candidates, names, bytes) }
+        if signal == .logs { record.nameByAttribute(names, bytes) }
     }
 
     /// An object with `attributes`.

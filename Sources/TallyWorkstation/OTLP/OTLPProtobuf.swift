@@ -69,20 +69,19 @@ struct OTLPProtobuf: Sendable {
 
     private func readLog(_ record: inout OTLPRecord, _ range: Range<Int>, _ bytes: Span<UInt8>) throws {
         var reader = ProtobufReader(range)
-        var candidates: [OTLPText] = []
         while let field = try reader.next(bytes) {
             switch field.number {
             case 1: record.timeNanos = field.fixed ?? 0
             case 11: record.observedNanos = field.fixed ?? 0
-            case 5: if case .text(let text) = try value(field.range, bytes) { candidates.append(text) }
-            case 12: if let range = field.range { candidates.append(OTLPText(raw: range)) }
+            case 5: if case .text(let text) = try value(field.range, bytes) { record.name(text, names, bytes) }
+            case 12: if let range = field.range { record.name(OTLPText(raw: range), names, bytes) }
             case 9: record.trace = trace(field.range, bytes)
             case 10: record.span = span(field.range, bytes)
             case 6: try readAttribute(&record, field.range, bytes)
             default: break
             }
         }
-        record.name(candidates, names, bytes)
+        record.nameByAttribute(names, bytes)
     }
 
     private func readSpan(_ record: inout OTLPRecord, _ range: Range<Int>, _ bytes: Span<UInt8>) throws {

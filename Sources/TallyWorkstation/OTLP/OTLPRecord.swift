@@ -58,14 +58,18 @@ struct OTLPRecord {
     var observedNanos: UInt64 = 0
     var trace: Bytes16?
     var span: UInt64 = 0
-    private var values = [OTLPValue?](repeating: nil, count: OTLPKey.allCases.count)
+    /// One for each key, or none at all: most records of an export speak of no call.
+    private var values: [OTLPValue?] = []
     private static let numbers = Dictionary(
         uniqueKeysWithValues: OTLPKey.allCases.enumerated().map { ($0.element, $0.offset) })
 
     /// The last one counts where a key is given twice.
     subscript(key: OTLPKey) -> OTLPValue? {
-        get { values[Self.numbers[key, default: 0]] }
-        set { values[Self.numbers[key, default: 0]] = newValue }
+        get { values.isEmpty ? nil : values[Self.numbers[key, default: 0]] }
+        set {
+            if values.isEmpty { values = [OTLPValue?](repeating: nil, count: Self.numbers.count) }
+            values[Self.numbers[key, default: 0]] = newValue
+        }
     }
 }
 
@@ -86,9 +90,14 @@ struct OTLPNames: Sendable {
 }
 
 extension OTLPRecord {
-    /// Says which event it is: its body, its own name, or the attribute `event.name`, whichever is known first.
-    mutating func name(_ candidates: [OTLPText], _ names: OTLPNames, _ bytes: Span<UInt8>) {
-        for text in candidates where event == nil { event = names.events.find(text.text, bytes) }
-        if event == nil, case .text(let text)? = self[.eventName] { event = names.events.find(text.text, bytes) }
+    /// A text that may say which event it is, its body or its own name: the first one that is known counts. None is
+    /// kept: a record can hold millions of them.
+    mutating func name(_ text: OTLPText, _ names: OTLPNames, _ bytes: Span<UInt8>) {
+        if event == nil { event = names.events.find(text.text, bytes) }
+    }
+
+    /// Where neither says it, the attribute `event.name` does.
+    mutating func nameByAttribute(_ names: OTLPNames, _ bytes: Span<UInt8>) {
+        if case .text(let text)? = self[.eventName] { name(text, names, bytes) }
     }
 }
