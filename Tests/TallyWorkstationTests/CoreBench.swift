@@ -60,7 +60,8 @@ final class CoreBench {
             keepsMs: 1 << 50)
         return try EngineCore(
             spool: spool, enrolment: enrolment, ownKey: [UInt8](repeating: 5, count: 32),
-            homes: SourceHomes(home: nil, claudeConfigDir: "/t", codexHome: "/c"), folders: folders, entropy: entropy,
+            homes: SourceHomes(home: nil, claudeConfigDir: "/t", codexHome: "/c", geminiCLIHome: "/g"),
+            folders: folders, entropy: entropy,
             now: now)
     }
 

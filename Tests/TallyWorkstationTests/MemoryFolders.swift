@@ -15,6 +15,8 @@ final class MemoryFolders: FolderSource, ProjectFiles {
         case rewrite(String, [UInt8])
         /// Another file takes its name.
         case replace(String, [UInt8])
+        /// It has another name.
+        case rename(String, String)
     }
 
     private struct Inode {
@@ -56,6 +58,7 @@ final class MemoryFolders: FolderSource, ProjectFiles {
             case .replace(let path, let bytes):
                 names[path] = nil
                 edit(path) { $0 = bytes }
+            case .rename(let path, let name): names[name] = names.removeValue(forKey: path)
             }
         }
 
@@ -98,9 +101,7 @@ final class MemoryFolders: FolderSource, ProjectFiles {
     /// A symbolic link to a file.
     func link(_ path: String, as name: String) { state.withLock { $0.links[name] = path } }
 
-    func rename(_ path: String, to name: String) {
-        state.withLock { $0.names[name] = $0.names.removeValue(forKey: path) }
-    }
+    func rename(_ path: String, to name: String) { carryOut(.rename(path, name)) }
 
     func names(in path: String, namesMax: Int) throws(SystemError) -> (names: [String], isWhole: Bool) {
         let prefix = path + "/"

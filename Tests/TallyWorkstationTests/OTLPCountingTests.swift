@@ -107,6 +107,19 @@ struct OTLPCountingTests {
         #expect(pair.sums.usageEvents == 1 && pair.sums.input == 10)
     }
 
+    @Test("A line without a message id is known to telemetry by its request id", arguments: [true, false])
+    func nameless(isTranscriptFirst: Bool) throws {
+        var pair = Pair()
+        if !isTranscriptFirst { try pair.export([Self.call]) }
+        for file in ["a", "copy"] {
+            pair.read(
+                .claude, claudeLine(message: nil, input: 10, output: 5, read: 7, write: 9, stop: "end_turn"), file: file
+            )
+        }
+        try pair.export([Self.call])
+        #expect(pair.sums.usageEvents == 1 && pair.sums.tokens == [10, 7, 0, 0, 9, 5, 0])
+    }
+
     @Test("Other calls are others: each request id, each message, each session's numbers count")
     func others() throws {
         var pair = Pair()

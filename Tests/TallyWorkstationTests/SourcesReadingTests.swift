@@ -72,7 +72,7 @@ struct SourcesReadingTests {
             write1h: write1h, unknown: writes > write5m + write1h ? writes - write5m - write1h : 0, output: output,
             reasoning: min(tokens(usage["output_tokens_details"]?["thinking_tokens"]), output),
             searches: UInt16(clamping: tokens(usage["server_tool_use"]?["web_search_requests"])), message: id,
-            request: id == nil ? 0 : hash(.request, line["requestId"]) ?? 0, isFinal: isError || stop != nil,
+            request: hash(.request, line["requestId"]) ?? 0, isFinal: isError || stop != nil,
             outcome: isError ? .error : stop == nil ? .unknown : word(stop) == "refusal" ? .refused : .ok,
             speed: Speed(name: word(usage["speed"]) ?? "") ?? .unknown,
             tier: Tier(name: word(usage["service_tier"]) ?? "") ?? .unknown,

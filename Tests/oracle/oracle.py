@@ -279,18 +279,25 @@ def claude_events(paths, notes):
                 lines.append((ms is None, ms or 0, path, number, ms, line, message, usage))
     lines.sort(key=lambda x: x[:4])
 
-    # Request ids seen with each message id: a line without one joins the
-    # first of them, so that a gateway dropping the header makes no second event.
-    requests = {}
-    for entry in lines:
-        line, message = entry[5], entry[6]
-        if text(message.get("id")) and text(line.get("requestId")):
-            requests.setdefault(message["id"], []).append(line["requestId"])
+    # Request ids seen with each message id, the main session's before those of
+    # sidechains: a line without one joins the first of them, so that a gateway
+    # dropping the header makes no second event, and so does a sidechain's replay,
+    # which may have got an id of its own.
+    requests, own = {}, {}
+    for aside in (False, True):
+        for entry in lines:
+            line, message = entry[5], entry[6]
+            if (line.get("isSidechain") is True) == aside and text(message.get("id")) and text(line.get("requestId")):
+                requests.setdefault(message["id"], []).append(line["requestId"])
+                if not aside:
+                    own.setdefault(message["id"], set()).add(line["requestId"])
 
     merged = {}
     for _, _, path, number, ms, line, message, usage in lines:
         mid, rid = text(message.get("id")), text(line.get("requestId"))
         if mid:
+            if line.get("isSidechain") is True and rid not in own.get(mid, ()):
+                rid = None
             key = ("message", mid, rid or (requests.get(mid) or [None])[0])
         elif text(line.get("uuid")):
             key = ("line", text(line.get("sessionId")) or path, line["uuid"])

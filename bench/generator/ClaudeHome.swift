@@ -3,13 +3,15 @@ import TallyModel
 /// The files of Claude Code: sessions, their subagents, sessions resumed and forked under new ids, and damage.
 struct ClaudeHome: Sendable {
     private(set) var files: [GeneratedFile] = []
-    private(set) var events: [Event] = []
+    private(set) var calls: [GeneratedCall] = []
     private(set) var canaries: [String] = []
     private var random: SeededRandom
     private let calendar: WorkCalendar
     private let sessionCallsMax: Int
     private let hasAllTraps: Bool
     private let textScale: Int
+    /// Requests that a sidechain tells of under an id of its own.
+    private var replayed: Set<String> = []
 
     init(
         random: SeededRandom, calendar: WorkCalendar, sessionCallsMax: Int, hasAllTraps: Bool, textScale: Int
@@ -23,7 +25,10 @@ struct ClaudeHome: Sendable {
 
     /// Makes sessions until there are exactly `calls` events. Ends: every session makes at least one call.
     mutating func fill(calls: Int) {
-        while events.count < calls { addSession(callsMax: calls - events.count) }
+        while self.calls.count < calls { addSession(callsMax: calls - self.calls.count) }
+        for index in self.calls.indices {
+            self.calls[index].isReplayed = self.calls[index].request.map { replayed.contains($0) } ?? false
+        }
     }
 
     private mutating func addSession(callsMax: Int) {
@@ -37,14 +42,14 @@ struct ClaudeHome: Sendable {
             limitMs: sitting.limitMs)
         let wanted = random.logNormal(median: max(sessionCallsMax / 5, 5), sixteenths: 20, in: 5...sessionCallsMax)
         var budget = min(wanted, callsMax)
-        let before = events.count
+        let before = calls.count
         grow(&thread, budget: &budget, mayBeEmpty: false)
         finish(thread)
         guard traits.hasMessageIDs, random.chance(perMille: 250) else { return }
         // The same lines again under another session id, then lines of its own.
         let copies = random.chance(perMille: 250) ? 2 : 1
         for _ in 0..<copies {
-            var rest = min(callsMax - (events.count - before), random.number(in: 0...max(sessionCallsMax / 4, 2)))
+            var rest = min(callsMax - (calls.count - before), random.number(in: 0...max(sessionCallsMax / 4, 2)))
             var copy = resumed(thread)
             grow(&copy, budget: &rest, mayBeEmpty: true)
             finish(copy)
@@ -80,14 +85,21 @@ struct ClaudeHome: Sendable {
             limitMs: thread.limitMs)
         let id = random.hex(8)
         agent.agentID = id
+        var ids: [String: String] = [:]
         if traits.hasAgentFiles, traits.hasMessageIDs, random.chance(perMille: 400) {
             // The subagent's file opens with the end of the main conversation, marked as its own.
+            let hasIDsOfItsOwn = hasAllTraps && random.chance(perMille: 400)
             for var line in thread.lines.suffix(random.number(in: 1...6)) where line.raw == nil {
                 line.isSidechain = true
                 line.agentID = id
+                if hasIDsOfItsOwn, let request = line.request {
+                    line.request = ids[request] ?? "req_011C" + random.alphanumeric(20)
+                    ids[request] = line.request
+                }
                 agent.lines.append(line)
             }
         }
+        replayed.formUnion(ids.keys)
         var made = 0
         let wanted = min(callsMax, random.number(in: 2...max(sessionCallsMax / 8, 3)))
         while made < wanted, made == 0 || agent.hasTime {
@@ -97,11 +109,12 @@ struct ClaudeHome: Sendable {
         if traits.hasAgentFiles {
             let folder = "claude/projects/\(traits.folder)/\(thread.session.uuidText)/subagents/"
             let nested = random.chance(perMille: 200) ? "workflow/" : ""
-            add(folder + nested + "agent-\(id).jsonl", bytes(of: agent, opening: []))
-            events += agent.events
+            let path = folder + nested + "agent-\(id).jsonl"
+            add(path, bytes(of: agent, opening: []))
+            calls += agent.calls.map { $0.placed(at: path) }
         } else {
             thread.lines += agent.lines
-            events += agent.events
+            calls += agent.calls.map { $0.placed(at: path(of: thread)) }
         }
         if random.chance(perMille: 700) { thread.timeMs = max(thread.timeMs, agent.timeMs) }
         return made
@@ -121,7 +134,7 @@ struct ClaudeHome: Sendable {
 
     /// Writes the file of a main thread.
     private mutating func finish(_ thread: ClaudeThread) {
-        events += thread.events
+        calls += thread.calls.map { $0.placed(at: path(of: thread)) }
         var opening: [ClaudeLine] = []
         if random.chance(perMille: 350) {
             let text = thread.filler.text(bytes: 60, random: &random)
@@ -139,12 +152,17 @@ struct ClaudeHome: Sendable {
         }
         var content = bytes(of: thread, opening: opening)
         if random.chance(perMille: 120) { content += cutLine(thread) }
-        let name = thread.session.uuidText + ".jsonl"
-        let folder = "claude/projects/\(thread.traits.folder)/"
-        add(folder + name, content)
+        add(path(of: thread), content)
         if random.chance(perMille: 60) {
-            files.append(GeneratedFile(path: folder + "copy-\(random.hex(6)).jsonl", content: .link(name)))
+            let path = folder(of: thread) + "copy-\(random.hex(6)).jsonl"
+            files.append(GeneratedFile(path: path, content: .link(thread.session.uuidText + ".jsonl")))
         }
+    }
+
+    private func folder(of thread: ClaudeThread) -> String { "claude/projects/\(thread.traits.folder)/" }
+
+    private func path(of thread: ClaudeThread) -> String {
+        folder(of: thread) + thread.session.uuidText + ".jsonl"
     }
 
     private mutating func add(_ path: String, _ content: [UInt8]) {

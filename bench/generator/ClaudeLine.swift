@@ -8,6 +8,7 @@ struct ClaudeLine: Sendable {
     var agentID: String?
     /// The members that follow the head, without a comma at either end.
     var body: String
+    var request: String?
     /// What to write in place of the whole line: summaries, damage. Never copied into another session.
     var raw: [UInt8]?
 
@@ -36,6 +37,7 @@ struct ClaudeLine: Sendable {
         text += ",\"sessionId\":\"\(session)\","
         if let agentID { text += "\"agentId\":\"\(agentID)\"," }
         text += body
+        if let request { text += ",\"requestId\":\"\(request)\"" }
         text += ",\"uuid\":\"\(uuid)\",\"timestamp\":\"\(UTCText(timeMs: timeMs).instant)\"}\n"
         bytes.append(contentsOf: text.utf8)
     }

@@ -12,8 +12,8 @@ struct ClaudeThread: Sendable {
     /// Set for a subagent.
     var agentID: String?
     var lines: [ClaudeLine] = []
-    /// The true events of this thread's own calls.
-    var events: [Event] = []
+    /// This thread's own calls.
+    var calls: [GeneratedCall] = []
     private var parent: String?
     private var cachedTokens = 0
     private var pendingTokens = 0
@@ -64,13 +64,14 @@ struct ClaudeThread: Sendable {
             let output = min(max(shown, 1), Int(event.outputTokens))
             body += shape.text(event, output: output, thinking: min(thinking, output))
             body += "}" + cost
-            if traits.hasRequestIDs { body += ",\"requestId\":\"\(requestID)\"" }
-            append(body)
+            append(body, request: traits.hasRequestIDs ? requestID : nil)
             if isLast { break }
             timeMs += Int64(random.number(in: 150...2_500))
             if random.chance(perMille: 60) { addProgress() }
         }
-        events.append(event)
+        calls.append(
+            GeneratedCall(
+                event: event, model: model, session: session, request: traits.hasRequestIDs ? requestID : nil))
     }
 
     /// What this request uses, the caches carried on to the next one.
@@ -166,9 +167,10 @@ struct ClaudeThread: Sendable {
 // MARK: Lines that are no call
 
 extension ClaudeThread {
-    mutating func append(_ body: String) {
+    mutating func append(_ body: String, request: String? = nil) {
         let uuid = random.uuid().uuidText
         var line = ClaudeLine(parent: parent, uuid: uuid, timeMs: timeMs, body: body)
+        line.request = request
         line.isSidechain = agentID != nil
         line.agentID = agentID
         parent = uuid

@@ -3,7 +3,7 @@ import TallyModel
 /// The files of Codex: rollouts, their forks and subagents that replay them, archived ones, and damage.
 struct CodexHome: Sendable {
     private(set) var files: [GeneratedFile] = []
-    private(set) var events: [Event] = []
+    private(set) var calls: [GeneratedCall] = []
     private(set) var canaries: [String] = []
     private var random: SeededRandom
     private let calendar: WorkCalendar
@@ -23,7 +23,7 @@ struct CodexHome: Sendable {
 
     /// Makes rollouts until there are exactly `calls` events. Ends: every first rollout makes at least one call.
     mutating func fill(calls: Int) {
-        while events.count < calls { addFamily(callsMax: calls - events.count) }
+        while self.calls.count < calls { addFamily(callsMax: calls - self.calls.count) }
     }
 
     /// A rollout, and perhaps its fork, and perhaps the fork's fork.
@@ -99,7 +99,6 @@ struct CodexHome: Sendable {
     }
 
     private mutating func finish(_ rollout: CodexRollout) {
-        events += rollout.events
         var content: [UInt8] = []
         for line in rollout.lines { line.write(to: &content) }
         if random.chance(perMille: 120) { content += cutLine(rollout) }
@@ -107,6 +106,7 @@ struct CodexHome: Sendable {
         let name = "rollout-\(start.fileStamp)-\(rollout.session.uuidText).jsonl"
         let isArchived = random.chance(perMille: 250)
         let path = (isArchived ? "codex/archived_sessions/" : "codex/sessions/\(start.dayPath)/") + name
+        calls += rollout.calls.map { $0.placed(at: path) }
         files.append(GeneratedFile(path: path, content: .bytes(content)))
         if !isArchived, random.chance(perMille: 50) {
             files.append(

@@ -17,7 +17,7 @@ struct CodexRollout: Sendable {
     var model: String
     var tier: String?
     private(set) var lines: [CodexLine] = []
-    private(set) var events: [Event] = []
+    private(set) var calls: [GeneratedCall] = []
     /// Every row of this rollout and of those that it replays.
     private(set) var rows: Set<Row> = []
     private var total = CodexCounts()
@@ -72,7 +72,7 @@ struct CodexRollout: Sendable {
         event.cacheReadTokens = UInt32(last.cached)
         event.outputTokens = UInt32(last.output)
         event.reasoningTokens = UInt32(last.reasoning)
-        events.append(event)
+        calls.append(GeneratedCall(event: event, model: model, session: session))
     }
 
     private mutating func addCount(last: CodexCounts, totalTokens: Int? = nil) {

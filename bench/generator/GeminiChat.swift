@@ -10,11 +10,17 @@ struct GeminiChat: Sendable {
     let limitMs: Int64
     let folderHash: String
     let kind: String?
-    private(set) var events: [Event] = []
+    private(set) var calls: [GeneratedCall] = []
     /// What a `.jsonl` holds behind its head: a message stands there as often as it was written.
     private(set) var lines: [[UInt8]] = []
     /// What a `.json` holds: each message once, as it was written last.
     private(set) var messages: [String] = []
+    /// Every word on every message, in order: a `.json` is written anew for each.
+    private var writes: [GeneratedDocument.Write] = []
+    /// Lines after which another word on the same message follows at once, and may be of smaller numbers.
+    private var tentativeLines: [Int] = []
+    private var hasAllTraps = false
+    private var hasIDs = true
     private var model: String?
     private var contextTokens: Int
     private var cachedTokens = 0
@@ -41,6 +47,13 @@ struct GeminiChat: Sendable {
         model = self.random.pick(GeminiChat.models)
         if self.random.chance(perMille: 120) { model = "Gemini-2.5-Pro" }
         if self.random.chance(perMille: 80) { model = "acme/gemini-of-our-own" }
+    }
+
+    /// Sets what no agent does of itself, and what only some versions did: see `GeneratorOptions.hasAllTraps`.
+    mutating func setTraps() {
+        hasAllTraps = true
+        model = Traps.model(&random) ?? model
+        hasIDs = !random.chance(perMille: 150)
     }
 
     var hasTime: Bool { timeMs < limitMs - 900_000 }
@@ -71,28 +84,36 @@ struct GeminiChat: Sendable {
         let id = random.uuid().uuidText
         let text = filler.text(bytes: random.logNormal(median: 160, sixteenths: 22, in: 30...5_000), random: &random)
         func message(_ tokens: String, tools: String = "") -> String {
-            "{\"id\":\"\(id)\",\"timestamp\":\"\(UTCText(timeMs: timeMs).instant)\",\"type\":\"gemini\",\"content\":\"\(text)\","
+            (hasIDs ? "{\"id\":\"\(id)\"," : "{")
+                + "\"timestamp\":\"\(UTCText(timeMs: timeMs).instant)\",\"type\":\"gemini\",\"content\":\"\(text)\","
                 + "\"thoughts\":[{\"subject\":\"\(filler.canary)\",\"description\":\"\(filler.canary)\"}],"
                 + "\"tokens\":\(tokens)" + (name.map { ",\"model\":\"\($0)\"" } ?? "") + tools + "}"
         }
-        append(message("null"))
+        let place = messages.count
+        append(message("null"), at: place)
+        if hasAllTraps, random.chance(perMille: 400) {
+            // A word while it streams: nothing of it is more than the true one.
+            append(message(counts.earlier(&random).text()), at: place)
+        }
         if random.chance(perMille: 150) {
             // A first word that was too large: the last one is the true one.
             var more = counts
             more.output += random.number(in: 1...900)
-            append(message(more.text()))
+            append(message(more.text()), at: place, isTentative: true)
+        } else if hasAllTraps, random.chance(perMille: 250) {
+            append(message(counts.mistaken(&random).text()), at: place, isTentative: true)
         }
-        var last = message(counts.text())
-        append(last)
+        append(message(counts.text()), at: place)
         if random.chance(perMille: 500) {
-            last = message(
+            let last = message(
                 counts.text(),
                 tools: ",\"toolCalls\":[{\"id\":\"\(random.hex(12))\",\"name\":\"read_file\",\"args\":{\"path\":"
                     + "\"\(filler.canary)\",\"tokens\":{\"input\":777777}},\"status\":\"success\"}]")
-            append(last)
+            append(last, at: place)
         }
-        messages.append(last)
-        events.append(counts.event(timeMs: timeMs, session: session, model: name))
+        calls.append(
+            GeneratedCall(
+                event: counts.event(timeMs: timeMs, session: session, model: name), model: name, session: session))
         append("{\"$set\":{\"lastUpdated\":\"\(UTCText(timeMs: timeMs).instant)\"}}")
         if random.chance(perMille: 40) { append("{\"$rewindTo\":\"\(id)\"}") }
         if random.chance(perMille: 60) {
@@ -107,8 +128,7 @@ struct GeminiChat: Sendable {
         let question =
             "{\"id\":\"\(random.uuid().uuidText)\",\"timestamp\":\"\(UTCText(timeMs: timeMs).instant)\",\"type\":\"user\","
             + "\"content\":[{\"text\":\"\(text)\"}]}"
-        append(question)
-        messages.append(question)
+        append(question, at: messages.count)
     }
 
     /// An answer that came to nothing: zeros, or no tokens at all.
@@ -117,8 +137,7 @@ struct GeminiChat: Sendable {
         let empty =
             "{\"id\":\"\(random.uuid().uuidText)\",\"timestamp\":\"\(UTCText(timeMs: timeMs).instant)\",\"type\":\"gemini\","
             + "\"content\":\"\",\"tokens\":\(tokens),\"model\":\"gemini-3.1-pro\"}"
-        append(empty)
-        messages.append(empty)
+        append(empty, at: messages.count)
     }
 
     /// The history becomes a summary, which is told as a list of messages.
@@ -129,6 +148,14 @@ struct GeminiChat: Sendable {
     }
 
     private mutating func append(_ line: String) { lines.append(Array(line.utf8)) }
+
+    /// A word on the message at a place of the list, which may be its end.
+    private mutating func append(_ message: String, at place: Int, isTentative: Bool = false) {
+        if isTentative { tentativeLines.append(lines.count) }
+        append(message)
+        writes.append(GeneratedDocument.Write(place: place, text: message, isTentative: isTentative))
+        if place == messages.count { messages.append(message) } else { messages[place] = message }
+    }
 
     private mutating func damage() -> [UInt8] {
         random.chance(perMille: 500) ? [UInt8](repeating: 0, count: random.number(in: 1...300)) : cutLine()
@@ -151,17 +178,20 @@ struct GeminiChat: Sendable {
             + ",\"directories\":[\"/home/dev/\(filler.canary)\"]"
     }
 
-    /// The newer format.
-    func jsonLines() -> [UInt8] {
-        ([Array("{\(head)}".utf8)] + lines).reduce(into: []) { bytes, line in
+    /// The newer format, and where a reader who came to its end would have met a word that is not the agent's last.
+    func jsonLines() -> (bytes: [UInt8], tentative: [Range<Int>]) {
+        var bytes = Array("{\(head)}\n".utf8)
+        var ends: [Int] = []
+        for line in lines {
             bytes += line
             bytes.append(UInt8(ascii: "\n"))
+            ends.append(bytes.count)
         }
+        return (bytes, tentativeLines.map { ends[$0]..<ends[$0 + 1] })
     }
 
     /// The older format, of the first so many messages.
-    func document(messages count: Int) -> [UInt8] {
-        let list = messages.prefix(count).map { "    \($0)" }.joined(separator: ",\n")
-        return Array("{\n  \(head),\n  \"messages\": [\n\(list)\n  ]\n}".utf8)
+    func document(messages count: Int) -> GeneratedDocument {
+        GeneratedDocument(head: head, writes: writes.filter { $0.place < count })
     }
 }

@@ -18,6 +18,25 @@ struct GeminiCounts: Hashable, Sendable {
     var tool = 0
     var form: Form = .plain
 
+    /// The same while it streams: the prompt is known, and no number is larger.
+    func earlier(_ random: inout SeededRandom) -> GeminiCounts {
+        var earlier = self
+        earlier.output = random.number(in: 1...max(output, 1))
+        earlier.thoughts = random.number(in: 0...thoughts)
+        return earlier
+    }
+
+    /// Other numbers for the same message, which the agent takes back: some are larger, some smaller.
+    func mistaken(_ random: inout SeededRandom) -> GeminiCounts {
+        var other = self
+        other.input = random.number(in: max(cached, 1)...input + 2_000)
+        other.cached = random.number(in: 0...min(cached, other.input))
+        other.output = random.number(in: 1...output + 900)
+        other.thoughts = random.number(in: 0...thoughts + 300)
+        other.tool = random.number(in: 0...tool + 100)
+        return other
+    }
+
     func text() -> String {
         let told = form == .thoughtsWithin ? output + thoughts : output
         let total = input + output + thoughts + tool

@@ -12,8 +12,8 @@ package struct GeneratorOptions: Sendable {
     /// with 8, lines are as long as real ones. What is counted stays of the same kind.
     package var textScale = 1
 
-    /// A tenth of the calls are of Gemini CLI.
-    package var hasGemini = true
+    /// How many of a hundred calls are of Gemini CLI; thirty are of Codex, the rest of Claude Code.
+    package var geminiPercent = 10
 
     package init(endMs: Int64) { self.endMs = endMs }
 
@@ -30,6 +30,7 @@ package struct Generator: Sendable {
     package init(seed: UInt64, options: GeneratorOptions) {
         precondition(options.calls >= 1 && options.days >= 1, "a home has a call and a day")
         precondition(options.textScale >= 1, "texts are not made shorter")
+        precondition((0...70).contains(options.geminiPercent), "thirty of a hundred calls are of Codex")
         precondition(options.endMs / UTCText.dayMs > Int64(options.days) + 1, "the days lie after 1970")
         self.seed = seed
         self.options = options
@@ -39,7 +40,7 @@ package struct Generator: Sendable {
         var random = SeededRandom(seed: seed)
         let calendar = WorkCalendar(endMs: options.endMs, days: options.days)
         let codexCalls = options.calls * 3 / 10
-        let geminiCalls = options.hasGemini ? options.calls / 10 : 0
+        let geminiCalls = options.calls * options.geminiPercent / 100
         var claude = ClaudeHome(
             random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax,
             hasAllTraps: options.hasAllTraps, textScale: options.textScale)
@@ -48,14 +49,16 @@ package struct Generator: Sendable {
             random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax,
             hasAllTraps: options.hasAllTraps, textScale: options.textScale)
         codex.fill(calls: codexCalls)
-        var gemini = GeminiHome(random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax)
+        var gemini = GeminiHome(
+            random: random.split(), calendar: calendar, sessionCallsMax: options.sessionCallsMax,
+            hasAllTraps: options.hasAllTraps)
         gemini.fill(calls: geminiCalls)
-        let events = claude.events + codex.events + gemini.events
+        let calls = claude.calls + codex.calls + gemini.calls
         var truth = Truth()
-        for event in events { truth.add(event) }
+        for call in calls { truth.add(call.event) }
         let files = claude.files + codex.files + gemini.files
         return GeneratedHome(
             seed: seed, files: files.sorted { $0.path < $1.path }, births: files.map(\.path), truth: truth,
-            events: events, canaries: claude.canaries + codex.canaries + gemini.canaries)
+            calls: calls, canaries: claude.canaries + codex.canaries + gemini.canaries)
     }
 }

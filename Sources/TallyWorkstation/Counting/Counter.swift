@@ -127,11 +127,17 @@ package struct Counter: Sendable {
         if lineage.join(session, ancestor) { newLinks.append(Link(session: session, ancestor: ancestor)) }
     }
 
-    /// Sends held requests that have been quiet since `nowMs - quietMs`; stops when full. All of them with nil.
-    package mutating func settle(nowMs: Int64, quietMs: Int64?) {
+    /// Sends held requests that have been quiet since `nowMs - quietMs`; stops when full. All of them with nil. But none of
+    /// `changing`: files that could not be read because they were being written, with what may be another last word.
+    package mutating func settle(nowMs: Int64, quietMs: Int64?, changing: Set<FileID> = []) {
         for file in heldFiles.sorted() {
             guard !isFull else { return }
-            guard var state = files[file], let held = state.held else { continue }
+            guard var state = files[file], let held = state.held, !changing.contains(file) else { continue }
+            if quietMs != nil, state.heldAtMs == 0 {
+                // Held before a restart: nothing tells for how long, so the quiet begins now.
+                files[file]?.heldAtMs = nowMs
+                continue
+            }
             // Held in what is the future now: the clock went back, and nothing tells how long it has been quiet.
             if let quietMs, state.heldAtMs > nowMs - quietMs, state.heldAtMs <= nowMs { continue }
             state.held = nil

@@ -77,7 +77,7 @@ package struct FileState: Sendable {
     package var isReplaying = true
     /// The request whose lines are still coming.
     package internal(set) var held: RequestFact?
-    /// When the held request last grew; not kept over a restart, after which it counts as quiet.
+    /// When the held request last grew; not kept over a restart, after which its quiet begins anew.
     var heldAtMs: Int64 = 0
 
     package init(source: SourceKind, session: SessionID) {

@@ -59,7 +59,8 @@ extension EngineCore {
     private func finishScan(_ now: WorkstationInstant) throws(WorkstationError) {
         // Each turn drains at least one event of a bounded number of held requests.
         while true {
-            spool.counter.settle(nowMs: now.wallMs, quietMs: isSettlingAll ? nil : Limits.requestQuietMs)
+            spool.counter.settle(
+                nowMs: now.wallMs, quietMs: isSettlingAll ? nil : Limits.requestQuietMs, changing: scan.changing)
             let isFull = spool.counter.isFull
             try commit(now, isGrouped: isFull)
             if !isFull { break }

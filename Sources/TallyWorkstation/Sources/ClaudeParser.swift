@@ -62,7 +62,8 @@ package struct ClaudeParser<Hash: KeyedHash>: Sendable {
         return .fact(.request(fact))
     }
 
-    /// The message's id and the request's; without the first, session and line id; without both, the whole line.
+    /// The message's id and the request's, by which telemetry knows it; without the first, session and line id; without
+    /// both, the whole line.
     private mutating func key(_ line: ClaudeLine, _ session: SessionID, _ bytes: Span<UInt8>) -> RequestKey {
         let hash = hash
         var request: UInt64?
@@ -77,8 +78,8 @@ package struct ClaudeParser<Hash: KeyedHash>: Sendable {
         }
         if let text = line.uuid, text.count > 0, let id = text.copied(bytes, bytesMax: Self.idBytesMax) {
             let both = session.value.bytes + id
-            return RequestKey(message: hash.word(.line, both.span), request: 0)
+            return RequestKey(message: hash.word(.line, both.span), request: request ?? 0)
         }
-        return RequestKey(message: hash.word(.line, bytes), request: 0)
+        return RequestKey(message: hash.word(.line, bytes), request: request ?? 0)
     }
 }

@@ -17,6 +17,8 @@ package struct TranscriptDocument: Sendable {
 
     package let identity: FileID
     package let content: Content
+    /// It is being written: what it says by now was not read.
+    package let isChanging: Bool
     /// What the file was when it was read.
     package let checkpoint: FileCheckpoint
 
@@ -30,6 +32,7 @@ package struct TranscriptDocument: Sendable {
         checkpoint = FileCheckpoint(document: facts)
         guard facts.bytes <= UInt64(bytesMax) else {
             content = .tooLong
+            isChanging = false
             return
         }
         var bytes = [UInt8](repeating: 0, count: Int(facts.bytes))
@@ -40,7 +43,8 @@ package struct TranscriptDocument: Sendable {
             filled += count
         }
         let after = FileCheckpoint(document: try file.facts())
-        let isSettled = filled > 0 && filled == bytes.count && after == checkpoint
+        isChanging = after != checkpoint
+        let isSettled = filled > 0 && filled == bytes.count && !isChanging
         content = isSettled ? .whole(bytes) : .unsettled
     }
 }

@@ -41,6 +41,8 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     private static var headChunkBytes: Int { 16 << 10 }
 
     package private(set) var problems = ScanProblems()
+    /// Documents that this pass could not read because they were being written: what they held is not settled.
+    package private(set) var changing: Set<FileID> = []
     /// Bytes of the files that this pass reads, and how many of them it has read.
     package private(set) var bytesToRead: UInt64 = 0
     package private(set) var bytesRead: UInt64 = 0
@@ -74,6 +76,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     package mutating func begin(_ counter: Counter) {
         let found = finder.find()
         folders = found.folders
+        changing = []
         problems = ScanProblems()
         problems.unreadableFolders = found.unreadableFolders
         problems.duplicateFiles = found.duplicates
@@ -230,7 +233,9 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
             budget -= min(UInt64(bytes.count), budget)
             if isWhole { bytesRead += UInt64(bytes.count) }
         case .tooLong: counter.take(.skipped(.tooLong), &state, nowMs: nowMs)
-        case .unsettled: return true
+        case .unsettled:
+            if document.isChanging { changing.insert(document.identity) }
+            return true
         }
         if isWhole { state.checkpoint = document.checkpoint }
         counter.checkIn(document.identity, state)

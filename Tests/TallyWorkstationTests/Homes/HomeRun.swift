@@ -6,10 +6,11 @@ import TestDisk
 @testable import TallyWorkstation
 
 /// One generated home that grows file by file and byte by byte, while a workstation reads it, sends, is killed, loses
-/// its power, and its files are cut, rewritten, rotated and linked under it.
+/// its power, and its files are cut, rewritten, rotated, copied and linked under it; telemetry tells of some of its calls too.
 ///
-/// What an agent does and no more: a Codex rollout is there before what is forked of it, and a file is rotated between
-/// two lines. Everything else comes in any order.
+/// What an agent does and no more: a Codex rollout is there before what is forked of it, a file is rotated between two
+/// lines, and Gemini CLI takes a number back at once or never. What was sent cannot be taken back, so a number that fell
+/// after two quiet seconds, or after a `sync`, would not come out right (COUNTING.md). Everything else comes in any order.
 struct HomeRun {
     /// What befell a home.
     struct Counts: CustomStringConvertible {
@@ -20,8 +21,16 @@ struct HomeRun {
         var truncations = 0
         var rewrites = 0
         var rotations = 0
+        var copies = 0
         var links = 0
         var changesWhileRead = 0
+        /// A chat's word had another behind it, which could be smaller.
+        var takenBack = 0
+        var exports = 0
+        /// Exports that had no answer.
+        var lostExports = 0
+        /// Calls of which telemetry told before their transcript was whole.
+        var toldFirst = 0
 
         mutating func add(_ other: Counts) {
             kills += other.kills
@@ -30,38 +39,44 @@ struct HomeRun {
             truncations += other.truncations
             rewrites += other.rewrites
             rotations += other.rotations
+            copies += other.copies
             links += other.links
             changesWhileRead += other.changesWhileRead
+            takenBack += other.takenBack
+            exports += other.exports
+            lostExports += other.lostExports
+            toldFirst += other.toldFirst
+        }
+
+        /// Everything happened: a run in which it did not would prove less than it says.
+        var isEventful: Bool {
+            [
+                kills, powerLosses, tornCalls, truncations, rewrites, rotations, copies, links, changesWhileRead,
+                takenBack, exports, lostExports, toldFirst,
+            ].allSatisfy { $0 > 0 }
         }
 
         var description: String {
             "\(kills) kills, \(powerLosses) power losses (\(tornCalls) within a call), \(truncations) truncations, "
-                + "\(rewrites) rewrites, \(rotations) rotations, \(links) links, \(changesWhileRead) changes while read"
+                + "\(rewrites) rewrites, \(rotations) rotations, \(copies) copies, \(links) links, "
+                + "\(changesWhileRead) changes while read, \(takenBack) words taken back, "
+                + "\(exports) exports (\(lostExports) lost, \(toldFirst) calls told first)"
         }
-    }
-
-    /// A file of the home on its way.
-    private struct Growing {
-        let path: String
-        let bytes: [UInt8]
-        let isCodex: Bool
-        /// What stands before this of the file has been rotated away.
-        var start = 0
-        var written = 0
-
-        var isWhole: Bool { written == bytes.count }
-        var content: [UInt8] { Array(bytes[start..<written]) }
     }
 
     let seed: UInt64
     let place: HomePlace
     let home: GeneratedHome
     let bench: CoreBench
-    private(set) var counts = Counts()
-    private var random: TestDisk.SeededRandom
-    private var files: [Growing] = []
-    private var links: [(path: String, target: String)] = []
-    private var names = 0
+    var counts = Counts()
+    var random: TestDisk.SeededRandom
+    var files: [GrowingFile] = []
+    var links: [(path: String, target: String)] = []
+    var names = 0
+    /// Calls of which telemetry tells, too.
+    var told: [ToldCall] = []
+    /// Records of telemetry that were refused: none is to be.
+    var rejectedRecords: UInt64 = 0
 
     init(seed: UInt64) throws {
         self.seed = seed
@@ -71,8 +86,7 @@ struct HomeRun {
         options.calls = 10 + random.below(30)
         options.days = 3
         options.hasAllTraps = true
-        // Its chats are written whole at each turn: they do not grow byte by byte, and nothing rotates them.
-        options.hasGemini = false
+        options.geminiPercent = 25
         home = Generator(seed: seed, options: options).home()
         let now = WorkstationInstant(wallMs: place.endMs, monotonic: MonotonicInstant(nanoseconds: 0))
         var spool = Spool.options
@@ -84,108 +98,31 @@ struct HomeRun {
             let path = HomeRun.place(of: file.path)
             switch file.content {
             case .bytes(let bytes):
-                files.append(Growing(path: path, bytes: bytes, isCodex: file.path.hasPrefix("codex/")))
+                let source = HomeRun.source(of: file.path)
+                if source == .gemini, !path.contains("/chats/") {
+                    bench.folders.carryOut(.append(path, bytes))
+                } else {
+                    files.append(GrowingFile(path: path, source: source, bytes: bytes, growth: file.growth))
+                }
             case .link(let target):
                 links.append((path, HomeRun.resolve(target, from: path)))
             }
         }
+        for call in home.calls where random.chance(30) { told.append(ToldCall(call, &random)) }
     }
 
     mutating func run() throws {
         follow()
         while let next = files.indices.filter({ mayGrow($0) }).randomElement(using: &random) {
-            for _ in 0...random.below(3) { befall(next) }
+            for _ in 0...random.below(3) { try befall(next) }
+            if random.chance(15) { try tell() }
             try turn()
         }
         bench.folders.flush()
         bench.isGatewayAway = false
         if bench.failure != nil { try restart(losingPower: true) }
+        for _ in 0..<1_000 where told.contains(where: { !$0.isTaken }) { try tell() }
         for _ in 0..<10 where try bench.sync(wait: .seconds(60)) != 0 { try bench.run(for: .seconds(60)) }
-    }
-
-    // MARK: The files
-
-    /// A rollout begins when those that were begun before it are whole.
-    private func mayGrow(_ index: Int) -> Bool {
-        guard !files[index].isWhole else { return false }
-        return !files[index].isCodex || files[..<index].allSatisfy { !$0.isCodex || $0.isWhole }
-    }
-
-    private mutating func befall(_ index: Int) {
-        guard files[index].written > 0 else { return grow(index) }
-        switch random.below(100) {
-        case 0..<62: grow(index)
-        case 62..<72: truncate(index)
-        case 72..<82: rewrite(index)
-        case 82..<90: rotate(index)
-        default: link(index)
-        }
-    }
-
-    private mutating func grow(_ index: Int) {
-        let rest = files[index].bytes.count - files[index].written
-        guard rest > 0 else { return }
-        let count = random.chance(25) ? rest : 1 + random.below(min(rest, 20_000))
-        let part = files[index].bytes[files[index].written..<files[index].written + count]
-        files[index].written += count
-        change(.append(files[index].path, Array(part)))
-        if files[index].isWhole { addLinks(to: files[index].path) }
-    }
-
-    private mutating func truncate(_ index: Int) {
-        let room = files[index].written - files[index].start
-        guard room > 0, !files[index].isWhole else { return }
-        files[index].written -= 1 + random.below(min(room, 700))
-        change(.rewrite(files[index].path, files[index].content))
-        counts.truncations += 1
-    }
-
-    private mutating func rewrite(_ index: Int) {
-        let (path, content) = (files[index].path, files[index].content)
-        change(random.chance(50) ? .rewrite(path, content) : .replace(path, content))
-        counts.rewrites += 1
-    }
-
-    /// The file goes on under its name as another, and what it was has a new name. A rollout tells its session in its
-    /// first lines alone, so that nothing rotates it.
-    private mutating func rotate(_ index: Int) {
-        let file = files[index]
-        guard !file.isCodex, file.written > file.start, file.bytes[file.written - 1] == UInt8(ascii: "\n") else {
-            return
-        }
-        bench.folders.flush()
-        names += 1
-        bench.folders.rename(file.path, to: "\(file.path.dropLast(".jsonl".count))-\(names).jsonl")
-        files[index].start = file.written
-        counts.rotations += 1
-    }
-
-    /// A link in a folder of its own, under the same name: without a head, a rollout's name is its session.
-    private mutating func link(_ index: Int) {
-        bench.folders.flush()
-        names += 1
-        var parts = files[index].path.split(separator: "/")
-        parts.insert("link\(names)", at: parts.count - 1)
-        bench.folders.link(files[index].path, as: "/" + parts.joined(separator: "/"))
-        counts.links += 1
-    }
-
-    private mutating func addLinks(to target: String) {
-        for link in links where link.target == target {
-            bench.folders.flush()
-            bench.folders.link(target, as: link.path)
-            counts.links += 1
-        }
-    }
-
-    /// Now, or while something is read.
-    private mutating func change(_ change: MemoryFolders.Change) {
-        guard random.chance(30) else {
-            bench.folders.flush()
-            return bench.folders.carryOut(change)
-        }
-        bench.folders.carryOut(change, afterReads: random.below(12))
-        counts.changesWhileRead += 1
     }
 
     // MARK: The workstation
@@ -197,18 +134,28 @@ struct HomeRun {
 
     /// It reads and sends for a while, and then perhaps it, the power or the connection is no more.
     private mutating func turn() throws {
-        let tears = random.chance(20)
-        if tears { bench.disk.losePower(afterCalls: 1 + random.below(6)) }
         bench.isGatewayAway = random.chance(15)
         if random.chance(60) {
-            bench.core.folderChanged(bench.now)
-            bench.perform()
+            try work(for: .seconds(Int64(1 + random.below(4))))
         } else {
-            _ = bench.core.sync(wait: .seconds(1), bench.now)
-            bench.perform()
+            try work(for: .seconds(Int64(1 + random.below(4)))) { bench in
+                _ = bench.core.sync(wait: .seconds(1), bench.now)
+            }
         }
+    }
+
+    /// The same, and no time for a request that is held to be sent.
+    mutating func glance() throws { try work(for: .milliseconds(Int64(1 + random.below(250)))) }
+
+    private mutating func work(
+        for span: Duration, _ begin: (CoreBench) -> Void = { $0.core.folderChanged($0.now) }
+    ) throws {
+        let tears = random.chance(20)
+        if tears { bench.disk.losePower(afterCalls: 1 + random.below(6)) }
+        begin(bench)
+        bench.perform()
         var turns = random.below(30)
-        try bench.run(for: .seconds(Int64(1 + random.below(4)))) { bench in
+        try bench.run(for: span) { bench in
             turns -= 1
             return turns < 0 || bench.failure != nil
         }
@@ -221,7 +168,7 @@ struct HomeRun {
         bench.disk.losePower(afterCalls: .max)
     }
 
-    private mutating func restart(losingPower: Bool) throws {
+    mutating func restart(losingPower: Bool) throws {
         if losingPower { counts.powerLosses += 1 } else { counts.kills += 1 }
         try bench.restart(losingPower: losingPower, forgivingFailure: true)
         follow()
@@ -229,9 +176,17 @@ struct HomeRun {
 
     // MARK: Places
 
-    /// Where the workstation of `CoreBench` looks for what the generator calls `claude/…` and `codex/…`.
-    private static func place(of path: String) -> String {
-        path.hasPrefix("claude/") ? "/t/" + path.dropFirst("claude/".count) : "/c/" + path.dropFirst("codex/".count)
+    private static let homes: [(prefix: String, place: String, source: SourceKind)] = [
+        ("claude/", "/t/", .claude), ("codex/", "/c/", .codex), ("gemini/", "/g/", .gemini),
+    ]
+
+    /// Where the workstation of `CoreBench` looks for what the generator calls `claude/…`, `codex/…` and `gemini/…`.
+    static func place(of path: String) -> String {
+        homes.first { path.hasPrefix($0.prefix) }.map { $0.place + path.dropFirst($0.prefix.count) } ?? "/" + path
+    }
+
+    private static func source(of path: String) -> SourceKind {
+        homes.first { path.hasPrefix($0.prefix) }?.source ?? .claude
     }
 
     private static func resolve(_ target: String, from path: String) -> String {

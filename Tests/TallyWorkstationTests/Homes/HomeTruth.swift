@@ -33,8 +33,8 @@ extension HomeRun {
     private static let callMs: Int64 = 30_000
 
     /// Nil if everything is equal: in all and per model, to the token and the femto-dollar; and per local day, in homes
-    /// without a call across midnight. Where a call was corrected its reasoning may be told short, never long: a
-    /// correction's reasoning is a part of its output, by the schema, and a source may tell of it late.
+    /// without a call across midnight. Where a call was corrected, or telemetry told it first, its reasoning may be told
+    /// short, never long: a correction's reasoning is a part of its output, by the schema, and a source may tell of it late.
     func difference(_ book: PriceBook) throws -> String? {
         let ledger = bench.gateway.ledger
         guard bench.failure == nil else { return "the workstation failed" }
@@ -42,12 +42,15 @@ extension HomeRun {
         guard ledger.allSatisfy({ EventRules.violation($0) == nil }) else { return "an event is not valid" }
         let cells = reportCells(of: ledger, book)
         let zone = try UsageQuery.timeZone(named: place.zone)
-        let truth = home.truth
+        guard rejectedRecords == 0 else { return "a record of telemetry was refused" }
+        guard told.allSatisfy(\.isTaken) else { return "not every record of telemetry was taken" }
+        let events = trueEvents
+        let truth = events.reduce(into: Truth()) { $0.add($1) }
         let models = try HomeRun.report(cells, by: .model, zone)
         if let text = difference(["all": models.totals], ["all": truth.totals]) { return text }
         if let text = difference(models.rows, truth.models) { return text }
         guard comparesDays else { return nil }
-        return difference(try HomeRun.report(cells, by: .day, zone).rows, trueDays(zone))
+        return difference(try HomeRun.report(cells, by: .day, zone).rows, HomeRun.days(events, zone))
     }
 
     /// No call's lines stand on both sides of a midnight.
@@ -71,10 +74,16 @@ extension HomeRun {
         return (Dictionary(uniqueKeysWithValues: rows), report.totals)
     }
 
+    /// The generator's calls, with what telemetry says that they cost.
+    private var trueEvents: [Event] {
+        let costs = told.reduce(into: [:]) { $0[$1.call.event] = $1.event }
+        return home.events.map { costs[$0] ?? $0 }
+    }
+
     /// Cut by the calendar of Foundation, which the product's days are not made with.
-    private func trueDays(_ zone: TimeZone) -> [String: RollupCounts] {
+    private static func days(_ events: [Event], _ zone: TimeZone) -> [String: RollupCounts] {
         let prices = PriceList()
-        return home.events.reduce(into: [:]) { days, event in
+        return events.reduce(into: [:]) { days, event in
             days[HomeRun.day(event.timeMs, zone), default: RollupCounts()] += Truth.counts(
                 event, cost: prices.cost(of: event))
         }
@@ -92,7 +101,7 @@ extension HomeRun {
     var corrections: Int { bench.gateway.ledger.count { $0.kind == .correction } }
 
     private func difference(_ found: [String: UsageSums], _ truth: [String: RollupCounts]) -> String? {
-        let isCorrected = corrections > 0
+        let isCorrected = corrections > 0 || counts.toldFirst > 0
         for key in Set(found.keys).union(truth.keys).sorted() {
             let right = truth[key].map { HomeRun.comparable(UsageSums($0)) } ?? UsageSums()
             var here = HomeRun.comparable(found[key] ?? UsageSums())

@@ -56,8 +56,7 @@ struct HomeTally: CustomStringConvertible {
     }
 
     var isEventful: Bool {
-        corrections > 0 && counts.kills > 0 && counts.powerLosses > 0 && counts.tornCalls > 0 && counts.truncations > 0
-            && counts.rewrites > 0 && counts.rotations > 0 && counts.links > 0 && counts.changesWhileRead > 0
+        corrections > 0 && counts.isEventful
     }
 
     var description: String {
