@@ -161,7 +161,7 @@ class TranscriptSubject: FuzzSubject {
 
     private func check(_ fact: Fact) throws(FuzzFinding) {
         switch fact {
-        case .request(let request), .row(let request):
+        case .request(let request), .row(let request), .ignoredRow(let request):
             let counts = request.counts
             for count in [counts.input, counts.cacheRead, counts.write5m, counts.write1h, counts.output] {
                 try expect(count <= Limits.tokensMax, "a number of tokens is within its bound")
@@ -171,6 +171,7 @@ class TranscriptSubject: FuzzSubject {
                 (Limits.timeMsMin...Limits.timeMsMax).contains(request.timeMs), "a fact has a time of the schema")
         case .lineage(let session, let ancestor):
             try expect(session != 0 && ancestor != 0, "a lineage is of sessions")
+        case .ignored: throw FuzzFinding("nothing is ignored here")
         case .sent(let event, _): try expect(EventRules.violation(event) == nil, "what is sent keeps the rules")
         }
     }
@@ -212,6 +213,8 @@ private struct Told: Hashable {
         case .fact(.request(let fact)): (request, words) = (fact, [1])
         case .fact(.row(let fact)): (request, words) = (fact, [2])
         case .fact(.lineage(let session, let ancestor)): words = [3, session, ancestor]
+        case .fact(.ignoredRow(let fact)): (request, words) = (fact, [6])
+        case .fact(.ignored(let session)): words = [7, session.lineageWord]
         case .fact(.sent(let sent, let id)): (event, words) = (sent, [4, id ?? 0])
         case .nothing: words = [5]
         case .skipped(let reason): skip = reason

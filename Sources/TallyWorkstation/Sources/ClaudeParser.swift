@@ -17,10 +17,16 @@ package struct ClaudeParser<Hash: KeyedHash>: Sendable {
     private var messages = TextMemory<UInt64>()
     private var requests = TextMemory<UInt64>()
     private var projects: ProjectResolver<Hash>
+    private var filter: FolderFilter?
 
     package init(hash: Hash, projects: ProjectResolver<Hash>) {
         self.hash = hash
         self.projects = projects
+    }
+
+    init(hash: Hash, projects: ProjectResolver<Hash>, filter: FolderFilter) {
+        self.init(hash: hash, projects: projects)
+        self.filter = filter.isIdle ? nil : filter
     }
 
     package mutating func parse(_ bytes: Span<UInt8>, _ state: inout ParserState) -> LineResult {
@@ -28,14 +34,14 @@ package struct ClaudeParser<Hash: KeyedHash>: Sendable {
             let line = try reader.read(bytes)
             if let text = line.timestamp, let time = TimeText.milliseconds(bytes, text) { state.timeMs = time }
             guard let usage = line.usage else { return .nothing }
-            return fact(line, usage, bytes, state)
+            return fact(line, usage, bytes, &state)
         } catch {
             return .skipped(SkipReason(error))
         }
     }
 
     private mutating func fact(
-        _ line: ClaudeLine, _ usage: ClaudeUsage, _ bytes: Span<UInt8>, _ state: ParserState
+        _ line: ClaudeLine, _ usage: ClaudeUsage, _ bytes: Span<UInt8>, _ state: inout ParserState
     ) -> LineResult {
         let model =
             line.model.flatMap { text in
@@ -47,6 +53,11 @@ package struct ClaudeParser<Hash: KeyedHash>: Sendable {
         if let text = line.session {
             let hash = hash
             session = sessions.value(of: text, bytes, bytesMax: Self.idBytesMax) { hash.sessionID($0) } ?? session
+        }
+        if filter != nil {
+            // A line that names no folder was written where the one before it was.
+            if let isIgnored = line.cwd.flatMap({ filter?.covers($0, bytes) }) { state.isIgnored = isIgnored }
+            if state.isIgnored == true { return .fact(.ignored(session: session)) }
         }
         var fact = RequestFact(
             key: key(line, session, bytes), timeMs: state.timeMs, session: session, agent: .claudeCode,
