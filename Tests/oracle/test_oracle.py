@@ -169,6 +169,14 @@ class Claude(Case):
         self.check(self.claude(claude(u), claude(u)), events=2, input_tokens=110, output_tokens=55)
         self.assertEqual(self.rows["claude-opus-4-8"]["cost_nano_usd"], 100 * 5000 + 50 * 25000)
 
+    def test_compaction_is_an_event_of_the_message_model_and_own_steps_are_summed(self):
+        steps = [{"type": "compaction", "input_tokens": 1000, "output_tokens": 7},
+                 {"type": "message", "input_tokens": 10, "output_tokens": 3},
+                 {"type": "message", "input_tokens": 20, "output_tokens": 2}]
+        self.check(self.claude(claude(usage(10, 5, iterations=steps))), events=2, input_tokens=1030, output_tokens=12)
+        steps[1]["type"] = "fallback_message"
+        self.check(self.claude(claude(usage(10, 5, iterations=steps))), events=2, input_tokens=1010, output_tokens=12)
+
     def test_bad_lines_are_skipped_and_counted(self):
         good = json.dumps(claude(usage(5))).encode()
         cut = json.dumps(claude(usage(9), mid="m2", rid="r2")).encode()[:-9]

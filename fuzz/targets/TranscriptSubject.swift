@@ -36,7 +36,7 @@ class TranscriptSubject: FuzzSubject {
 
     func parse(_ line: [UInt8], as source: SourceKind, _ state: inout ParserState) -> [LineResult] {
         switch source {
-        case .claude: [claude.parse(line.span, &state)]
+        case .claude: [claude.parse(line.span, &state)] + claude.steps
         case .gemini: Self.parse(line, &gemini, &state)
         case .codex, .ndjson, .otlp: [codex.parse(line.span, &state)]
         }
@@ -110,9 +110,14 @@ class TranscriptSubject: FuzzSubject {
             var state = file.parser
             let results = parse(line, as: source, &file.parser)
             try compare(results, line, source, &state, file.parser)
-            for result in results {
+            for (number, result) in results.enumerated() {
                 if case .fact(let fact) = result { try check(fact) }
-                counter.take(result, &file, nowMs: Int64(index))
+                // Behind the line's own, calls within its call.
+                if source == .claude, number > 0 {
+                    counter.takeStep(result, from: source)
+                } else {
+                    counter.take(result, &file, nowMs: Int64(index))
+                }
                 if counter.isFull {
                     counter.checkIn(id, file)
                     try drain(&counter, &events, &deltas, always: true)
@@ -133,7 +138,7 @@ class TranscriptSubject: FuzzSubject {
         switch source {
         case .claude:
             var parser = Claude(hash: FuzzHash(), projects: Self.projects)
-            fresh = [parser.parse(line.span, &state)]
+            fresh = [parser.parse(line.span, &state)] + parser.steps
         case .gemini:
             var parser = Gemini(hash: FuzzHash(), files: FuzzFolders())
             fresh = Self.parse(line, &parser, &state)

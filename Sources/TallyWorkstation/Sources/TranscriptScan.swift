@@ -208,6 +208,13 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         let result =
             source == .codex ? codex.parse(line, &state.parser) : claude.parse(line, &state.parser)
         counter.take(result, &state, nowMs: nowMs)
+        if source == .claude {
+            // Taken again after a drain, what was counted of them is known by its keys.
+            for step in claude.steps {
+                if counter.isFull { return false }
+                counter.takeStep(step, from: source)
+            }
+        }
         return true
     }
 
