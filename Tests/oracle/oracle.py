@@ -180,7 +180,8 @@ class Event:
                  speed=None, tier=None, region=None):
         self.model, self.ms, self.tokens = model, ms, tokens
         self.reasoning, self.searches, self.reported = reasoning, searches, reported
-        self.cost = prices.cost_nano(model, ms, tokens, searches, speed, tier, region)
+        self.cost = prices.cost_nano(model, ms, tokens, searches, speed, tier, region,
+                                     None if reported is None else reported * 10 ** 9)
 
 
 # ---------------------------------------------------------------- Claude Code

@@ -162,6 +162,15 @@ class Claude(Case):
         t = self.claude(claude(usage(1), model="nobody", costUSD=0.12), claude(usage(1), model="nobody", costUSD=0.12))
         self.check(t, events=1, reported_cost_nano_usd=120_000_000, cost_nano_usd=0, unpriced_events=1)
 
+    def test_reported_cost_tells_a_lifetime_that_alone_explains_it(self):
+        u = usage(10, 41, read=17536)
+        u["cache_creation_input_tokens"] = 6646
+        for reported, cost in ((0.0152606, 15_260_600), (0.0102761, 10_276_100), (0.015261, 15_260_600),
+                               (0.0152607, 10_276_100), (None, 10_276_100)):
+            more = {} if reported is None else {"costUSD": reported}
+            self.write("projects/p/a.jsonl", [claude(u, model="claude-haiku-4-5", **more)])
+            self.check(self.total(), events=1, cost_nano_usd=cost, cache_write_unknown_tokens=6646)
+
     def test_advisor_is_an_event_of_its_own_model(self):
         steps = [{"type": "message", "input_tokens": 10, "output_tokens": 5},
                  {"type": "advisor_message", "model": "claude-opus-4-8", "input_tokens": 100, "output_tokens": 50}]
