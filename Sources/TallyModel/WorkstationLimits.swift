@@ -41,6 +41,10 @@ extension Limits {
     package static let watchedFoldersMax = 16_384
     /// A pause that ends by itself ends within a year.
     package static let pauseMsMax: Int64 = 366 * 86_400_000
+    /// Folders that a person has ignored, and the bytes of a path; each has up to two lines in the file.
+    package static let ignoredFoldersMax = 256
+    package static let ignoredPathBytesMax = 4_096
+    package static let ignoreBytesMax = ignoredFoldersMax * 2 * (ignoredPathBytesMax + 8) + 64
     package static let configBytesMax = 256 << 10
     package static let tokenBytesMax = 255
     /// Standard input that waits for the counter.

@@ -2,7 +2,8 @@ package import TallyModel
 
 /// What a price book says of one event: an exact amount, or why there is none. Never $0 in silence.
 package enum Price: Hashable, Sendable {
-    /// `assumedCacheLifetime`: cache writes of unknown lifetime were priced at the five-minute rate.
+    /// `assumedCacheLifetime`: cache writes of unknown lifetime were priced at the five-minute rate, and no reported cost
+    /// told that it is theirs (`CacheLifetime`).
     case priced(Money, assumedCacheLifetime: Bool)
     case unpriced(Unpriced)
 

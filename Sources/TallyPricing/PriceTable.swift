@@ -76,11 +76,22 @@ struct PriceTable: Sendable {
         var femto = Int128(rates.input) * Int128(event.inputTokens) + Int128(rates.output) * Int128(event.outputTokens)
         guard add(event.cacheReadTokens, rates.cacheRead, to: &femto) else { return .unpriced(.cacheRead) }
         guard add(event.cacheWrite5mTokens, rates.cacheWrite5m, to: &femto),
-            add(event.cacheWrite1hTokens, rates.cacheWrite1h, to: &femto),
-            add(event.cacheWriteUnknownTokens, rates.cacheWrite5m, to: &femto)
+            add(event.cacheWrite1hTokens, rates.cacheWrite1h, to: &femto)
         else { return .unpriced(.cacheWrite) }
-        guard add(UInt32(event.webSearches), webSearch, to: &femto) else { return .unpriced(.webSearch) }
-        return .priced(Money(femtoUSD: femto), assumedCacheLifetime: event.cacheWriteUnknownTokens > 0)
+        let hasSearches = add(UInt32(event.webSearches), webSearch, to: &femto)
+        var isAssumed = false
+        if event.cacheWriteUnknownTokens > 0 {
+            // What a correction's cost grew by may be of other parts than its tokens.
+            let told = event.kind == .usage ? event.reportedCostNanoUSD : nil
+            guard
+                let price = CacheLifetime.price(
+                    femto, tokens: event.cacheWriteUnknownTokens, at5m: rates.cacheWrite5m, at1h: rates.cacheWrite1h,
+                    reportedNanoUSD: told)
+            else { return .unpriced(.cacheWrite) }
+            (femto, isAssumed) = price
+        }
+        guard hasSearches else { return .unpriced(.webSearch) }
+        return .priced(Money(femtoUSD: femto), assumedCacheLifetime: isAssumed)
     }
 
     /// Adds `count` at `rate`; false where there is something to price and no rate.

@@ -40,11 +40,12 @@ extension PriceBook {
 
     /// The prices of `rows` rows in femto-USD, `unpricedFemtoUSD` where there is none. `kinds` are the rows' raw kinds,
     /// `which` their tariffs' places in `tariffs`; what a row that is no usage and no correction gets means nothing.
+    /// `costs` are the reported costs as the batch has them: nano-USD + 1, 0 where none is told.
     package func price(
-        _ words: Span<UInt32>, capacity: Int, rows: Int, kinds: Span<UInt8>, which: Span<UInt16>,
+        _ words: Span<UInt32>, capacity: Int, rows: Int, kinds: Span<UInt8>, costs: Span<UInt64>, which: Span<UInt16>,
         _ tariffs: Span<Tariff>, into prices: inout [Int128]
     ) {
-        table.price(words, capacity, rows, kinds, which, tariffs, &prices)
+        table.price(words, capacity, rows, kinds, costs, which, tariffs, &prices)
     }
 }
 
@@ -66,8 +67,8 @@ extension PriceTable {
 
     /// The same sums as `price(_:of:effectiveMs:)`, without a reason where there is none.
     func price(
-        _ words: Span<UInt32>, _ capacity: Int, _ rows: Int, _ kinds: Span<UInt8>, _ which: Span<UInt16>,
-        _ tariffs: Span<Tariff>, _ prices: inout [Int128]
+        _ words: Span<UInt32>, _ capacity: Int, _ rows: Int, _ kinds: Span<UInt8>, _ costs: Span<UInt64>,
+        _ which: Span<UInt16>, _ tariffs: Span<Tariff>, _ prices: inout [Int128]
     ) {
         let input = words.extracting(0..<rows)
         let read = words.extracting(capacity..<capacity + rows)
@@ -79,6 +80,7 @@ extension PriceTable {
         let context = words.extracting(10 * capacity..<10 * capacity + rows)
         let flat = flat.span
         let correction = EventKind.correction.rawValue
+        let usage = EventKind.usage.rawValue
         var out = prices.mutableSpan
         for row in 0..<rows {
             let tariff = tariffs[Int(which[row])]
@@ -96,6 +98,12 @@ extension PriceTable {
                 while place &+ 1 < tariff.lastBand, flat[Int(place) + 1].fromTokens <= prompt { place &+= 1 }
             }
             let band = flat[Int(place)]
+            if unknown[row] != 0, costs[row] != 0, kinds[row] == usage {
+                out[row] = band.told(
+                    input[row], read[row], write5m[row], write1h[row], output[row], searches: searches[row],
+                    tariff.webSearch, unknown: unknown[row], reportedNanoUSD: costs[row] &- 1)
+                continue
+            }
             let unpriced =
                 (read[row] & band.noCacheRead) | (write1h[row] & band.noCacheWrite1h)
                 | ((write5m[row] | unknown[row]) & band.noCacheWrite5m)
@@ -150,6 +158,21 @@ struct FlatBand: Sendable {
         noCacheWrite5m = rates.cacheWrite5m == nil ? .max : 0
         noCacheWrite1h = rates.cacheWrite1h == nil ? .max : 0
         isSmall = max(input, output, cacheRead, cacheWrite5m, cacheWrite1h) < PriceTable.smallRate
+    }
+
+    /// With a cache write whose lifetime the reported cost may tell.
+    func told(
+        _ input: UInt32, _ read: UInt32, _ write5m: UInt32, _ write1h: UInt32, _ output: UInt32, searches: UInt32,
+        _ webSearch: Int64?, unknown: UInt32, reportedNanoUSD: UInt64
+    ) -> Int128 {
+        let unpriced = (read & noCacheRead) | (write1h & noCacheWrite1h) | (write5m & noCacheWrite5m)
+        guard unpriced == 0 else { return unpricedFemtoUSD }
+        let base = wide(input, read, UInt64(write5m), write1h, output, searches: searches, webSearch)
+        guard base != unpricedFemtoUSD else { return unpricedFemtoUSD }
+        return CacheLifetime.price(
+            base, tokens: unknown, at5m: noCacheWrite5m == 0 ? Int64(cacheWrite5m) : nil,
+            at1h: noCacheWrite1h == 0 ? Int64(cacheWrite1h) : nil, reportedNanoUSD: reportedNanoUSD
+        )?.femtoUSD ?? unpricedFemtoUSD
     }
 
     /// Any numbers, and web searches.

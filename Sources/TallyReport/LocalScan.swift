@@ -24,13 +24,13 @@ struct LocalScan<Folders: FolderSource & ProjectFiles> {
     private let workstation = WorkstationID(1)
 
     init(
-        _ homes: SourceHomes, _ folders: Folders, hash: NamingHash, book: PriceBook, by: [UsageDimension],
-        zone: UsageZone, days: ClosedRange<Int64>
+        _ homes: SourceHomes, _ folders: Folders, ignored: IgnoredFolders = .none, hash: NamingHash, book: PriceBook,
+        by: [UsageDimension], zone: UsageZone, days: ClosedRange<Int64>
     ) {
         self.days = days
         self.zone = zone
         self.book = book
-        scan = TranscriptScan(hash: hash, homes: homes, folders: folders)
+        scan = TranscriptScan(hash: hash, homes: homes, folders: folders, ignored: ignored)
         aggregator = Aggregator(book: book, hashKey: HashKey(first: Random.uint64(), second: Random.uint64()))
         fold = UsageFold(by: by, zone: zone)
     }

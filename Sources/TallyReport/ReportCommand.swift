@@ -36,7 +36,7 @@ package struct ReportCommand: Sendable {
     }
 
     /// The home's key makes ids those that the gateway shows; without a home, or with one that cannot be read, ids are
-    /// this report's own and all figures the same.
+    /// this report's own and all figures the same. What the home says of ignored folders holds here too.
     package func run(_ surroundings: Surroundings) throws(ReportError) -> Int32 {
         let homes = SourceHomes(
             home: surroundings.home, claudeConfigDir: surroundings.claudeConfigDir,
@@ -44,13 +44,14 @@ package struct ReportCommand: Sendable {
         guard !homes.roots.isEmpty else { throw .noHome }
         let found = try ZoneFinder(variable: surroundings.timeZone).find(zoneName)
         let path = try? Home.path(tallyHome: surroundings.tallyHome, home: surroundings.home)
+        let ignored = try Self.ignored(at: path)
         let names = ProjectNames()
         let hash = NamingHash(
             ownKey: Random.bytes(WorkstationHash.keyBytes), tenantKey: path.flatMap { Home.tenantKey(at: $0) },
             names: names)
         let book = Self.book()
         var scan = LocalScan(
-            homes, DiskFolders(), hash: hash, book: book, by: by, zone: found.zone, days: days)
+            homes, DiskFolders(), ignored: ignored, hash: hash, book: book, by: by, zone: found.zone, days: days)
         let isWatched = Terminal.isErrorInteractive
         do throws(UsageError) {
             try scan.run(nowMs: WallClock.nowMs()) { read, all in
@@ -68,6 +69,12 @@ package struct ReportCommand: Sendable {
         return ExitStatus.success
     }
 
+    /// What is to be left out is known, or there is no report.
+    private static func ignored(at path: String?) throws(ReportError) -> IgnoredFolders {
+        guard let path else { return .none }
+        do throws(WorkstationError) { return try Home.ignoredFolders(at: path) } catch { throw .workstation(error) }
+    }
+
     /// What stands below the table: where the figures come from.
     private func words(
         _ scan: LocalScan<DiskFolders>, _ found: ZoneFinder.Found, _ book: PriceBook, _ homes: SourceHomes
@@ -77,7 +84,9 @@ package struct ReportCommand: Sendable {
             return "There are no transcripts: looked in \(homes.roots.joined(separator: ", ")).\n"
         }
         let zone = found.name == "this machine" ? "this machine's time zone" : found.name
-        return "From \(lines) lines of transcripts on this machine; days of \(zone), prices of \(book.version). "
+        let passed = scan.tallies.reduce(UInt64(0)) { $0 + $1[.ignored] }
+        let left = passed == 0 ? "" : "\(passed) calls in ignored folders are left out (tally ignore --list). "
+        return left + "From \(lines) lines of transcripts on this machine; days of \(zone), prices of \(book.version). "
             + "Nothing was sent or kept.\n"
     }
 

@@ -161,7 +161,8 @@ package struct BatchFolder: Sendable {
         var found: [Int128] = []
         swap(&found, &prices)
         book.price(
-            batch.words.span, capacity: capacity, rows: rows, kinds: batch.bytes.span, which: which.span,
+            batch.words.span, capacity: capacity, rows: rows, kinds: batch.bytes.span,
+            costs: batch.longs.span.extracting(Slot.cost * capacity..<Slot.cost * capacity + rows), which: which.span,
             tariffs.span, into: &found)
         swap(&found, &prices)
     }

@@ -33,6 +33,10 @@ package enum WorkstationError: Error, Hashable, Sendable, CustomStringConvertibl
     /// Nil: until `tally resume`.
     case paused(untilMs: Int64?)
     case noLetter(DeadLetter.ID)
+    case ignoreDamaged
+    case ignoreFull
+    case ignorePath
+    case notIgnored
     /// `tally send` took nothing from this line on.
     case sendRefused(line: UInt64)
     case otlpNotLoopback
@@ -71,6 +75,14 @@ package enum WorkstationError: Error, Hashable, Sendable, CustomStringConvertibl
             "refused from line \(line) on, nothing of it was taken: \(WorkstationError.spoolFull); send the rest again "
                 + "when tally status shows room"
         case .noLetter(let id): "there is no dead letter \(id) (see tally deadletters list)"
+        case .ignoreDamaged:
+            "the file ignore in TALLY_HOME is damaged, so nothing is read: restore it, or remove it and run tally ignore "
+                + "again for each folder"
+        case .ignoreFull: "\(Limits.ignoredFoldersMax) folders are ignored already: name one above several of them"
+        case .ignorePath:
+            "such a path cannot be ignored: give one of at most \(Limits.ignoredPathBytesMax) bytes in UTF-8 without "
+                + "control characters"
+        case .notIgnored: "that folder is not ignored (see tally ignore --list)"
         case .otlpNotLoopback: "--otlp takes a loopback address with its port, such as 127.0.0.1:4318 or [::1]:4318"
         case .paused(let untilMs):
             "\(PauseMark(untilMs: untilMs).words): nothing is read or sent; tally resume ends it"

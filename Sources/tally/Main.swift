@@ -25,7 +25,7 @@ struct Tally: ParsableCommand {
         version: ProgramVersion.text,
         subcommands: [
             Report.self, Connect.self, Disconnect.self, Sync.self, Run.self, Send.self, Pause.self, Resume.self,
-            Status.self, Inspect.self,
+            Ignore.self, Status.self, Inspect.self,
             DeadLetters.self,
         ])
 }

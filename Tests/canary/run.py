@@ -110,6 +110,7 @@ class Run:
         tally.command("sync")
         for words in (["status"], ["status", "--json"], ["inspect", "--last", "500"], ["inspect", "--json"],
                       ["deadletters", "list"], ["deadletters", "list", "--json"], ["pause", "--for", "1h"], ["resume"],
+                      ["ignore", "/nowhere/at/all"], ["ignore", "--list"], ["ignore", "--remove", "/nowhere/at/all"],
                       # Names of projects are shown to their owner (`--by project`), on a screen of the same machine.
                       *(["report", "--by", by, *form] for by in ("model", "day", "agent", "session", "origin")
                         for form in ([], ["--json"]))):

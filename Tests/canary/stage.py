@@ -18,7 +18,7 @@ COMMANDS = {
     "tallygate": {"serve", "tenant", "enroll", "workstation", "usage", "verify", "rebuild", "audit", "doctor",
                   "prices", "reprice", "help"},
     "tally": {"connect", "disconnect", "sync", "run", "send", "status", "deadletters", "inspect", "report", "pause",
-              "resume", "help"}}
+              "resume", "ignore", "help"}}
 DOORS = {"listen", "address", "metrics"}
 
 

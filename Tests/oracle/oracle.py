@@ -180,7 +180,8 @@ class Event:
                  speed=None, tier=None, region=None):
         self.model, self.ms, self.tokens = model, ms, tokens
         self.reasoning, self.searches, self.reported = reasoning, searches, reported
-        self.cost = prices.cost_nano(model, ms, tokens, searches, speed, tier, region)
+        self.cost = prices.cost_nano(model, ms, tokens, searches, speed, tier, region,
+                                     None if reported is None else reported * 10 ** 9)
 
 
 # ---------------------------------------------------------------- Claude Code
@@ -222,6 +223,10 @@ def claude_region(value):
     return None if value in (None, "not_available", "unknown", "default") else value
 
 
+# Entries of `iterations` that are looked at.
+STEPS_MAX = 64
+
+
 class Message:
     """All lines of one request, merged field by field with the maximum."""
 
@@ -229,7 +234,7 @@ class Message:
         self.raw = dict.fromkeys(RAW, 0)
         self.model = self.ms = self.reported = None
         self.speed = self.tier = self.region = None
-        self.advisors = {}
+        self.steps = {}
 
     def add(self, usage, model, ms, reported=None, nested=False):
         for k, v in raw_usage(usage).items():
@@ -244,13 +249,22 @@ class Message:
         self.region = claude_region(usage.get("inference_geo")) or self.region
         if nested:
             return
-        place = 0
         steps = usage.get("iterations")
-        for step in steps if isinstance(steps, list) else []:
-            if obj(step).get("type") == "advisor_message":
-                self.advisors.setdefault(place, Message()).add(
-                    obj(step.get("usage")) or step, step.get("model"), ms, nested=True)
-                place += 1
+        steps = steps[:STEPS_MAX] if isinstance(steps, list) else []
+        own = dict.fromkeys(RAW, 0)
+        for place, step in enumerate(steps):
+            kind = obj(step).get("type")
+            if kind == "message":
+                for k, v in raw_usage(step).items():
+                    own[k] += v
+            elif kind in ("advisor_message", "compaction"):
+                inner = model if kind == "compaction" and not step.get("model") else step.get("model")
+                self.steps.setdefault(place, (kind, Message()))[1].add(step, inner, ms, nested=True)
+        # A fallback's attempts, and what is not known, are not the answering model's.
+        known = all(obj(s).get("type") in ("message", "compaction", "advisor_message") for s in steps)
+        if known and all(s.get("model") in (None, model) for s in steps if s["type"] == "message"):
+            for k, v in own.items():
+                self.raw[k] = max(self.raw[k], v)
 
     def events(self, outer=None):
         r = self.raw
@@ -261,11 +275,13 @@ class Message:
             yield Event(self.model or "unlisted", self.ms, tokens, r["reasoning"], r["searches"],
                         self.reported, self.speed or src.speed, self.tier or src.tier,
                         self.region or src.region)
-        for advisor in self.advisors.values():
+        for kind, step in self.steps.values():
             # Speed is the outer model's own; tier and region hold for the whole request.
             shell = Message()
             shell.tier, shell.region = self.tier, self.region
-            yield from advisor.events(shell)
+            if kind == "compaction":
+                shell.speed = self.speed
+            yield from step.events(shell)
 
 
 def claude_events(paths, notes):

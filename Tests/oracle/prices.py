@@ -139,11 +139,30 @@ def book_name(label):
     return name if name in BOOK else None
 
 
-def cost_nano(label, ms, tokens, web_searches=0, speed=None, tier=None, region=None):
+def cost_nano(label, ms, tokens, web_searches=0, speed=None, tier=None, region=None, reported=None):
     """Exact nano-USD as a Fraction, or None when the event is unpriced.
 
-    tokens maps CLASSES to integers. speed, tier, region: None when not stated.
+    tokens maps CLASSES to integers. speed, tier, region: None when not stated. A cache write of unknown lifetime costs
+    what the one lifetime costs that alone explains `reported` (nano-USD), else the five-minute rate.
     """
+    def total(lifetime):
+        moved = dict(tokens, wunk=0)
+        moved[lifetime] = tokens.get(lifetime, 0) + tokens.get("wunk", 0)
+        return _cost(label, ms, moved, web_searches, speed, tier, region)
+
+    if not tokens.get("wunk"):
+        return _cost(label, ms, tokens, web_searches, speed, tier, region)
+    found = {name: total(name) for name in ("w5m", "w1h")}
+    if reported is not None:
+        told = round_half_even(reported)
+        digit = 1000 if told % 1000 == 0 else 1
+        fit = [v for v in found.values() if v is not None and abs(v - told) * 2 <= digit]
+        if len(fit) == 1:
+            return fit[0]
+    return found["w5m"]
+
+
+def _cost(label, ms, tokens, web_searches, speed, tier, region):
     name = book_name(label)
     if name is None:
         return None

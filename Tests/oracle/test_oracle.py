@@ -162,12 +162,29 @@ class Claude(Case):
         t = self.claude(claude(usage(1), model="nobody", costUSD=0.12), claude(usage(1), model="nobody", costUSD=0.12))
         self.check(t, events=1, reported_cost_nano_usd=120_000_000, cost_nano_usd=0, unpriced_events=1)
 
+    def test_reported_cost_tells_a_lifetime_that_alone_explains_it(self):
+        u = usage(10, 41, read=17536)
+        u["cache_creation_input_tokens"] = 6646
+        for reported, cost in ((0.0152606, 15_260_600), (0.0102761, 10_276_100), (0.015261, 15_260_600),
+                               (0.0152607, 10_276_100), (None, 10_276_100)):
+            more = {} if reported is None else {"costUSD": reported}
+            self.write("projects/p/a.jsonl", [claude(u, model="claude-haiku-4-5", **more)])
+            self.check(self.total(), events=1, cost_nano_usd=cost, cache_write_unknown_tokens=6646)
+
     def test_advisor_is_an_event_of_its_own_model(self):
         steps = [{"type": "message", "input_tokens": 10, "output_tokens": 5},
                  {"type": "advisor_message", "model": "claude-opus-4-8", "input_tokens": 100, "output_tokens": 50}]
         u = usage(10, 5, iterations=steps)
         self.check(self.claude(claude(u), claude(u)), events=2, input_tokens=110, output_tokens=55)
         self.assertEqual(self.rows["claude-opus-4-8"]["cost_nano_usd"], 100 * 5000 + 50 * 25000)
+
+    def test_compaction_is_an_event_of_the_message_model_and_own_steps_are_summed(self):
+        steps = [{"type": "compaction", "input_tokens": 1000, "output_tokens": 7},
+                 {"type": "message", "input_tokens": 10, "output_tokens": 3},
+                 {"type": "message", "input_tokens": 20, "output_tokens": 2}]
+        self.check(self.claude(claude(usage(10, 5, iterations=steps))), events=2, input_tokens=1030, output_tokens=12)
+        steps[1]["type"] = "fallback_message"
+        self.check(self.claude(claude(usage(10, 5, iterations=steps))), events=2, input_tokens=1010, output_tokens=12)
 
     def test_bad_lines_are_skipped_and_counted(self):
         good = json.dumps(claude(usage(5))).encode()

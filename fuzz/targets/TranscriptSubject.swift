@@ -36,7 +36,7 @@ class TranscriptSubject: FuzzSubject {
 
     func parse(_ line: [UInt8], as source: SourceKind, _ state: inout ParserState) -> [LineResult] {
         switch source {
-        case .claude: [claude.parse(line.span, &state)]
+        case .claude: [claude.parse(line.span, &state)] + claude.steps
         case .gemini: Self.parse(line, &gemini, &state)
         case .codex, .ndjson, .otlp: [codex.parse(line.span, &state)]
         }
@@ -110,9 +110,14 @@ class TranscriptSubject: FuzzSubject {
             var state = file.parser
             let results = parse(line, as: source, &file.parser)
             try compare(results, line, source, &state, file.parser)
-            for result in results {
+            for (number, result) in results.enumerated() {
                 if case .fact(let fact) = result { try check(fact) }
-                counter.take(result, &file, nowMs: Int64(index))
+                // Behind the line's own, calls within its call.
+                if source == .claude, number > 0 {
+                    counter.takeStep(result, from: source)
+                } else {
+                    counter.take(result, &file, nowMs: Int64(index))
+                }
                 if counter.isFull {
                     counter.checkIn(id, file)
                     try drain(&counter, &events, &deltas, always: true)
@@ -133,7 +138,7 @@ class TranscriptSubject: FuzzSubject {
         switch source {
         case .claude:
             var parser = Claude(hash: FuzzHash(), projects: Self.projects)
-            fresh = [parser.parse(line.span, &state)]
+            fresh = [parser.parse(line.span, &state)] + parser.steps
         case .gemini:
             var parser = Gemini(hash: FuzzHash(), files: FuzzFolders())
             fresh = Self.parse(line, &parser, &state)
@@ -161,7 +166,7 @@ class TranscriptSubject: FuzzSubject {
 
     private func check(_ fact: Fact) throws(FuzzFinding) {
         switch fact {
-        case .request(let request), .row(let request):
+        case .request(let request), .row(let request), .ignoredRow(let request):
             let counts = request.counts
             for count in [counts.input, counts.cacheRead, counts.write5m, counts.write1h, counts.output] {
                 try expect(count <= Limits.tokensMax, "a number of tokens is within its bound")
@@ -171,6 +176,7 @@ class TranscriptSubject: FuzzSubject {
                 (Limits.timeMsMin...Limits.timeMsMax).contains(request.timeMs), "a fact has a time of the schema")
         case .lineage(let session, let ancestor):
             try expect(session != 0 && ancestor != 0, "a lineage is of sessions")
+        case .ignored: throw FuzzFinding("nothing is ignored here")
         case .sent(let event, _): try expect(EventRules.violation(event) == nil, "what is sent keeps the rules")
         }
     }
@@ -212,6 +218,8 @@ private struct Told: Hashable {
         case .fact(.request(let fact)): (request, words) = (fact, [1])
         case .fact(.row(let fact)): (request, words) = (fact, [2])
         case .fact(.lineage(let session, let ancestor)): words = [3, session, ancestor]
+        case .fact(.ignoredRow(let fact)): (request, words) = (fact, [6])
+        case .fact(.ignored(let session)): words = [7, session.lineageWord]
         case .fact(.sent(let sent, let id)): (event, words) = (sent, [4, id ?? 0])
         case .nothing: words = [5]
         case .skipped(let reason): skip = reason

@@ -64,6 +64,14 @@ package enum WalkFolder {
         }
     }
 
+    /// `path` with all links followed; nil if nothing is there, it may not be seen, or its name is not UTF-8.
+    package static func resolved(_ path: String) -> String? {
+        // Safe: the path lives through the call; what it gives is a terminated string of ours, freed once, below.
+        guard let real = unsafe realpath(path, nil) else { return nil }
+        defer { unsafe free(real) }
+        return unsafe String(validatingCString: real)
+    }
+
     /// What `path` leads to, or nil if nothing is there or it may not be seen.
     package static func facts(_ path: String) -> WalkFacts? {
         var raw = stat()

@@ -14,11 +14,14 @@ final class EngineHost: Sendable {
         ended: @escaping @Sendable (WorkstationError) -> Void = { _ in }
     ) throws(WorkstationError) {
         guard let enrolment = try home.enrolment() else { throw .notConnected }
+        let ignored = try home.ignoreList().compared
         let failure = FailureSlot()
         let started = shard.sync { loop -> Result<ShardReference<Engine>, WorkstationError> in
             do throws(WorkstationError) {
                 let spool = try Spool(on: try home.spoolFolder(), nowMs: WallClock.nowMs())
-                let engine = try Engine(loop, home: home, spool: spool, enrolment: enrolment, homes: homes) { error in
+                let engine = try Engine(
+                    loop, home: home, spool: spool, enrolment: enrolment, homes: homes, ignored: ignored
+                ) { error in
                     failure.put(error)
                     ended(error)
                 }

@@ -14,6 +14,7 @@ struct StatusReport {
     let isFull: Bool
     /// The pause that holds.
     var pause: PauseMark?
+    var ignoredFolders = 0
 
     // A running engine knows more than it has written.
     private var spooled: UInt64 { max(live?.spooled ?? 0, state.tip.sequence.value) }
@@ -29,6 +30,7 @@ struct StatusReport {
         text += "stream         \(state.stream.value.uuidText)\n"
         text += "running        \(live.map(StatusReport.running) ?? "no tally run is running")\n"
         if let pause { text += "paused         \(pause.words); nothing is read or sent\n" }
+        if ignoredFolders > 0 { text += "ignored        \(ignoredFolders) folders (tally ignore --list)\n" }
         if let working { text += StatusReport.thisRun(working) }
         text += "spooled        \(spooled) events\n"
         text += "acknowledged   \(acknowledged) events\n"
@@ -85,6 +87,7 @@ struct StatusReport {
         let gateway = gateway.map { "\"\($0)\"" } ?? "null"
         return "{\"gateway\":\(gateway),\"stream\":\"\(state.stream.value.uuidText)\","
             + "\"paused\":\(pause.map { "{\"until_ms\":\($0.untilMs.map(String.init) ?? "null")}" } ?? "null"),"
+            + "\"ignored_folders\":\(ignoredFolders),"
             + "\"running\":\(live.map(StatusReport.json) ?? "null"),"
             + "\"spooled\":\(spooled),\"acknowledged\":\(acknowledged),"
             + "\"waiting\":\(waiting),\"dead_letters\":\(letterEvents),"
@@ -144,7 +147,7 @@ extension Workstation {
         let report = StatusReport(
             home: home.path, gateway: try home.enrolment()?.gateway, state: state, live: live,
             isFull: live?.hasEngine == true ? live?.isFull ?? false : state.isFull,
-            pause: try home.pause(atMs: WallClock.nowMs()))
+            pause: try home.pause(atMs: WallClock.nowMs()), ignoredFolders: try home.ignoreList().folders.count)
         Terminal.writeOutput(isJSON ? report.json() : report.text())
         return ExitStatus.success
     }

@@ -18,6 +18,7 @@ extension Counter {
     package mutating func take(_ call: CallFact, transcripts: Set<Agent>) {
         precondition(!isFull, "drain first")
         var fact = call.fact
+        if ignoredSessions.contains(fact.session) { return skip(.ignored, .otlp) }
         fact.project = projects[fact.session]
         switch call.match {
         case .message: send(fact, from: .otlp)

@@ -30,6 +30,17 @@ extension Counter {
         }
     }
 
+    /// Takes a call within another, of the line that was taken last. It is sent at once: a list of such calls grows at its
+    /// end, and what one of them grows by all the same is a correction.
+    package mutating func takeStep(_ result: LineResult, from source: SourceKind) {
+        precondition(!isFull, "drain first")
+        switch result {
+        case .fact(.request(let fact)) where !isCounted(fact): send(fact, from: source)
+        case .skipped(let reason): skip(reason, source)
+        case .fact, .nothing: break
+        }
+    }
+
     mutating func takeRow(_ fact: RequestFact, _ file: inout FileState) {
         // Totals only rise, so the same session never stands at the same place twice: an archived copy, or a
         // file that was rewritten.

@@ -37,6 +37,8 @@ package struct Counter: Sendable {
     var areTalliesChanged = false
     /// What transcripts told of these sessions' projects, for calls that name none. Not kept over a restart.
     var projects: [SessionID: ProjectID] = [:]
+    /// Sessions that transcripts showed at work in an ignored folder, for calls that name none. Not kept either.
+    var ignoredSessions: Set<SessionID> = []
 
     struct Link: Hashable, Sendable {
         let session: UInt64
@@ -106,6 +108,8 @@ package struct Counter: Sendable {
         case .request(let request): takeRequest(request, &file, nowMs: nowMs)
         case .row(let row): takeRow(row, &file)
         case .lineage(let session, let ancestor): link(session, to: ancestor)
+        case .ignored(let session): passOver(session, file.source)
+        case .ignoredRow(let row): passOverRow(row, file.source)
         case .sent: preconditionFailure("a file holds no sent events")
         }
     }

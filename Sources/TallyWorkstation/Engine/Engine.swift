@@ -27,7 +27,7 @@ package final class Engine: ShardResident {
 
     package init(
         _ loop: ShardLoop, home: Home, spool: Spool, enrolment: Enrolment, homes: SourceHomes,
-        ended: @escaping @Sendable (WorkstationError) -> Void
+        ignored: IgnoredFolders = .none, ended: @escaping @Sendable (WorkstationError) -> Void
     ) throws(WorkstationError) {
         self.loop = loop
         self.enrolment = enrolment
@@ -35,7 +35,7 @@ package final class Engine: ShardResident {
         self.ended = ended
         core = try EngineCore(
             spool: spool, enrolment: enrolment, ownKey: try home.ownKey(), homes: homes, folders: DiskFolders(),
-            entropy: .system, now: .current)
+            ignored: ignored, entropy: .system, now: .current)
     }
 
     /// Connects, and keeps time. The loop holds the engine until `stop`.

@@ -54,8 +54,8 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
 
     /// `ownKey` is the home's; `enrolment` names the gateway.
     package init(
-        spool: Spool, enrolment: Enrolment, ownKey: [UInt8], homes: SourceHomes, folders: Folders, entropy: Entropy,
-        now: WorkstationInstant
+        spool: Spool, enrolment: Enrolment, ownKey: [UInt8], homes: SourceHomes, folders: Folders,
+        ignored: IgnoredFolders = .none, entropy: Entropy, now: WorkstationInstant
     ) throws(WorkstationError) {
         guard let hash = WorkstationHash(ownKey: ownKey, tenantKey: enrolment.tenantKey) else { throw .keysDamaged }
         self.spool = spool
@@ -65,7 +65,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
         age = AgeFloor(keepsMs: enrolment.keepsMs, oldestMs: enrolment.oldestMs)
         uplink = UplinkCore(
             spool: spool, token: enrolment.token, tenantKey: enrolment.tenantKey, entropy: entropy)
-        scan = TranscriptScan(hash: hash, homes: homes, folders: folders)
+        scan = TranscriptScan(hash: hash, homes: homes, folders: folders, ignored: ignored)
         progressedAt = now.monotonic
         reading = ScanProgress(beganAt: now.monotonic)
     }

@@ -6,6 +6,7 @@ import TallyModel
 ///
 ///     config    the gateway, the token, its authorities, the tenant's key      0600
 ///     pause     whether a person wants nothing read or sent                    0600
+///     ignore    folders of which nothing is counted                            0600
 ///     keys      32 random bytes for hashes that never leave this machine       0600
 ///     spool/    the log of events and reading positions
 ///     lock      one owner at a time

@@ -6,13 +6,15 @@ struct ClaudeUsage {
     var speed: Speed = .unknown
     var tier: Tier = .unknown
     var region: Region = .unknown
+    /// Where the list `iterations` begins.
+    var iterations: Int?
 }
 
 /// Reads a `usage` object: numbers and three small vocabularies. Words that we do not know are `unknown`.
 struct ClaudeUsageReader: Sendable {
     private enum UsageKey: String, CaseIterable {
         case input_tokens, cache_creation_input_tokens, cache_read_input_tokens, output_tokens
-        case output_tokens_details, cache_creation, server_tool_use, service_tier, inference_geo, speed
+        case output_tokens_details, cache_creation, server_tool_use, service_tier, inference_geo, speed, iterations
     }
     private enum PartKey: String, CaseIterable {
         case thinking_tokens, ephemeral_5m_input_tokens, ephemeral_1h_input_tokens, web_search_requests
@@ -46,6 +48,9 @@ struct ClaudeUsageReader: Sendable {
             case .service_tier: usage.tier = tier(try cursor.optionalText(bytes), bytes)
             case .inference_geo: usage.region = region(try cursor.optionalText(bytes), bytes)
             case .speed: usage.speed = speed(try cursor.optionalText(bytes), bytes)
+            case .iterations:
+                if try cursor.peek(bytes) == UInt8(ascii: "[") { usage.iterations = cursor.position }
+                try cursor.skip(bytes)
             case nil: try cursor.skip(bytes)
             }
             isOver = try !cursor.next(open, bytes)

@@ -30,10 +30,16 @@ package struct CodexParser<Hash: KeyedHash>: Sendable {
     private let open = UInt8(ascii: "{")
     private var models = TextMemory<ModelName>()
     private var projects: ProjectResolver<Hash>
+    private var filter: FolderFilter?
 
     package init(hash: Hash, projects: ProjectResolver<Hash>) {
         self.hash = hash
         self.projects = projects
+    }
+
+    init(hash: Hash, projects: ProjectResolver<Hash>, filter: FolderFilter) {
+        self.init(hash: hash, projects: projects)
+        self.filter = filter.isIdle ? nil : filter
     }
 
     /// What a payload holds, as ranges of the line's bytes; nested objects that matter are read into one.
@@ -177,7 +183,10 @@ package struct CodexParser<Hash: KeyedHash>: Sendable {
 
     private mutating func settle(_ payload: Payload, _ bytes: Span<UInt8>, _ state: inout ParserState) {
         if let text = payload.model { state.model = label(text, bytes) ?? state.model }
-        if let cwd = payload.cwd { state.project = projects.project(of: cwd, bytes) ?? state.project }
+        if let cwd = payload.cwd {
+            state.project = projects.project(of: cwd, bytes) ?? state.project
+            state.isIgnored = filter?.covers(cwd, bytes) ?? state.isIgnored
+        }
     }
 
     private mutating func row(_ payload: Payload, _ bytes: Span<UInt8>, _ state: inout ParserState) -> LineResult {
@@ -201,7 +210,7 @@ package struct CodexParser<Hash: KeyedHash>: Sendable {
         fact.origin = state.isSubagent ? .subagent : state.isNamed ? .main : .unknown
         fact.tier = state.tier
         fact.isFinal = true
-        return .fact(.row(fact))
+        return .fact(state.isIgnored == true ? .ignoredRow(fact) : .row(fact))
     }
 
     /// The row's numbers as a hash: what a copied row shares with its original, whatever its time.

@@ -62,6 +62,11 @@ package enum Fact: Sendable {
     case row(RequestFact)
     /// A session continues another.
     case lineage(session: UInt64, ancestor: UInt64)
+    /// A request of this session was passed over: the agent worked in an ignored folder.
+    case ignored(session: SessionID)
+    /// A row of a cumulative counter that was passed over for it. Its hash is remembered, so that a fork elsewhere
+    /// which copies it does not count it.
+    case ignoredRow(RequestFact)
     /// An event that a program handed over; `id` is a hash of its own id for deduplication, or nil.
     case sent(Event, id: UInt64?)
 }
@@ -77,6 +82,8 @@ package enum SkipReason: UInt8, CaseIterable, Hashable, Sendable {
     case duplicate
     /// Telemetry of a call that nothing ties to the transcripts of its agent, which are read here and tell of it too.
     case inTranscripts
+    /// The agent worked in a folder that is ignored on this machine.
+    case ignored
 
     package var name: String {
         switch self {
@@ -89,6 +96,7 @@ package enum SkipReason: UInt8, CaseIterable, Hashable, Sendable {
         case .repeatedTotal: "repeated_total"
         case .duplicate: "duplicate"
         case .inTranscripts: "in_transcripts"
+        case .ignored: "ignored"
         }
     }
 

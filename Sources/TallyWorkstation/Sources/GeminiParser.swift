@@ -32,10 +32,16 @@ package struct GeminiParser<Hash: KeyedHash>: Sendable {
     private var models = TextMemory<ModelName>()
     private var messages = TextMemory<UInt64>()
     private var projects: ProjectResolver<Hash>
+    private let filter: FolderFilter
 
     package init(hash: Hash, files: any ProjectFiles) {
+        self.init(hash: hash, files: files, filter: FolderFilter(.none, files: files))
+    }
+
+    init(hash: Hash, files: any ProjectFiles, filter: FolderFilter) {
         self.hash = hash
         self.files = files
+        self.filter = filter
         projects = ProjectResolver(hash: hash, files: files)
     }
 
@@ -68,13 +74,28 @@ package struct GeminiParser<Hash: KeyedHash>: Sendable {
     /// The project of the folder that a chat lies under, where newer versions note it for themselves: its repository,
     /// as for the other agents. Nil where they do not.
     package mutating func project(ofChat path: String) -> ProjectID? {
+        guard let root = root(ofChat: path) else { return nil }
+        return projects.project(of: JSONText(start: 0, end: root.count, hasEscapes: false), root.span)
+    }
+
+    /// Whether the folder that a chat lies under, or what is noted there, stands for an ignored folder.
+    func isIgnored(chat path: String) -> Bool {
+        guard !filter.isIdle, let folder = folder(ofChat: path) else { return false }
+        let name = folder.utf8.reversed().prefix { $0 != UInt8(ascii: "/") }.reversed()
+        return filter.ignored.hold(digest: Array(name)) || root(ofChat: path).map { filter.covers($0) } == true
+    }
+
+    private func folder(ofChat path: String) -> String? {
         let parts = path.split(separator: "/")
         guard let chats = parts.lastIndex(of: "chats") else { return nil }
-        let folder = (path.hasPrefix("/") ? "/" : "") + parts[..<chats].joined(separator: "/")
-        guard let note = files.head(folder + "/.project_root") else { return nil }
+        return (path.hasPrefix("/") ? "/" : "") + parts[..<chats].joined(separator: "/")
+    }
+
+    /// What newer versions note of the folder that a chat is about.
+    private func root(ofChat path: String) -> [UInt8]? {
+        guard let folder = folder(ofChat: path), let note = files.head(folder + "/.project_root") else { return nil }
         let root = Array(note.prefix { $0 >= 0x20 })
-        guard root.first == UInt8(ascii: "/") else { return nil }
-        return projects.project(of: JSONText(start: 0, end: root.count, hasEscapes: false), root.span)
+        return root.first == UInt8(ascii: "/") ? root : nil
     }
 
     /// Walks over a record, remembers what its head says of the file, and finds where its messages are.
@@ -207,6 +228,11 @@ package struct GeminiParser<Hash: KeyedHash>: Sendable {
             state.session = hash.sessionID(id.span)
             state.isNamed = true
         }
+        if !filter.isIdle, let name = part.folderHash?.copied(bytes, bytesMax: Self.idBytesMax),
+            filter.ignored.hold(digest: name)
+        {
+            state.isIgnored = true
+        }
         // The agent's own hash of a folder is no secret to whoever knows the folder: it is hashed again.
         if state.project == nil, let folder = part.folderHash?.copied(bytes, bytesMax: Self.idBytesMax), !folder.isEmpty
         {
@@ -224,6 +250,7 @@ package struct GeminiParser<Hash: KeyedHash>: Sendable {
         if let text = message.timestamp, let time = TimeText.milliseconds(bytes, text) { state.timeMs = time }
         guard let counts = message.tokens?.counts() else { return .skipped(.badNumber) }
         guard !counts.isZero else { return .skipped(.empty) }
+        if state.isIgnored == true { return .fact(.ignored(session: state.session)) }
         guard state.timeMs >= Limits.timeMsMin else { return .skipped(.noTime) }
         let model =
             message.model.flatMap { text in

@@ -7,6 +7,8 @@ package enum HashDomain: UInt8, Hashable, Sendable {
     case geminiMessage
     /// A call that telemetry told.
     case call
+    /// A sampling within a message, by the message and its place.
+    case iteration
 }
 
 /// A hash under a key that never leaves this workstation (or, for a project or session, the tenant's machines and its

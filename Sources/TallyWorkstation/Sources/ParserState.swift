@@ -15,6 +15,9 @@ package struct ParserState: Hashable, Sendable {
     /// The session that the file's own was forked from; needed while files are put in order, and not kept.
     package var ancestor: SessionID?
     package var project: ProjectID?
+    /// The agent works in an ignored folder; nil where that is not known, or nothing is ignored. Not kept over a
+    /// restart: what is ignored may be another by then (`TranscriptScan+Ignoring.swift` finds it out again).
+    package var isIgnored: Bool?
     package var model: Label?
     package var tier: Tier = .unknown
     /// The last cumulative counter: input, cached input, output, reasoning.

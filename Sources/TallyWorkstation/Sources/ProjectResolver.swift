@@ -6,6 +6,13 @@ package protocol ProjectFiles: Sendable {
     func kind(_ path: String) -> ProjectEntry
     /// The first bytes of a small file.
     func head(_ path: String) -> [UInt8]?
+    /// The path with all links followed; nil where nothing is there.
+    func resolved(_ path: String) -> String?
+}
+
+extension ProjectFiles {
+    /// Where there are no links to folders.
+    package func resolved(_ path: String) -> String? { nil }
 }
 
 package enum ProjectEntry: Sendable { case nothing, folder, file }

@@ -46,6 +46,8 @@ package struct DiskFolders: FolderSource, ProjectFiles {
         return facts.kind == .folder ? .folder : .file
     }
 
+    package func resolved(_ path: String) -> String? { WalkFolder.resolved(path) }
+
     package func head(_ path: String) -> [UInt8]? { TailFile.head(of: path, bytesMax: Self.headBytesMax) }
 }
 
@@ -93,10 +95,19 @@ package struct TranscriptFinder<Folders: FolderSource>: Sendable {
 
     private let homes: SourceHomes
     private let folders: Folders
+    /// What is not entered and not opened, wherever links to it stand.
+    private let filter: FolderFilter?
 
     package init(homes: SourceHomes, folders: Folders) {
         self.homes = homes
         self.folders = folders
+        filter = nil
+    }
+
+    init(homes: SourceHomes, folders: Folders, filter: FolderFilter) {
+        self.homes = homes
+        self.folders = folders
+        self.filter = filter.isIdle ? nil : filter
     }
 
     package func find() -> FoundFiles {
@@ -113,6 +124,7 @@ package struct TranscriptFinder<Folders: FolderSource>: Sendable {
         var stack = [(path: root, depth: 0)]
         while let (path, depth) = stack.popLast() {
             if source == .gemini, depth == Self.chatsDepth, !path.hasSuffix("/chats") { continue }
+            if let filter, filter.covers(Array(path.utf8)) { continue }
             guard let facts = folders.facts(path) else { continue }
             let identity = FileID(device: facts.device, inode: facts.inode)
             switch facts.kind {

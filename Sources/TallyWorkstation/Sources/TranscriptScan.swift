@@ -38,7 +38,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     /// A rollout's first lines name its session and its ancestor; they can hold long instructions.
     private static var headLinesMax: Int { 4 }
     private static var headBytesMax: UInt64 { 4 << 20 }
-    private static var headChunkBytes: Int { 16 << 10 }
+    static var headChunkBytes: Int { 16 << 10 }
 
     package private(set) var problems = ScanProblems()
     /// Documents that this pass could not read because they were being written: what they held is not settled.
@@ -51,11 +51,12 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     package private(set) var folders: [String] = []
 
     private let hash: Hash
-    private let disk: Folders
+    let disk: Folders
+    let ignored: IgnoredFolders
     private let finder: TranscriptFinder<Folders>
     private var claude: ClaudeParser<Hash>
-    private var codex: CodexParser<Hash>
-    private var gemini: GeminiParser<Hash>
+    var codex: CodexParser<Hash>
+    var gemini: GeminiParser<Hash>
     private var queue: [FoundFile] = []
     private var heads: [FoundFile] = []
     private var order = RolloutOrder()
@@ -63,13 +64,19 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     /// What the last tail read into; empty where there was none, or where a line had made it large.
     private var buffer: [UInt8] = []
 
-    package init(hash: Hash, homes: SourceHomes, folders: Folders) where Folders: ProjectFiles {
+    /// What happens in `ignored` folders, and what lies there, is passed over.
+    package init(
+        hash: Hash, homes: SourceHomes, folders: Folders, ignored: IgnoredFolders = .none
+    ) where Folders: ProjectFiles {
         self.hash = hash
+        self.ignored = ignored
         disk = folders
-        finder = TranscriptFinder(homes: homes, folders: folders)
-        claude = ClaudeParser(hash: hash, projects: ProjectResolver(hash: hash, files: folders))
-        codex = CodexParser(hash: hash, projects: ProjectResolver(hash: hash, files: folders))
-        gemini = GeminiParser(hash: hash, files: folders)
+        let filter = FolderFilter(ignored, files: folders)
+        finder = TranscriptFinder(homes: homes, folders: folders, filter: filter)
+        let projects = ProjectResolver(hash: hash, files: folders)
+        claude = ClaudeParser(hash: hash, projects: projects, filter: filter)
+        codex = CodexParser(hash: hash, projects: projects, filter: filter)
+        gemini = GeminiParser(hash: hash, files: folders, filter: filter)
     }
 
     /// Searches, and queues the files that have something new.
@@ -157,6 +164,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         }
         if file.source == .claude, file.path.contains("/subagents/") { state.parser.isSubagent = true }
         noteProject(file, &state.parser)
+        notePlace(file, upTo: tail.checkpoint.offset, &state.parser)
         let from = tail.checkpoint.offset
         var isMore = true
         var isWhole = true
@@ -203,6 +211,13 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         let result =
             source == .codex ? codex.parse(line, &state.parser) : claude.parse(line, &state.parser)
         counter.take(result, &state, nowMs: nowMs)
+        if source == .claude {
+            // Taken again after a drain, what was counted of them is known by its keys.
+            for step in claude.steps {
+                if counter.isFull { return false }
+                counter.takeStep(step, from: source)
+            }
+        }
         return true
     }
 
@@ -226,6 +241,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         let document = try TranscriptDocument(try disk.open(file.path), path: file.path)
         var state = counter.checkOut(document.identity, source: file.source, session: session(of: file.path))
         noteProject(file, &state.parser)
+        notePlace(file, upTo: 0, &state.parser)
         var isWhole = true
         switch document.content {
         case .whole(let bytes):
@@ -273,7 +289,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     }
 
     /// The session that the name of a file stands for: the UUID at its end, or a hash of its stem.
-    private func session(of path: String) -> SessionID {
+    func session(of path: String) -> SessionID {
         let name = path.utf8.reversed().prefix { $0 != UInt8(ascii: "/") }.reversed()
         let stem = Array(name.dropLast((path.hasSuffix(".json") ? ".json" : ".jsonl").utf8.count))
         return hash.uuidSession(Array(stem.suffix(36)).span) ?? hash.sessionID(stem.span)
