@@ -35,7 +35,7 @@ package final class Engine: ShardResident {
         self.ended = ended
         core = try EngineCore(
             spool: spool, enrolment: enrolment, ownKey: try home.ownKey(), homes: homes, folders: DiskFolders(),
-            entropy: .system, now: .current)
+            lookout: ProcessLookout(homes: homes), entropy: .system, now: .current)
     }
 
     /// Connects, and keeps time. The loop holds the engine until `stop`.
