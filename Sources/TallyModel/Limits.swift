@@ -194,6 +194,14 @@ package enum Limits {
     /// Rows of one usage report; a request that would give more is told to narrow itself.
     package static let reportRowsMax = 500_000
     package static let auditRowsReadMax = 10_000
+    /// `tallygate sessions`: those that are shown and read at most, how far back, and after which silence one is stuck unless
+    /// the operator says otherwise.
+    package static let sessionsShownMax = 1_000
+    package static let sessionsReadMax = 10_000
+    package static let sessionsDaysMax = 90
+    package static let sessionStuckMinutes = 30
+    /// Quarter-hours before a session's latest event in which its latest call is looked for.
+    package static let sessionQuartersMax = 96
     /// Rows about the data folder itself; older ones go.
     package static let auditRowsOfGatewayMax = 10_000
     /// Audit rows of refused content that one tenant's workstations can cause in an hour, and all tenants together.

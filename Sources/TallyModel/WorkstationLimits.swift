@@ -72,4 +72,27 @@ extension Limits {
     package static let otlpIdleTimeout: Duration = .seconds(150)
     /// Sessions whose project is remembered for calls that name none.
     package static let projectSessionsMax = 4_096
+
+    /// States of sessions. What a line tells counts as of a session that lives if it is not older than this.
+    package static let stateLiveMs: Int64 = 5 * 60_000
+    /// Sessions that are watched, those heard last; and signs of them between two turns of the engine.
+    package static let statesSessionsMax = 256
+    package static let stateSignsMax = 1_024
+    /// Two events of one session are this far apart.
+    package static let stateInterval: Duration = .seconds(5)
+    /// A session that waits for a person is idle after this, and forgotten if nothing was heard of it for so long.
+    package static let stateIdleMs: Int64 = 10 * 60_000
+    package static let stateForgetMs: Int64 = 24 * 60 * 60_000
+    /// Processes are looked for this often while an agent is at work, and while none is.
+    package static let lookoutInterval: Duration = .seconds(2)
+    package static let lookoutIdleInterval: Duration = .seconds(30)
+    /// A process that was seen is gone when it has been missing for so long.
+    package static let lookoutMissing: Duration = .seconds(4)
+    /// What one look goes through at most: processes, those of agents among them, open files of each, records of the
+    /// registry and the bytes of one.
+    package static let lookoutProcessesMax = 8_192
+    package static let lookoutAgentsMax = 128
+    package static let lookoutFilesMax = 1_024
+    package static let lookoutRecordsMax = 512
+    package static let lookoutRecordBytesMax = 64 << 10
 }

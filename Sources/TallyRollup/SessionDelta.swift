@@ -61,7 +61,13 @@ package struct SessionDelta: Hashable, Sendable {
         }
         lastMs = max(lastMs, other.lastMs)
         guard let theirs = other.phase else { return }
-        if let mine = phase, (phaseMs, mine.rawValue) >= (other.phaseMs, theirs.rawValue) { return }
+        // A start says nothing of what the session does: it hides no state, whatever its time.
+        if let mine = phase,
+            (mine == .started ? 0 : 1, phaseMs, mine.rawValue)
+                >= (theirs == .started ? 0 : 1, other.phaseMs, theirs.rawValue)
+        {
+            return
+        }
         (phase, phaseMs) = (theirs, other.phaseMs)
     }
 }

@@ -21,7 +21,7 @@ struct Tallygate: ParsableCommand {
             """,
         version: ProgramVersion.text,
         subcommands: [
-            Serve.self, Tenant.self, Enroll.self, Workstation.self, Usage.self, Verify.self,
+            Serve.self, Tenant.self, Enroll.self, Workstation.self, Usage.self, Sessions.self, Verify.self,
             Prices.self, Reprice.self, Rebuild.self, Audit.self, Doctor.self,
         ])
 }

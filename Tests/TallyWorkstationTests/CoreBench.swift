@@ -30,6 +30,7 @@ final class CoreBench {
     private var isConnected = false
     private var toCore: [UInt8] = []
     private let entropy: Entropy
+    private let lookout: (any AgentLookout)?
     private var writtenMs: Int64 = 0
 
     static let path = "/t/projects/p/6f1f4c8e-0f4a-4c1b-9d2e-3a5b7c9d1e2f.jsonl"
@@ -37,8 +38,9 @@ final class CoreBench {
     /// `image`: the files that the home's disk holds already.
     init(
         seed: UInt64 = 1, options: LogOptions = Spool.options, folders: MemoryFolders = MemoryFolders(),
-        image: [String: [UInt8]] = [:], now: WorkstationInstant? = nil
+        image: [String: [UInt8]] = [:], lookout: (any AgentLookout)? = nil, now: WorkstationInstant? = nil
     ) throws {
+        self.lookout = lookout
         if let now { self.now = now }
         disk = LyingDisk(seed: seed)
         for (name, bytes) in image.sorted(by: { $0.key < $1.key }) { disk.put(name, bytes) }
@@ -46,12 +48,12 @@ final class CoreBench {
         self.options = options
         let random = Guarded(SeededRandom(seed))
         entropy = Entropy { random.withLock { $0.next() } }
-        core = try CoreBench.makeCore(disk, options, folders, entropy, self.now)
+        core = try CoreBench.makeCore(disk, options, folders, lookout, entropy, self.now)
     }
 
     private static func makeCore(
-        _ disk: LyingDisk, _ options: LogOptions, _ folders: MemoryFolders, _ entropy: Entropy,
-        _ now: WorkstationInstant
+        _ disk: LyingDisk, _ options: LogOptions, _ folders: MemoryFolders, _ lookout: (any AgentLookout)?,
+        _ entropy: Entropy, _ now: WorkstationInstant
     ) throws -> EngineCore<MemoryFolders> {
         let spool = try Spool(on: disk, options: options, nowMs: now.wallMs, entropy: entropy)
         let address = try #require(HostPort("gateway.test:7443"))
@@ -61,8 +63,7 @@ final class CoreBench {
         return try EngineCore(
             spool: spool, enrolment: enrolment, ownKey: [UInt8](repeating: 5, count: 32),
             homes: SourceHomes(home: nil, claudeConfigDir: "/t", codexHome: "/c", geminiCLIHome: "/g"),
-            folders: folders, entropy: entropy,
-            now: now)
+            folders: folders, lookout: lookout, entropy: entropy, now: now)
     }
 
     /// The process dies, or the power goes, and it starts anew. `forgivingFailure`: it may have stopped by itself, as it
@@ -73,7 +74,7 @@ final class CoreBench {
         exported = [:]
         if forgivingFailure { failure = nil }
         if losingPower { disk.losePower() } else { disk.kill() }
-        core = try CoreBench.makeCore(disk, options, folders, entropy, now)
+        core = try CoreBench.makeCore(disk, options, folders, lookout, entropy, now)
     }
 
     /// The connection breaks.
@@ -190,7 +191,8 @@ final class CoreBench {
         }
     }
 
-    private func nextTime() -> String {
+    /// The time of day as transcripts write it, later than all that were written.
+    func nextTime() -> String {
         writtenMs = max(writtenMs + 1, now.wallMs)
         var days = writtenMs / 86_400_000
         let rest = writtenMs % 86_400_000

@@ -79,6 +79,9 @@ class Codex:
             {"type": "mcp_tool_call_end", "invocation": {"server": s("mcp server"), "tool": s("mcp tool"),
                                                          "arguments": {s("mcp argument"): s("mcp value")}}},
             {"type": "error", "message": s("error message")},
+            {"type": "task_started", "turn_id": s("turn id")},
+            {"type": "task_complete", "turn_id": s("ended turn's id"), "last_agent_message": s("last_agent_message"),
+             "error": {"message": s("turn's error"), "codex_error_info": s("error's kind")}},
             {"type": "thread_name_updated", "thread_name": s("thread name")},
             {"type": s("an unknown event"),
              "info": {"last_token_usage": {"input_tokens": 99}, "x": s("info's member")}}]

@@ -6,6 +6,7 @@ A model's name is the one text that the schema has, and goes out where it fits a
 secret with a blank, which must become `unlisted`, or the control (`run.py`), which must arrive.
 """
 
+import json
 import os
 import time
 import uuid
@@ -93,7 +94,16 @@ class Homes:
         agent = Claude(self, cwd, named, is_agent=True)
         self.write(os.path.join(projects, author.file_id, "subagents", "agent-" + agent.file_id + ".jsonl"),
                    b"".join(agent.lines()))
+        self._registry(author, cwd)
         self._keep(path, author)
+
+    def _registry(self, author, cwd):
+        """What the agent notes of its process, which has died since."""
+        s = self.vault.new
+        self.write(os.path.join(self.claude, "sessions", "%d.json" % (4_190_000 + self.calls)), json.dumps({
+            "pid": 4_190_000 + self.calls, "sessionId": author.session, "cwd": cwd, "name": s("claude: session's name"),
+            "status": "waiting", "waitingFor": s("claude: waitingFor"), "statusUpdatedAt": self.now_ms,
+            "messagingSocketPath": s("claude: socket"), "kind": s("claude: kind"), s("claude: registry's key"): 1}))
 
     def _keep(self, path, author):
         """Lines that are written later; their calls count from then on."""

@@ -15,7 +15,7 @@ READY_WITHIN = 60.0
 COMMAND_WITHIN = 120.0
 # What the proof knows of. A command or a door that is not here was added without it: see docs/PRIVACY.md.
 COMMANDS = {
-    "tallygate": {"serve", "tenant", "enroll", "workstation", "usage", "verify", "rebuild", "audit", "doctor",
+    "tallygate": {"serve", "tenant", "enroll", "workstation", "usage", "sessions", "verify", "rebuild", "audit", "doctor",
                   "prices", "reprice", "help"},
     "tally": {"connect", "disconnect", "sync", "run", "send", "status", "deadletters", "inspect", "report", "pause",
               "resume", "ignore", "help"}}
@@ -138,7 +138,7 @@ class Gateway:
                 self.command("usage", "--tenant", tenant, "--by", by, *form)
         for words in (["tenant", "list"], ["tenant", "show", tenant], ["workstation", "list", "--tenant", tenant],
                       ["audit"], ["audit", "--tenant", tenant], ["verify"], ["rebuild", "--tenant", tenant],
-                      ["doctor"], ["prices", "list"], ["prices", "list", "--json"],
+                      ["sessions", "--tenant", tenant], ["doctor"], ["prices", "list"], ["prices", "list", "--json"],
                       ["prices", "show", "claude-opus-4-8"], ["reprice", "--tenant", tenant],
                       ["reprice", "--tenant", tenant, "--json"]):
             self.command(*words)

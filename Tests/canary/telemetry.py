@@ -60,7 +60,8 @@ class Telemetry:
                 "conversation.id": s("conversation"), "input_token_count": "50", "output_token_count": "9"}),
             # Not counted: a number that is none, and an event that speaks of no call.
             ("claude_code.api_request", {**beside, "input_tokens": s("number"), "request_id": s("request id")}),
-            ("claude_code.user_prompt", beside)]
+            ("claude_code.user_prompt", {**beside, "session.id": s("prompt's session")}),
+            ("claude_code.api_error", {**beside, "session.id": s("error's session"), "status_code": "429"})]
 
     def _export(self, kind, is_logs):
         s, nanos = self._s, int(time.time() * 1000) * 1000000

@@ -74,6 +74,7 @@ extension AdminRequest {
         case .tenantList, .verify(nil), .rebuild(nil): .all
         case .tenantShow(let name), .verify(let name?), .rebuild(let name?), .audit(let name?, _): .one(name: name)
         case .usage(let arguments): .one(name: arguments.tenant)
+        case .sessions(let arguments): .one(name: arguments.tenant)
         case .reprice(let arguments): .one(name: arguments.tenant)
         }
     }

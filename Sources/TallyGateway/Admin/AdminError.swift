@@ -15,6 +15,8 @@ enum AdminError: Error, CustomStringConvertible {
     case instant(String)
     case csvOnlyForUsage
     case auditLimit
+    case sessionState(String)
+    case sessionsBound
     case period
     case priceBook(file: String, problem: String)
     case notRebuilt(tenant: TenantName, reason: String)
@@ -41,6 +43,11 @@ enum AdminError: Error, CustomStringConvertible {
         case .priceBook(let file, let problem): "\(file): \(problem)"
         case .csvOnlyForUsage: "only usage can be printed as CSV"
         case .notRebuilt(let tenant, let reason): "the views of tenant \(tenant) could not be made anew: \(reason)"
+        case .sessionState(let text):
+            "'\(text)' is no state; there are working, waiting_user, waiting_permission, idle, rate_limited, crashed, ended"
+        case .sessionsBound:
+            "give --limit a number from 1 to \(Limits.sessionsShownMax), --days one from 1 to \(Limits.sessionsDaysMax), and "
+                + "--stuck one from 1 to as many minutes"
         case .auditLimit: "give --limit a number from 1 to \(Limits.auditRowsReadMax)"
         }
     }

@@ -10,6 +10,8 @@ package enum AdminRequest: Codable, Hashable, Sendable {
     case workstationList(tenant: String)
     case workstationRevoke(tenant: String, workstation: String)
     case usage(UsageArguments)
+    /// What agents' sessions are doing.
+    case sessions(SessionsArguments)
     case verify(tenant: String?)
     /// Views made anew from the ledger; all tenants' where none is named.
     case rebuild(tenant: String?)
@@ -64,6 +66,25 @@ package struct UsageArguments: Codable, Hashable, Sendable {
         self.timezone = timezone
         self.model = model
         self.workstation = workstation
+    }
+}
+
+/// The arguments of `tallygate sessions` as they were typed; the answering side checks them.
+package struct SessionsArguments: Codable, Hashable, Sendable {
+    package var tenant: String
+    /// None for all but the ended.
+    package var states: [String]
+    /// Nil for all, and for the usual limit of what counts as stuck.
+    package var stuckMinutes: Int?
+    package var days: Int
+    package var limit: Int
+
+    package init(tenant: String, states: [String] = [], stuckMinutes: Int? = nil, days: Int = 1, limit: Int = 100) {
+        self.tenant = tenant
+        self.states = states
+        self.stuckMinutes = stuckMinutes
+        self.days = days
+        self.limit = limit
     }
 }
 

@@ -53,6 +53,10 @@ package struct AdminService: Sendable {
             case .csv: return .done(report.csv)
             case .text: return .done(report.table)
             }
+        case .sessions(let arguments):
+            let sessions = SessionsService(
+                services: store.services, board: store.board, views: store.views)
+            return .done(try sessions.report(arguments, nowMs: WallClock.nowMs()).text(format: call.format))
         case .verify(let tenant): return try verify(tenant, call.format)
         case .tenantDelete(let name):
             return try store.changing.withLock { _ in try deleteTenant(name, call.format) }

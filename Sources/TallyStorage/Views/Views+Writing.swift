@@ -19,7 +19,8 @@ extension Views {
             ])
     }
 
-    /// Where and what a session is, its latest event says; a state, the latest state event.
+    /// Where and what a session is, its latest event says; a state, the latest state event, and of two at one instant the
+    /// one of the higher number, as in `SessionDelta`.
     private static let upsertSession = """
         INSERT INTO sessions
             (id, workstation, agent, project, first_ms, last_ms, started_ms, ended_ms, state, state_ms)
@@ -32,7 +33,8 @@ extension Views {
             last_ms = max(last_ms, excluded.last_ms),
             started_ms = min(coalesce(started_ms, excluded.started_ms), coalesce(excluded.started_ms, started_ms)),
             ended_ms = max(coalesce(ended_ms, excluded.ended_ms), coalesce(excluded.ended_ms, ended_ms)),
-            state = iif(excluded.state_ms >= coalesce(state_ms, 0), excluded.state, state),
+            state = CASE WHEN excluded.state_ms > coalesce(state_ms, 0) THEN excluded.state
+                WHEN excluded.state_ms = state_ms THEN max(state, excluded.state) ELSE state END,
             state_ms = max(coalesce(state_ms, excluded.state_ms), coalesce(excluded.state_ms, state_ms))
         """
 

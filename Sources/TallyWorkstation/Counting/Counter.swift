@@ -126,6 +126,14 @@ package struct Counter: Sendable {
         emit(event, from: .ndjson)
     }
 
+    /// Takes a state of a session. Precondition: not full.
+    mutating func take(_ change: SessionStates.Change) {
+        precondition(!isFull, "drain first")
+        guard let source = SourceKind.allCases.first(where: { $0.agent == change.agent }) else { return }
+        areTalliesChanged = true
+        emit(change.event, from: source)
+    }
+
     /// Two sessions belong to one family. Told for every file before the rows of any (see the type's comment).
     package mutating func link(_ session: UInt64, to ancestor: UInt64) {
         if lineage.join(session, ancestor) { newLinks.append(Link(session: session, ancestor: ancestor)) }

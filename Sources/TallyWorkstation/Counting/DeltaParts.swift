@@ -45,7 +45,9 @@ extension DeltaWriter {
     mutating func put(_ state: ParserState) {
         number(UInt64(max(state.timeMs, 0)))
         put(state.session)
-        byte((state.isNamed ? 1 : 0) | (state.isSubagent ? 2 : 0) | (state.isMain ? 4 : 0))
+        // The sign is new in bits that were 0 and that earlier programs pass over.
+        let sign = state.sign.kind.rawValue << 3
+        byte((state.isNamed ? 1 : 0) | (state.isSubagent ? 2 : 0) | (state.isMain ? 4 : 0) | sign)
         put(state.project)
         text(state.model?.text ?? "")
         byte(state.tier.rawValue)
@@ -131,6 +133,10 @@ extension DeltaReader {
         state.isNamed = flags & 1 != 0
         state.isSubagent = flags & 2 != 0
         state.isMain = flags & 4 != 0
+        let sign = SessionSign.Kind(rawValue: flags >> 3 & 7)
+        guard let sign, sign.rawValue <= SessionSign.Kind.storedMax else { throw .corrupt(at: position) }
+        // Its own time is not kept, and is not later than that of the file's latest line.
+        if sign != .none { state.sign = SessionSign(sign, timeMs: timeMs) }
         state.project = try project(bytes)
         state.model = Label(try text(bytes, bytesMax: Limits.labelBytesMax))
         state.tier = try word(bytes, of: Tier.self)

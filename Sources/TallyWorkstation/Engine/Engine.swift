@@ -35,7 +35,7 @@ package final class Engine: ShardResident {
         self.ended = ended
         core = try EngineCore(
             spool: spool, enrolment: enrolment, ownKey: try home.ownKey(), homes: homes, folders: DiskFolders(),
-            ignored: ignored, entropy: .system, now: .current)
+            ignored: ignored, lookout: ProcessLookout(homes: homes, ignored: ignored), entropy: .system, now: .current)
     }
 
     /// Connects, and keeps time. The loop holds the engine until `stop`.

@@ -9,6 +9,7 @@ extension EngineCore {
     package func follow(_ now: WorkstationInstant) {
         guard !isFollowing, failure == nil else { return }
         isFollowing = true
+        beginStates(now)
         scanNow(settlingAll: false, now)
     }
 
@@ -44,6 +45,7 @@ extension EngineCore {
             guard !spool.isFull else { return try commit(now) }
             let read = scan.bytesRead
             let progress = scan.advance(&spool.counter, nowMs: now.wallMs)
+            takeSigns(now)
             if scan.bytesRead != read {
                 touch(now)
                 tellReading(now)

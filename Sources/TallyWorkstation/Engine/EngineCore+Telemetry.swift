@@ -22,6 +22,7 @@ extension EngineCore {
             }
             guard !spool.isFull else { throw .full }
             let batch = try telemetry.decode(request)
+            takeTelemetry(batch.signs, now)
             guard waitingCalls + batch.calls.count <= Limits.otlpWaitingCallsMax else { throw .busy }
             exports.append(
                 WaitingExport(

@@ -41,6 +41,11 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
     package internal(set) var fullSince: MonotonicInstant?
     var waiters: [SyncWaiter] = []
     var inputs: [UInt64: SendInput] = [:]
+    /// Sees agents' processes; nil where sessions are not watched.
+    let lookout: (any AgentLookout)?
+    /// What agents' sessions do; nil until the engine follows.
+    package internal(set) var states: SessionStates?
+    var statesAt: MonotonicInstant?
     let telemetry: OTLPDecoder<WorkstationHash>
     /// Exports that wait to be counted, oldest first.
     var exports: [WaitingExport] = []
@@ -55,11 +60,12 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
     /// `ownKey` is the home's; `enrolment` names the gateway.
     package init(
         spool: Spool, enrolment: Enrolment, ownKey: [UInt8], homes: SourceHomes, folders: Folders,
-        ignored: IgnoredFolders = .none, entropy: Entropy, now: WorkstationInstant
+        ignored: IgnoredFolders = .none, lookout: (any AgentLookout)? = nil, entropy: Entropy, now: WorkstationInstant
     ) throws(WorkstationError) {
         guard let hash = WorkstationHash(ownKey: ownKey, tenantKey: enrolment.tenantKey) else { throw .keysDamaged }
         self.spool = spool
         self.hash = hash
+        self.lookout = lookout
         telemetry = OTLPDecoder(hash: hash)
         gateway = enrolment.gateway
         age = AgeFloor(keepsMs: enrolment.keepsMs, oldestMs: enrolment.oldestMs)
@@ -86,7 +92,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
     /// When to call `tick` at the latest.
     package var deadline: MonotonicInstant? {
         guard failure == nil else { return nil }
-        return [tickerAt, searchAt, exports.first?.dueAt, uplink.deadline].compactMap { $0 }.min()
+        return [tickerAt, searchAt, statesAt, exports.first?.dueAt, uplink.deadline].compactMap { $0 }.min()
     }
 
     /// Does what the time demands.
@@ -100,6 +106,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
             armTicker(now)
         }
         countExports(now)
+        watchStates(now)
         if let due = searchAt, due <= now.monotonic {
             searchAt = nil
             scanNow(settlingAll: false, now)
@@ -147,6 +154,7 @@ package final class EngineCore<Folders: FolderSource & ProjectFiles> {
         isFollowing = false
         tickerAt = nil
         searchAt = nil
+        statesAt = nil
         for waiter in waiters { emit(.reply(waiter.command, .done(ExitStatus.tryLater))) }
         waiters = []
     }

@@ -24,9 +24,19 @@ package struct CallFact: Hashable, Sendable {
 package struct OTLPBatch: Hashable, Sendable {
     package var records: UInt64 = 0
     package var calls: [CallFact] = []
+    /// The latest sign of each session, of at most `Limits.statesSessionsMax`.
+    package var signs: [FileSign] = []
     package var skips = [UInt64](repeating: 0, count: SkipReason.allCases.count)
 
     package init() {}
+
+    mutating func note(_ sign: FileSign) {
+        if let place = signs.firstIndex(where: { $0.session == sign.session }) {
+            if sign.timeMs >= signs[place].timeMs { signs[place] = sign }
+        } else if signs.count < Limits.statesSessionsMax {
+            signs.append(sign)
+        }
+    }
 
     package var skipped: UInt64 { skips.reduce(0, +) }
 

@@ -3,6 +3,8 @@ import TallyModel
 /// What became of one record.
 enum OTLPRecordResult {
     case call(CallFact)
+    /// It speaks of no call, but of what its session does.
+    case sign(FileSign)
     /// It speaks of no call, or of one that its agent's log events tell of.
     case nothing
     case skipped(SkipReason)
@@ -30,7 +32,7 @@ struct OTLPCallReader<Hash: KeyedHash>: Sendable {
     private enum Operations: String, CaseIterable { case chat, generate_content, text_completion, embeddings }
 
     private static var idBytesMax: Int { 1_024 }
-    private let hash: Hash
+    let hash: Hash
     private let speeds = NameTable<Speeds>(\.rawValue)
     private let kinds = NameTable<Kinds>(\.rawValue)
     private let sources = NameTable<Sources>(\.rawValue)
@@ -40,7 +42,7 @@ struct OTLPCallReader<Hash: KeyedHash>: Sendable {
 
     func read(_ record: OTLPRecord, _ bytes: Span<UInt8>) -> OTLPRecordResult {
         do throws(OTLPSkip) {
-            guard let call = try call(record, bytes) else { return .nothing }
+            guard let call = try call(record, bytes) else { return sign(record, bytes).map { .sign($0) } ?? .nothing }
             if call.fact.counts.isZero { return .skipped(.empty) }
             return .call(call)
         } catch {
@@ -54,6 +56,7 @@ struct OTLPCallReader<Hash: KeyedHash>: Sendable {
         case .codex: return try codex(record, bytes)
         case .gemini: return try gemini(record, bytes)
         case nil: return try span(record, bytes)
+        default: return nil
         }
     }
 
@@ -197,7 +200,7 @@ struct OTLPCallReader<Hash: KeyedHash>: Sendable {
         return cost.flatMap { $0 <= Limits.reportedCostNanoUSDMax ? $0 : nil } ?? 0
     }
 
-    private func timeMs(_ record: OTLPRecord, _ bytes: Span<UInt8>) -> Int64? {
+    func timeMs(_ record: OTLPRecord, _ bytes: Span<UInt8>) -> Int64? {
         let range = Limits.timeMsMin...Limits.timeMsMax
         func milliseconds(_ nanos: UInt64) -> Int64? {
             let value = Int64(nanos / 1_000_000)
@@ -210,7 +213,7 @@ struct OTLPCallReader<Hash: KeyedHash>: Sendable {
         return record.observedNanos == 0 ? nil : milliseconds(record.observedNanos)
     }
 
-    private func text(_ value: OTLPValue?, _ bytes: Span<UInt8>) -> [UInt8]? {
+    func text(_ value: OTLPValue?, _ bytes: Span<UInt8>) -> [UInt8]? {
         guard case .text(let text)? = value else { return nil }
         return text.copied(bytes, bytesMax: Self.idBytesMax)
     }

@@ -59,6 +59,7 @@ package struct OTLPDecoder<Hash: KeyedHash>: Sendable {
         case .call(let call):
             guard batch.calls.count < Limits.otlpCallsMax else { throw .tooLarge }
             batch.calls.append(call)
+        case .sign(let sign): batch.note(sign)
         case .nothing: break
         case .skipped(let reason): batch.skips[Int(reason.rawValue)] += 1
         }

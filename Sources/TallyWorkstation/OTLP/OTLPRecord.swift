@@ -28,6 +28,8 @@ enum OTLPKey: String, CaseIterable, Sendable {
     case thoughtsCount = "thoughts_token_count"
     case toolCount = "tool_token_count"
     case totalCount = "total_token_count"
+    // Of an error.
+    case status = "status_code"
     // Any SDK's spans, by the conventions for generative AI.
     case genOperation = "gen_ai.operation.name"
     case genConversation = "gen_ai.conversation.id"
@@ -41,11 +43,18 @@ enum OTLPKey: String, CaseIterable, Sendable {
     case genReasoning = "gen_ai.usage.reasoning.output_tokens"
 }
 
-/// The log events that tell of a call's end and what it took.
+/// The log events that tell of a call's end and what it took, and those that tell what a session does (`OTLPSigns.swift`).
 enum OTLPEvent: String, CaseIterable, Sendable {
     case claude = "claude_code.api_request"
     case codex = "codex.sse_event"
     case gemini = "gemini_cli.api_response"
+    case claudePrompt = "claude_code.user_prompt"
+    case claudeTool = "claude_code.tool_result"
+    case claudeError = "claude_code.api_error"
+    case codexPrompt = "codex.user_prompt"
+    case codexTool = "codex.tool_result"
+    case geminiPrompt = "gemini_cli.user_prompt"
+    case geminiTool = "gemini_cli.tool_call"
 }
 
 /// One log record or span while it is read: what of it is read, as places in the body.

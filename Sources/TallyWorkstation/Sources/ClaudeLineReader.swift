@@ -14,7 +14,16 @@ struct ClaudeLine {
     var model: JSONText?
     var stop: JSONText?
     var isRefusal = false
+    /// The answer stopped for a tool, and goes on behind it.
+    var goesOn = false
     var usage: ClaudeUsage?
+    // What it tells of its session: `ClaudeSigns.swift`.
+    var type: ClaudeType?
+    var subtype: ClaudeSubtype?
+    var isOwn = false
+    var hasToolResult = false
+    var isInterrupted = false
+    var isLimited = false
 }
 
 /// Walks a line of Claude Code and notes where the values stand that count.
@@ -24,13 +33,18 @@ struct ClaudeLine {
 struct ClaudeLineReader: Sendable {
     private enum LineKey: String, CaseIterable {
         case timestamp, uuid, isSidechain, sessionId, requestId, costUSD, isApiErrorMessage, cwd, message
+        case type, subtype, isMeta, isCompactSummary, toolUseResult, interruptedMessageId, error, apiErrorStatus
     }
     private enum MessageKey: String, CaseIterable { case id, model, stop_reason, usage }
-    private enum StopWord: String, CaseIterable { case refusal }
+    private enum StopWord: String, CaseIterable { case refusal, tool_use, pause_turn }
+    private enum ErrorWord: String, CaseIterable { case rate_limit }
 
     private let lineKeys = NameTable<LineKey>(\.rawValue)
     private let messageKeys = NameTable<MessageKey>(\.rawValue)
     private let stopWords = NameTable<StopWord>(\.rawValue)
+    private let types = NameTable<ClaudeType>(\.rawValue)
+    private let subtypes = NameTable<ClaudeSubtype>(\.rawValue)
+    private let errorWords = NameTable<ErrorWord>(\.rawValue)
     private let usageReader = ClaudeUsageReader()
     private let open = UInt8(ascii: "{")
 
@@ -49,6 +63,17 @@ struct ClaudeLineReader: Sendable {
             case .isApiErrorMessage: line.isError = try cursor.optionalBool(bytes) ?? false
             case .costUSD: line.costNanoUSD = try readCost(&cursor, bytes)
             case .message: try readMessage(&line, &cursor, bytes)
+            case .type: line.type = try cursor.optionalText(bytes).flatMap { types.find($0, bytes) }
+            case .subtype: line.subtype = try cursor.optionalText(bytes).flatMap { subtypes.find($0, bytes) }
+            case .isMeta, .isCompactSummary: line.isOwn = try cursor.optionalBool(bytes) == true || line.isOwn
+            case .toolUseResult:
+                line.hasToolResult = true
+                try cursor.skip(bytes)
+            case .interruptedMessageId: line.isInterrupted = try cursor.optionalText(bytes) != nil
+            case .error:
+                let word = try cursor.optionalText(bytes)
+                line.isLimited = line.isLimited || word.flatMap { errorWords.find($0, bytes) } == .rate_limit
+            case .apiErrorStatus: line.isLimited = try is429(&cursor, bytes) || line.isLimited
             case nil: try cursor.skip(bytes)
             }
             isOver = try !cursor.next(open, bytes)
@@ -67,6 +92,14 @@ struct ClaudeLineReader: Sendable {
         return cost <= Limits.reportedCostNanoUSDMax ? cost : 0
     }
 
+    /// Whether the value is the status of a limit that is reached. Any other value is nobody's mistake.
+    private func is429(_ cursor: inout JSONCursor, _ bytes: Span<UInt8>) throws(JSONError) -> Bool {
+        _ = try cursor.peek(bytes)
+        let start = cursor.position
+        try cursor.skip(bytes)
+        return JSONText(start: start, end: cursor.position, hasEscapes: false).equals("429", bytes)
+    }
+
     private func readMessage(
         _ line: inout ClaudeLine, _ cursor: inout JSONCursor, _ bytes: Span<UInt8>
     ) throws(JSONError) {
@@ -78,7 +111,9 @@ struct ClaudeLineReader: Sendable {
             case .model: line.model = try cursor.optionalText(bytes)
             case .stop_reason:
                 line.stop = try cursor.optionalText(bytes)
-                line.isRefusal = line.stop.flatMap { stopWords.find($0, bytes) } == .refusal
+                let word = line.stop.flatMap { stopWords.find($0, bytes) }
+                line.isRefusal = word == .refusal
+                line.goesOn = word == .tool_use || word == .pause_turn
             case .usage: line.usage = try usageReader.read(&cursor, bytes)
             case nil: try cursor.skip(bytes)
             }

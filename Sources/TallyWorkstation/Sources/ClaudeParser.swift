@@ -3,9 +3,10 @@ import TallyModel
 /// Reads lines of Claude Code's transcripts. The last place that sees their content: what it returns holds
 /// numbers, enums, a model's label and hashes.
 ///
-/// Pulls `timestamp, uuid, isSidechain, sessionId, requestId, costUSD, isApiErrorMessage, cwd` and of
-/// `message` `id, model, stop_reason, usage`; skips all else as bytes. A line counts if it has a usage object,
-/// whatever its type. Calls to other models within its message (`usage.iterations`) are told beside it, in `steps`.
+/// Pulls `timestamp, uuid, isSidechain, sessionId, requestId, costUSD, isApiErrorMessage, cwd`, of `message` `id, model,
+/// stop_reason, usage`, and what `ClaudeSigns.swift` names; skips all else as bytes. A line counts if it has a usage
+/// object, whatever its type. Calls to other models within its message (`usage.iterations`) are told beside it, in
+/// `steps`.
 package struct ClaudeParser<Hash: KeyedHash>: Sendable {
     static var idBytesMax: Int { 1_024 }
 
@@ -37,11 +38,29 @@ package struct ClaudeParser<Hash: KeyedHash>: Sendable {
         do throws(JSONError) {
             let line = try reader.read(bytes)
             if let text = line.timestamp, let time = TimeText.milliseconds(bytes, text) { state.timeMs = time }
+            // A line that names no folder was written where the one before it was.
+            if let isIgnored = line.cwd.flatMap({ filter?.covers($0, bytes) }) { state.isIgnored = isIgnored }
+            if let kind = line.sign { note(kind, line, bytes, &state) }
             guard let usage = line.usage else { return .nothing }
             return fact(line, usage, bytes, &state)
         } catch {
             return .skipped(SkipReason(error))
         }
+    }
+
+    private func isIgnored(_ state: ParserState) -> Bool { filter != nil && state.isIgnored == true }
+
+    /// A sign of the line's session; the folder of the first such line is the one that the agent was started in.
+    private mutating func note(
+        _ kind: SessionSign.Kind, _ line: ClaudeLine, _ bytes: Span<UInt8>, _ state: inout ParserState
+    ) {
+        state.note(kind, session: line.session.flatMap { session(of: $0, bytes) })
+        if state.folder == 0, let cwd = line.cwd { state.folder = hash.folder(cwd, bytes) }
+    }
+
+    private mutating func session(of text: JSONText, _ bytes: Span<UInt8>) -> SessionID? {
+        let hash = hash
+        return sessions.value(of: text, bytes, bytesMax: Self.idBytesMax) { hash.sessionID($0) }
     }
 
     private mutating func fact(
@@ -53,16 +72,8 @@ package struct ClaudeParser<Hash: KeyedHash>: Sendable {
             } ?? .none
         if model.isSynthetic && usage.counts.isZero { return .skipped(.empty) }
         guard state.timeMs >= Limits.timeMsMin else { return .skipped(.noTime) }
-        var session = state.session
-        if let text = line.session {
-            let hash = hash
-            session = sessions.value(of: text, bytes, bytesMax: Self.idBytesMax) { hash.sessionID($0) } ?? session
-        }
-        if filter != nil {
-            // A line that names no folder was written where the one before it was.
-            if let isIgnored = line.cwd.flatMap({ filter?.covers($0, bytes) }) { state.isIgnored = isIgnored }
-            if state.isIgnored == true { return .fact(.ignored(session: session)) }
-        }
+        let session = line.session.flatMap { self.session(of: $0, bytes) } ?? state.session
+        if isIgnored(state) { return .fact(.ignored(session: session)) }
         var fact = RequestFact(
             key: key(line, session, bytes), timeMs: state.timeMs, session: session, agent: .claudeCode,
             model: model.label, counts: usage.counts)

@@ -11,9 +11,15 @@ package struct CodexParser<Hash: KeyedHash>: Sendable {
     }
     private enum PayloadKey: String, CaseIterable {
         case type, id, forked_from_id, parent_thread_id, source, cwd, model, info, service_tier
-        case settings, thread_settings, subagent, thread_spawn
+        case settings, thread_settings, subagent, thread_spawn, error, codex_error_info
         case last_token_usage, total_token_usage
     }
+    /// Turns, by their older and newer names: what a rollout tells of its session. No request for an approval is written
+    /// to it, nor an error that did not end the turn.
+    private enum TurnWord: String, CaseIterable {
+        case task_started, turn_started, task_complete, turn_complete, turn_aborted
+    }
+    private enum ErrorWord: String, CaseIterable { case usage_limit_exceeded }
     private enum UsageKey: String, CaseIterable {
         case input_tokens, cached_input_tokens, output_tokens, reasoning_output_tokens
     }
@@ -27,6 +33,8 @@ package struct CodexParser<Hash: KeyedHash>: Sendable {
     private let payloadKeys = NameTable<PayloadKey>(\.rawValue)
     private let usageKeys = NameTable<UsageKey>(\.rawValue)
     private let tierWords = NameTable<TierWord>(\.rawValue)
+    private let turnWords = NameTable<TurnWord>(\.rawValue)
+    private let errorWords = NameTable<ErrorWord>(\.rawValue)
     private let open = UInt8(ascii: "{")
     private var models = TextMemory<ModelName>()
     private var projects: ProjectResolver<Hash>
@@ -51,6 +59,8 @@ package struct CodexParser<Hash: KeyedHash>: Sendable {
         var model: JSONText?
         var tier: JSONText?
         var isSubagent = false
+        var turn: TurnWord?
+        var isLimited = false
         var last: CodexTotals?
         var total: CodexTotals?
     }
@@ -71,7 +81,7 @@ package struct CodexParser<Hash: KeyedHash>: Sendable {
                 switch payload.type ?? type {
                 case .token_count: return row(payload, bytes, &state)
                 case .thread_settings_applied: state.tier = tier(payload.tier, bytes)
-                case .session_meta, .turn_context, .event_msg: break
+                case .session_meta, .turn_context, .event_msg: note(payload, &state)
                 }
                 return .nothing
             }
@@ -112,7 +122,9 @@ package struct CodexParser<Hash: KeyedHash>: Sendable {
             let key = payloadKeys.find(try cursor.key(bytes), bytes)
             switch key {
             case .type where depth == 0:
-                payload.type = try cursor.optionalText(bytes).flatMap { lineTypes.find($0, bytes) }
+                let text = try cursor.optionalText(bytes)
+                payload.type = text.flatMap { lineTypes.find($0, bytes) }
+                payload.turn = text.flatMap { turnWords.find($0, bytes) }
             case .id where depth == 0: payload.id = try cursor.optionalText(bytes)
             case .cwd where depth == 0: payload.cwd = try cursor.optionalText(bytes)
             case .model: payload.model = try cursor.optionalText(bytes) ?? payload.model
@@ -126,7 +138,10 @@ package struct CodexParser<Hash: KeyedHash>: Sendable {
             case .subagent where try cursor.peek(bytes) != open:
                 try cursor.skip(bytes)
                 payload.isSubagent = true
-            case .source, .subagent, .thread_spawn, .info, .settings, .thread_settings:
+            case .codex_error_info:
+                let word = try cursor.optionalText(bytes).flatMap { errorWords.find($0, bytes) }
+                payload.isLimited = word == .usage_limit_exceeded
+            case .source, .subagent, .thread_spawn, .info, .settings, .thread_settings, .error:
                 if key == .subagent { payload.isSubagent = true }
                 if depth < 3, try cursor.peek(bytes) == open {
                     try readPayload(&payload, &cursor, bytes, depth: depth + 1)
@@ -183,9 +198,18 @@ package struct CodexParser<Hash: KeyedHash>: Sendable {
 
     private mutating func settle(_ payload: Payload, _ bytes: Span<UInt8>, _ state: inout ParserState) {
         if let text = payload.model { state.model = label(text, bytes) ?? state.model }
-        if let cwd = payload.cwd {
-            state.project = projects.project(of: cwd, bytes) ?? state.project
-            state.isIgnored = filter?.covers(cwd, bytes) ?? state.isIgnored
+        guard let cwd = payload.cwd else { return }
+        state.project = projects.project(of: cwd, bytes) ?? state.project
+        state.isIgnored = filter?.covers(cwd, bytes) ?? state.isIgnored
+        if state.folder == 0 { state.folder = hash.folder(cwd, bytes) }
+    }
+
+    private func note(_ payload: Payload, _ state: inout ParserState) {
+        switch payload.turn {
+        case .task_started, .turn_started: state.note(.turn)
+        case .task_complete, .turn_complete: state.note(payload.isLimited ? .limited : .turnEnd)
+        case .turn_aborted: state.note(.turnEnd)
+        case nil: break
         }
     }
 

@@ -16,9 +16,10 @@ package import TallyModel
 /// Of a record that breaks off, the messages before the break count, and the break is told behind them.
 package struct GeminiParser<Hash: KeyedHash>: Sendable {
     private enum Key: String, CaseIterable {
-        case sessionId, projectHash, kind, messages, id, type, timestamp, model, tokens
+        case sessionId, projectHash, kind, messages, id, type, timestamp, model, tokens, toolCalls
         case set = "$set"
     }
+    fileprivate enum MessageType: String, CaseIterable { case user, gemini }
     private enum TokenKey: String, CaseIterable { case input, output, cached, thoughts, tool, total }
 
     private static var idBytesMax: Int { 1_024 }
@@ -27,6 +28,7 @@ package struct GeminiParser<Hash: KeyedHash>: Sendable {
     private let files: any ProjectFiles
     private let keys = NameTable<Key>(\.rawValue)
     private let tokenKeys = NameTable<TokenKey>(\.rawValue)
+    private let types = NameTable<MessageType>(\.rawValue)
     private let open = UInt8(ascii: "{")
     private let list = UInt8(ascii: "[")
     private var models = TextMemory<ModelName>()
@@ -53,7 +55,8 @@ package struct GeminiParser<Hash: KeyedHash>: Sendable {
         var id: JSONText?
         var timestamp: JSONText?
         var model: JSONText?
-        var isAnswer = false
+        var type: MessageType?
+        var hasToolCalls = false
         var tokens: GeminiTokens?
         /// Where the list of messages begins.
         var list: Int?
@@ -106,11 +109,12 @@ package struct GeminiParser<Hash: KeyedHash>: Sendable {
             var cursor = JSONCursor()
             try read(&part, &cursor, bytes, isRecord: true)
             try cursor.finish(bytes)
-            if part.isAnswer, part.tokens != nil { record.message = part }
+            if part.type == .gemini, part.tokens != nil { record.message = part }
         } catch {
             record.problem = SkipReason(error)
         }
         settle(part, bytes, &state)
+        note(part, bytes, &state)
         record.list = part.list.map { JSONCursor(at: $0) }
         return record
     }
@@ -164,7 +168,8 @@ package struct GeminiParser<Hash: KeyedHash>: Sendable {
         } catch {
             return .skipped(SkipReason(error))
         }
-        return message.isAnswer && message.tokens != nil ? result(message, bytes, &state) : .nothing
+        note(message, bytes, &state)
+        return message.type == .gemini && message.tokens != nil ? result(message, bytes, &state) : .nothing
     }
 
     /// A message within a list has no list and no `$set` of its own, so the recursion is one deep.
@@ -178,7 +183,12 @@ package struct GeminiParser<Hash: KeyedHash>: Sendable {
             case .projectHash: part.folderHash = try cursor.optionalText(bytes) ?? part.folderHash
             case .kind: part.kind = try cursor.optionalText(bytes) ?? part.kind
             case .id: part.id = try cursor.optionalText(bytes)
-            case .type: part.isAnswer = try cursor.optionalText(bytes)?.equals("gemini", bytes) ?? false
+            case .type: part.type = try cursor.optionalText(bytes).flatMap { types.find($0, bytes) }
+            case .toolCalls:
+                var list = cursor
+                let isList = try list.peek(bytes) == self.list
+                part.hasToolCalls = isList ? try !list.enter(self.list, bytes) : false
+                try cursor.skip(bytes)
             case .timestamp: part.timestamp = try cursor.optionalText(bytes)
             case .model: part.model = try cursor.optionalText(bytes)
             case .tokens: part.tokens = try tokens(&cursor, bytes)
@@ -222,6 +232,14 @@ package struct GeminiParser<Hash: KeyedHash>: Sendable {
     }
 
     // MARK: Facts
+
+    /// What a message tells of its session. Calls of tools are added to an answer when they have ended, so while the first
+    /// of them runs the answer passes for the turn's end.
+    private func note(_ part: Part, _ bytes: Span<UInt8>, _ state: inout ParserState) {
+        guard let type = part.type else { return }
+        let time = part.timestamp.flatMap { TimeText.milliseconds(bytes, $0) }
+        state.note(type == .user ? .prompt : part.hasToolCalls ? .turn : .turnEnd, timeMs: time)
+    }
 
     private func settle(_ part: Part, _ bytes: Span<UInt8>, _ state: inout ParserState) {
         if let id = part.session?.copied(bytes, bytesMax: Self.idBytesMax), !id.isEmpty {

@@ -9,6 +9,8 @@ package enum HashDomain: UInt8, Hashable, Sendable {
     case call
     /// A sampling within a message, by the message and its place.
     case iteration
+    /// The folder that an agent was started in, to compare with those of processes.
+    case folder
 }
 
 /// A hash under a key that never leaves this workstation (or, for a project or session, the tenant's machines and its
@@ -47,6 +49,12 @@ extension KeyedHash {
             preconditionFailure("the version bits are never all zero")
         }
         return session
+    }
+
+    /// A path as a word to compare with others; 0 for none, and for one that cannot be a path.
+    func folder(_ text: JSONText, _ bytes: Span<UInt8>) -> UInt64 {
+        guard let path = text.copied(bytes, bytesMax: 4_096), path.first == UInt8(ascii: "/") else { return 0 }
+        return word(.folder, path.span)
     }
 
     package func projectID(_ bytes: Span<UInt8>) -> ProjectID? {

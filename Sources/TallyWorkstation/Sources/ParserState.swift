@@ -22,6 +22,10 @@ package struct ParserState: Hashable, Sendable {
     package var tier: Tier = .unknown
     /// The last cumulative counter: input, cached input, output, reasoning.
     package var totals: CodexTotals?
+    /// What the file last told of its session. Over a restart its kind alone is kept.
+    package var sign = SessionSign.none
+    /// A hash of the folder that the session began in, 0 if not told; not kept.
+    package var folder: UInt64 = 0
 
     /// `session` is what the file's own name stands for.
     package init(session: SessionID) { self.session = session }

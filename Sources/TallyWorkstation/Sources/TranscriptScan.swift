@@ -61,6 +61,9 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     private var heads: [FoundFile] = []
     private var order = RolloutOrder()
     private var gone: [FileID] = []
+    /// Signs are kept for whoever watches sessions; nobody does where this is nil.
+    private var signsSinceMs: Int64?
+    private var signs: [FileSign] = []
     /// What the last tail read into; empty where there was none, or where a line had made it large.
     private var buffer: [UInt8] = []
 
@@ -136,6 +139,29 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         return .done
     }
 
+    // MARK: Signs
+
+    /// From here on keeps what files tell of sessions since then, for `takeSigns`; at first what they had told before.
+    package mutating func watchSigns(sinceMs: Int64, recalling counter: Counter) {
+        signsSinceMs = sinceMs
+        for (file, state) in counter.files { noteSign(state, file) }
+    }
+
+    /// The signs of files that were read, one each, and from when on to keep them.
+    package mutating func takeSigns(sinceMs: Int64) -> [FileSign] {
+        guard signsSinceMs != nil else { return [] }
+        signsSinceMs = sinceMs
+        defer { signs.removeAll(keepingCapacity: true) }
+        return signs
+    }
+
+    private mutating func noteSign(_ state: FileState, _ file: FileID) {
+        guard let since = signsSinceMs, state.parser.sign.timeMs >= since, signs.count < Limits.stateSignsMax,
+            let sign = FileSign(state, file: file)
+        else { return }
+        signs.append(sign)
+    }
+
     // MARK: Helpers
 
     /// How many bytes of a file are to be read; nil if it is as it was left.
@@ -186,6 +212,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         budget -= min(read, budget)
         // What was taken is remembered even if the disk fails now.
         state.checkpoint = tail.sealedCheckpoint()
+        noteSign(state, tail.identity)
         counter.checkIn(tail.identity, state)
         buffer = tail.takeBuffer()
         if let failure { throw failure }
@@ -254,6 +281,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
             return true
         }
         if isWhole { state.checkpoint = document.checkpoint }
+        noteSign(state, document.identity)
         counter.checkIn(document.identity, state)
         return isWhole
     }
