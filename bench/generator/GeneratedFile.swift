@@ -8,14 +8,15 @@ package struct GeneratedFile: Sendable {
 
     /// How the agent writes it, for those who read it meanwhile.
     package enum Growth: Sendable {
-        /// At its end. While it ends within one of these, its last word on a message is not the agent's: numbers of it may
-        /// be larger than the true ones.
+        /// At its end. While it ends within one of these, its last word on a message is not the agent's: numbers of
+        /// it may be larger than the true ones.
         case lines(tentative: [Range<Int>])
         /// Whole at every turn.
         case document(GeneratedDocument)
     }
 
-    /// Relative to the home, with `/` between its parts: `claude/projects/…`, `codex/sessions/…` or `gemini/.gemini/tmp/…`.
+    /// Relative to the home, with `/` between its parts: `claude/projects/…`, `codex/sessions/…` or
+    /// `gemini/.gemini/tmp/…`.
     package let path: String
     package let content: Content
     package let growth: Growth

@@ -139,8 +139,9 @@ package struct Counter: Sendable {
         if lineage.join(session, ancestor) { newLinks.append(Link(session: session, ancestor: ancestor)) }
     }
 
-    /// Sends held requests that have been quiet since `nowMs - quietMs`; stops when full. All of them with nil. But none of
-    /// `changing`: files that could not be read because they were being written, with what may be another last word.
+    /// Sends held requests that have been quiet since `nowMs - quietMs`; stops when full. All of them with nil. But
+    /// none of `changing`: files that could not be read because they were being written, with what may be another
+    /// last word.
     package mutating func settle(nowMs: Int64, quietMs: Int64?, changing: Set<FileID> = []) {
         for file in heldFiles.sorted() {
             guard !isFull else { return }

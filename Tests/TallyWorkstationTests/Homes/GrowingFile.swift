@@ -3,8 +3,8 @@ import TestDisk
 
 @testable import TallyWorkstation
 
-/// A file of a generated home on its way to what its agent made of it: bytes that are added at its end, or versions of a
-/// document that is written whole each time. What befalls it is a change of the folders that hold it.
+/// A file of a generated home on its way to what its agent made of it: bytes that are added at its end, or versions
+/// of a document that is written whole each time. What befalls it is a change of the folders that hold it.
 struct GrowingFile {
     let path: String
     let source: SourceKind

@@ -34,8 +34,9 @@ extension HomeRun {
         if files[index].isWhole { addLinks(to: files[index].path) }
     }
 
-    /// A word that the agent takes back at once was read, or may have been: it is held, over kills and lost power, for two
-    /// quiet seconds. So until the last word is there only short looks befall it, and then it is read and synced.
+    /// A word that the agent takes back at once was read, or may have been: it is held, over kills and lost power,
+    /// for two quiet seconds. So until the last word is there only short looks befall it, and then it is read and
+    /// synced.
     private mutating func decide(_ index: Int) throws {
         for _ in 0..<random.below(HomeRun.glancesMax) { try glance() }
         while files[index].isTentative, let growth = files[index].grow(&random) {

@@ -6,11 +6,13 @@ import TestDisk
 @testable import TallyWorkstation
 
 /// One generated home that grows file by file and byte by byte, while a workstation reads it, sends, is killed, loses
-/// its power, and its files are cut, rewritten, rotated, copied and linked under it; telemetry tells of some of its calls too.
+/// its power, and its files are cut, rewritten, rotated, copied and linked under it; telemetry tells of some of its
+/// calls too.
 ///
-/// What an agent does and no more: a Codex rollout is there before what is forked of it, a file is rotated between two
-/// lines, and Gemini CLI takes a number back at once or never. What was sent cannot be taken back, so a number that fell
-/// after two quiet seconds, or after a `sync`, would not come out right (COUNTING.md). Everything else comes in any order.
+/// What an agent does and no more: a Codex rollout is there before what is forked of it, a file is rotated between
+/// two lines, and Gemini CLI takes a number back at once or never. What was sent cannot be taken back, so a number
+/// that fell after two quiet seconds, or after a `sync`, would not come out right (COUNTING.md). Everything else
+/// comes in any order.
 struct HomeRun {
     /// What befell a home.
     struct Counts: CustomStringConvertible {

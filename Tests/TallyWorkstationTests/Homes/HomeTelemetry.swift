@@ -6,9 +6,10 @@ import TestDisk
 
 /// A call of a home that its agent's telemetry tells of too.
 ///
-/// Either may come first where both know the same. Where telemetry knows less (lifetimes of what was written to a cache, a
-/// tier, a region), what is sent first cannot be moved to another price later, so there the transcript comes first; and so
-/// it does where nothing ties the two, or a sidechain replays the call under an id of its own (COUNTING.md, telemetry).
+/// Either may come first where both know the same. Where telemetry knows less (lifetimes of what was written to a
+/// cache, a tier, a region), what is sent first cannot be moved to another price later, so there the transcript comes
+/// first; and so it does where nothing ties the two, or a sidechain replays the call under an id of its own
+/// (COUNTING.md, telemetry).
 struct ToldCall {
     let call: GeneratedCall
     /// What telemetry says it cost; nil if it does not say.
@@ -99,8 +100,8 @@ struct ToldCall {
 extension HomeRun {
     private static let recordsMax = 6
 
-    /// Tells of some calls, new ones and now and then old ones. What came to be in transcripts until now is read before it is
-    /// counted, for the files stand still until it is answered or lost.
+    /// Tells of some calls, new ones and now and then old ones. What came to be in transcripts until now is read
+    /// before it is counted, for the files stand still until it is answered or lost.
     mutating func tell() throws {
         let ready = told.indices.filter { mayTell(told[$0]) }.shuffled(using: &random)
         let chosen = Array(ready.prefix(1 + random.below(HomeRun.recordsMax)))

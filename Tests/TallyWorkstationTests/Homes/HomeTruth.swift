@@ -32,9 +32,10 @@ extension HomeRun {
     /// A call's lines are written within this span: around a midnight its growth may belong to the next day.
     private static let callMs: Int64 = 30_000
 
-    /// Nil if everything is equal: in all and per model, to the token and the femto-dollar; and per local day, in homes
-    /// without a call across midnight. Where a call was corrected, or telemetry told it first, its reasoning may be told
-    /// short, never long: a correction's reasoning is a part of its output, by the schema, and a source may tell of it late.
+    /// Nil if everything is equal: in all and per model, to the token and the femto-dollar; and per local day, in
+    /// homes without a call across midnight. Where a call was corrected, or telemetry told it first, its reasoning
+    /// may be told short, never long: a correction's reasoning is a part of its output, by the schema, and a source
+    /// may tell of it late.
     func difference(_ book: PriceBook) throws -> String? {
         let ledger = bench.gateway.ledger
         guard bench.failure == nil else { return "the workstation failed" }
