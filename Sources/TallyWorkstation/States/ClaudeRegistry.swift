@@ -1,10 +1,10 @@
 import TallyModel
 
-/// Reads a record of Claude Code's registry, `sessions/PID.json` beside its `projects`: which session the process has, what
-/// it does and since when. Everything else in it, such as names and folders, is passed over as bytes.
+/// Reads a record of Claude Code's registry, `sessions/PID.json` beside its `projects`: which session the process has,
+/// what it does and since when. Everything else in it, such as names and folders, is passed over as bytes.
 ///
-/// The agent writes it anew at every change and takes it away at a clean end. It is internal to the agent; of a record that
-/// has another form nothing is believed.
+/// The agent writes it anew at every change and takes it away at a clean end. It is internal to the agent; of a record
+/// that has another form nothing is believed.
 struct ClaudeRegistry: Sendable {
     struct Record: Hashable {
         var pid: UInt32
