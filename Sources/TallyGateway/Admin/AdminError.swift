@@ -44,10 +44,11 @@ enum AdminError: Error, CustomStringConvertible {
         case .csvOnlyForUsage: "only usage can be printed as CSV"
         case .notRebuilt(let tenant, let reason): "the views of tenant \(tenant) could not be made anew: \(reason)"
         case .sessionState(let text):
-            "'\(text)' is no state; there are working, waiting_user, waiting_permission, idle, rate_limited, crashed, ended"
+            "'\(text)' is no state; there are working, waiting_user, waiting_permission, idle, rate_limited, crashed "
+                + "and ended"
         case .sessionsBound:
-            "give --limit a number from 1 to \(Limits.sessionsShownMax), --days one from 1 to \(Limits.sessionsDaysMax), and "
-                + "--stuck one from 1 to as many minutes"
+            "give --limit a number from 1 to \(Limits.sessionsShownMax), --days one from 1 to "
+                + "\(Limits.sessionsDaysMax), and --stuck one from 1 to as many minutes"
         case .auditLimit: "give --limit a number from 1 to \(Limits.auditRowsReadMax)"
         }
     }

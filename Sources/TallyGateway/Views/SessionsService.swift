@@ -3,8 +3,8 @@ import TallyModel
 import TallyRollup
 import TallyStorage
 
-/// Answers `tallygate sessions`: the views and the ledger's tail behind them, in one read transaction, as `UsageService`
-/// does. What it shows follows from the ledger alone, however far the views are.
+/// Answers `tallygate sessions`: the views and the ledger's tail behind them, in one read transaction, as
+/// `UsageService` does. What it shows follows from the ledger alone, however far the views are.
 struct SessionsService: Sendable {
     let services: Services
     let board: TenantBoard

@@ -37,8 +37,8 @@ package struct SessionStatus: Hashable, Sendable {
         (phase, sinceMs) = (theirs, later.sinceMs)
     }
 
-    /// Whether somebody should look after it: it asks for a permission or is limited, since `limitMs`; or it works, and has
-    /// told of nothing for so long.
+    /// Whether somebody should look after it: it asks for a permission or is limited, since `limitMs`; or it works, and
+    /// has told of nothing for so long.
     package func isStuck(nowMs: Int64, limitMs: Int64) -> Bool {
         switch phase {
         case .waitingPermission, .rateLimited: nowMs - sinceMs >= limitMs

@@ -2,8 +2,8 @@ import GRDB
 package import TallyModel
 import TallyRollup
 
-/// What sessions do, out of the views. States and ends are a row of `sessions`, which the ledger's events make in any order
-/// and however they are cut; model and project are those of the session's latest cell.
+/// What sessions do, out of the views. States and ends are a row of `sessions`, which the ledger's events make in any
+/// order and however they are cut; model and project are those of the session's latest cell.
 extension ViewsSnapshot {
     /// Sessions of which a state or an end is known and something was heard since `sinceMs`, those heard last first.
     package func sessionStatuses(sinceMs: Int64, limit: Int) throws(StorageError) -> [SessionStatus] {
@@ -33,8 +33,8 @@ extension ViewsSnapshot {
         }
     }
 
-    /// The model and project of a session's latest call; looked for in the quarter-hours before its latest event, at most
-    /// `Limits.sessionQuartersMax` of them.
+    /// The model and project of a session's latest call; looked for in the quarter-hours before its latest event, at
+    /// most `Limits.sessionQuartersMax` of them.
     package func latestCall(
         of status: SessionStatus
     ) throws(StorageError) -> (model: Label, project: ProjectID?)? {

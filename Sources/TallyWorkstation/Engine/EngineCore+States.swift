@@ -1,7 +1,7 @@
 import TallyModel
 
-/// States of sessions: what the transcripts told goes to their machine, and its changes to the spool with the other events.
-/// Only while the engine follows: who reads once cannot say how it went on.
+/// States of sessions: what the transcripts told goes to their machine, and its changes to the spool with the other
+/// events. Only while the engine follows: who reads once cannot say how it went on.
 extension EngineCore {
     /// Begins to watch sessions, with what the transcripts told last before this engine was.
     func beginStates(_ now: WorkstationInstant) {
@@ -11,8 +11,8 @@ extension EngineCore {
         armStates(now, notBefore: now.monotonic)
     }
 
-    /// Takes what the transcripts told, and what the machine makes of it, into the counter; what finds no room there comes
-    /// with the next turn. The caller writes it.
+    /// Takes what the transcripts told, and what the machine makes of it, into the counter; what finds no room there
+    /// comes with the next turn. The caller writes it.
     func takeSigns(_ now: WorkstationInstant) {
         let signs = scan.takeSigns(sinceMs: now.wallMs - Limits.stateLiveMs)
         guard !signs.isEmpty, states != nil else { return }

@@ -19,7 +19,8 @@ package struct AgentSightings: Sendable {
         }
     }
 
-    /// A session in the registry of Claude Code, which keeps a file for each of its processes that has not ended cleanly.
+    /// A session in the registry of Claude Code, which keeps a file for each of its processes that has not ended
+    /// cleanly.
     package struct Record: Hashable, Sendable {
         package let session: SessionID
         /// What it says that the session does, and since when; nil where it says nothing that we know.

@@ -1,7 +1,7 @@
 import TallyModel
 
-/// Reads a record of Claude Code's registry, `sessions/PID.json` beside its `projects`: which session the process has, what
-/// it does and since when; its folder only to leave out what lies in an ignored one. All else is passed over as bytes.
+/// Reads a record of Claude Code's registry, `sessions/PID.json` beside its `projects`: which session the process has,
+/// what it does and since when; its folder only to leave out what lies in an ignored one. All else is passed over.
 ///
 /// The agent writes it anew at every change and takes it away at a clean end. It is internal to the agent; of a record that
 /// has another form nothing is believed.

@@ -1,7 +1,7 @@
 import TallyModel
 
-/// What log events tell of a session beside its calls. They never tell that a turn is over, so they count only for sessions
-/// whose transcripts are read (`SessionStates.takeTelemetry`).
+/// What log events tell of a session beside its calls. They never tell that a turn is over, so they count only for
+/// sessions whose transcripts are read (`SessionStates.takeTelemetry`).
 ///
 /// | event | sign |
 /// |---|---|
@@ -9,7 +9,8 @@ import TallyModel
 /// | `claude_code.tool_result`, `codex.tool_result`, `gemini_cli.tool_call` | a turn |
 /// | `claude_code.api_error` with status 429, which is written when the agent has given up | limited |
 ///
-/// The other agents tell of each try: one that is refused is followed by one that is not, of which they tell nothing else.
+/// The other agents tell of each try: one that is refused is followed by one that is not, of which they tell nothing
+/// else.
 extension OTLPCallReader {
     func sign(_ record: OTLPRecord, _ bytes: Span<UInt8>) -> FileSign? {
         guard let (agent, kind) = meaning(record, bytes), let timeMs = timeMs(record, bytes),

@@ -5,12 +5,12 @@ import TallyModel
 ///
 /// | agent | its process | its session |
 /// |---|---|---|
-/// | Claude Code | named `claude`, or a script of its package | the registry; in earlier versions, the folder that it works in |
+/// | Claude Code | named `claude`, or a script of its package | the registry; in earlier versions, its folder |
 /// | Codex | named `codex` | the rollout that it holds open; else the folder |
 /// | Gemini CLI | a script of its name or package | the folder |
 ///
-/// Of a process are read its name, the program with what stands first behind it, its folder and its open files' paths; all
-/// of them are compared where they are read. Another user's processes are passed over.
+/// Of a process are read its name, the program with what stands first behind it, its folder and its open files' paths;
+/// all of them are compared where they are read. Another user's processes are passed over.
 package struct ProcessLookout: AgentLookout {
     private static let programBytesMax = 1_024
 

@@ -38,8 +38,8 @@ package struct SessionSign: Hashable, Sendable {
 }
 
 extension ParserState {
-    /// Takes a sign of the line that was read last. A subagent's work is part of its session's own turn and tells nothing.
-    /// Neither does what happens in an ignored folder. `timeMs`: of the line, where that is not the latest of the file.
+    /// Takes a sign of the line that was read last. A subagent's work is part of its session's own turn and tells
+    /// nothing; neither does what happens in an ignored folder. `timeMs`: of the line, where that is not the file's latest.
     mutating func note(_ kind: SessionSign.Kind, session: SessionID? = nil, timeMs: Int64? = nil) {
         guard !isSubagent, isIgnored != true else { return }
         // Behind an error about a limit it says only that the turn which met the limit is over.

@@ -13,11 +13,12 @@ package import TallyModel
 /// | crashed | a turn was under way, its process was seen, and is gone without an end |
 /// | (ended) | its process was seen and is gone while no turn was under way |
 ///
-/// A state is told when it differs from the one told last, at the time it began, and not before `stateInterval` has passed
-/// since: what came and went in between is not told. Nothing is kept over a restart; what a session does then is told anew.
+/// A state is told when it differs from the one told last, at the time it began, and not before `stateInterval` has
+/// passed since: what came and went in between is not told. Nothing is kept over a restart; what a session does then is
+/// told anew.
 ///
-/// Invariants: at most `sessionsMax` sessions; no two words told of a session in a row are equal, and their times ascend;
-/// what is told as crashed was seen alive before.
+/// Invariants: at most `sessionsMax` sessions; no two words told of a session in a row are equal, and their times
+/// ascend; what is told as crashed was seen alive before.
 package struct SessionStates: Sendable {
     package enum Word: Hashable, Sendable {
         case state(AgentState)
@@ -54,8 +55,8 @@ package struct SessionStates: Sendable {
 
     // MARK: What is heard
 
-    /// Takes what a transcript told. What is older than `stateLiveMs` tells of no session that lives, and what is not newer
-    /// than what was heard tells nothing.
+    /// Takes what a transcript told. What is older than `stateLiveMs` tells of no session that lives, and what is not
+    /// newer than what was heard tells nothing.
     package mutating func take(_ sign: FileSign, _ now: WorkstationInstant) {
         guard sign.kind != .none else { return }
         let timeMs = min(sign.timeMs, now.wallMs)
@@ -104,7 +105,8 @@ package struct SessionStates: Sendable {
         sessions.compactMap { $0.due(now) }.min()
     }
 
-    /// When to look at the processes: at once for the first time, then again; nil while no session is watched that may go.
+    /// When to look at the processes: at once for the first time, then again; nil while no session is watched that may
+    /// go.
     package var lookDue: MonotonicInstant? {
         guard let lookedAt else { return MonotonicInstant(nanoseconds: 0) }
         var interval: Duration?

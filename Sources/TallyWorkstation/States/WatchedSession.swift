@@ -10,7 +10,8 @@ struct WatchedSession: Sendable {
     /// What it does since when; nil until something was heard.
     private(set) var word: SessionStates.Word?
     private var sinceMs: Int64 = 0
-    /// A turn is under way for certain: a prompt alone may have been a command to the agent, behind which nothing comes.
+    /// A turn is under way for certain: a prompt alone may have been a command to the agent, behind which nothing
+    /// comes.
     private var isInTurn = false
     /// The time of the latest sign.
     private(set) var heardMs: Int64 = 0
