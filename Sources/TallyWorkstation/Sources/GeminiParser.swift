@@ -81,6 +81,9 @@ package struct GeminiParser<Hash: KeyedHash>: Sendable {
         return projects.project(of: JSONText(start: 0, end: root.count, hasEscapes: false), root.span)
     }
 
+    /// The folder that the sessions of a chat's place begin in, as a word to compare; 0 where it is not noted.
+    func startFolder(ofChat path: String) -> UInt64 { root(ofChat: path).map { hash.word(.folder, $0.span) } ?? 0 }
+
     /// Whether the folder that a chat lies under, or what is noted there, stands for an ignored folder.
     func isIgnored(chat path: String) -> Bool {
         guard !filter.isIdle, let folder = folder(ofChat: path) else { return false }

@@ -288,8 +288,9 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
 
     /// A chat does not say which folder it is about; what lies beside it may.
     private mutating func noteProject(_ file: FoundFile, _ state: inout ParserState) {
-        guard file.source == .gemini, state.project == nil else { return }
-        state.project = gemini.project(ofChat: file.path)
+        guard file.source == .gemini else { return }
+        if state.project == nil { state.project = gemini.project(ofChat: file.path) }
+        if state.folder == 0 { state.folder = gemini.startFolder(ofChat: file.path) }
     }
 
     /// Reads the first lines of a rollout for its session and its ancestor alone.
