@@ -205,7 +205,7 @@ struct UsageAnswer: Decodable, Equatable {
 }
 
 /// Waits until `condition` holds, at most `seconds`.
-func eventually(seconds: Double = 10, _ condition: () throws -> Bool) rethrows -> Bool {
+func eventually(seconds: Double = 60, _ condition: () throws -> Bool) rethrows -> Bool {
     let deadline = Date().addingTimeInterval(seconds)
     while Date() < deadline {
         if try condition() { return true }

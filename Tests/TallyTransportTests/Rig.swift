@@ -22,7 +22,7 @@ final class Log<Entry: Sendable>: Sendable {
     var all: [Entry] { queue.sync { entries.withLock { $0 } } }
 
     /// What there is once `count` entries came, or after `seconds`.
-    func wait(for count: Int = 1, seconds: Double = 10) -> [Entry] {
+    func wait(for count: Int = 1, seconds: Double = 60) -> [Entry] {
         let deadline = DispatchTime.now() + seconds
         while all.count < count {
             if changed.wait(timeout: deadline) == .timedOut { break }
@@ -177,7 +177,7 @@ func openDescriptors() throws -> Int {
 }
 
 /// Waits until `condition` holds, at most `seconds`.
-func eventually(seconds: Double = 10, _ condition: () throws -> Bool) rethrows -> Bool {
+func eventually(seconds: Double = 60, _ condition: () throws -> Bool) rethrows -> Bool {
     let deadline = Date().addingTimeInterval(seconds)
     while Date() < deadline {
         if try condition() { return true }
