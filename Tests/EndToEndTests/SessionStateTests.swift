@@ -18,9 +18,7 @@ struct SessionStateTests {
     private static let id = "7d0a3c52-1b2f-4c7e-8a9d-2f4e6b8c0d13"
 
     #if os(Linux)
-    @Test(
-        "An agent that works is shown as working, and as crashed when its process is killed in a turn",
-        .timeLimit(.minutes(3)))
+    @Test("An agent that works is shown as working, and as crashed when its process is killed in a turn")
     func crash() throws {
         let sandbox = try Sandbox()
         let gateway = try RunningGateway(sandbox)
@@ -41,24 +39,24 @@ struct SessionStateTests {
         try append(
             #""type":"event_msg","payload":{"type":"token_count","info":{"last_token_usage":{"input_tokens":10,"#
                 + #""output_tokens":5},"total_token_usage":{"input_tokens":10,"output_tokens":5}}}"#, to: rollout)
-        let working = try #require(try wait(sandbox, for: "working", seconds: 30))
+        let working = try #require(try wait(sandbox, for: "working", seconds: 60))
         #expect(working.session == Self.id && working.agent == "codex" && working.workstation == "laptop")
         // It must have been seen before it can be missed.
         usleep(5_000_000)
         #expect(try wait(sandbox, for: "working", seconds: 1)?.model == "gpt-5.2")
         kill(agent.processIdentifier, SIGKILL)
         agent.waitUntilExit()
-        #expect(try wait(sandbox, for: "crashed", seconds: 40)?.session == Self.id)
+        #expect(try wait(sandbox, for: "crashed", seconds: 60)?.session == Self.id)
         #expect(try sandbox.tallygate("sessions", "--tenant", "demo", "--state", "crashed").output.contains(Self.id))
 
         // Somebody goes on with it and leaves at the prompt.
         let next = try start(sandbox, holding: rollout)
         defer { if next.isRunning { kill(next.processIdentifier, SIGKILL) } }
         try append(#""type":"event_msg","payload":{"type":"task_started","turn_id":"2"}"#, to: rollout)
-        #expect(try wait(sandbox, for: "working", seconds: 30) != nil)
+        #expect(try wait(sandbox, for: "working", seconds: 60) != nil)
         usleep(5_000_000)
         try append(#""type":"event_msg","payload":{"type":"task_complete","turn_id":"2"}"#, to: rollout)
-        #expect(try wait(sandbox, for: "waiting_user", seconds: 30) != nil)
+        #expect(try wait(sandbox, for: "waiting_user", seconds: 60) != nil)
         // No state is a call.
         #expect(try sandbox.usage().totals.events == 1)
         follower.terminate()

@@ -67,9 +67,10 @@ import Darwin
         let rig = try Rig { log in
             let handler = Scripted(log)
             handler.onReceived = { bytes, channel in
-                guard bytes.count >= 1_000 else { return 0 }
-                channel.send([bytes[0]])
-                return 1_000
+                // Where the machine is busy two come at once, and the second is not shown again without more behind it.
+                let units = bytes.count / 1_000
+                for unit in 0..<units { channel.send([bytes[unit * 1_000]]) }
+                return units * 1_000
             }
             return handler
         }

@@ -154,9 +154,7 @@ struct StatesEngineTests {
 @Suite("Processes of agents, as this machine shows them")
 struct LookoutTests {
     #if os(Linux)
-    @Test(
-        "A process is known by its name, its folder, the rollout that it holds open and its record",
-        .timeLimit(.minutes(1)))
+    @Test("A process is known by its name, its folder, the rollout that it holds open and its record")
     func looks() throws {
         let scratch = try Scratch()
         let hash = TestHash()
