@@ -221,9 +221,9 @@ struct LookoutTests {
     @Test("A chat's folder is the one that its place notes, compared as those of processes are")
     func chatFolder() throws {
         let scratch = try Scratch()
-        try scratch.write("tmp/a/.project_root", "/work/here\n")
+        try scratch.write("tmp/a/.project_root", "/place/here\n")
         let gemini = GeminiParser(hash: TestHash(), files: DiskFolders())
-        let word = TestHash().word(.folder, Array("/work/here".utf8).span)
+        let word = TestHash().word(.folder, Array("/place/here".utf8).span)
         #expect(gemini.startFolder(ofChat: scratch.file("tmp/a/chats/session.json")) == word)
         #expect(gemini.startFolder(ofChat: scratch.file("tmp/b/chats/session.json")) == 0)
     }
