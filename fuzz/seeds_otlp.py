@@ -128,6 +128,7 @@ def exports() -> Iterator[bytes]:
         yield bytes([how, 3]) + b"no export at all"
     yield bytes([GZIP, 9]) + packed(b" " * (17 << 20))[:1000]
     yield bytes([PROTOBUF | GZIP, 9]) + packed(sender.field(1, sender.field(2, b"\x12\0" * 9000)))
+    yield bytes([PROTOBUF | GZIP, 9]) + packed(b"\x0a\0" * 70000)
     for start, end in ((b'{"resourceLogs":[', b"]}"), (b'{"a":', b"}")):
         yield bytes([0, 9]) + start + b"[" * 130 + b"]" * 130 + end
     protobuf, text = next(logs())

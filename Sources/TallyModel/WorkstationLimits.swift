@@ -58,9 +58,9 @@ extension Limits {
     package static let otlpUnpackedBytesMax = 16 << 20
     /// Bodies that are coming in, of all connections together.
     package static let otlpHeldBytesMax = 32 << 20
-    /// Log records or spans of one export. Two bytes can be a record: without a bound a few packed kilobytes are
-    /// seconds of work. Exporters send some hundreds at once.
-    package static let otlpRecordsMax: UInt64 = 65_536
+    /// Resources, scopes and records of one export together. Two bytes can be one: without a bound a few packed
+    /// kilobytes are seconds of work. Exporters send some hundreds of records at once.
+    package static let otlpPartsMax: UInt64 = 65_536
     /// Calls of one export, and of all exports that wait to be counted.
     package static let otlpCallsMax = 16_384
     package static let otlpWaitingCallsMax = 65_536

@@ -188,20 +188,29 @@ struct OTLPDecoderTests {
         }
     }
 
-    @Test("An export of more records than the bound is refused, however few bytes they take")
-    func manyRecords() throws {
-        func export(_ count: Int, _ encoding: OTLPEncoding) -> OTLPRequest {
-            let list = [UInt8]((0..<count).map { _ in encoding == .json ? Array("{},".utf8) : [0x12, 0] }.joined())
+    @Test("An export of more parts than the bound is refused, however few bytes they take and wherever they stand")
+    func manyParts() throws {
+        /// So many things of two or three bytes: resources, scopes of one, or records of one scope.
+        func export(_ count: Int, level: Int, _ encoding: OTLPEncoding) -> OTLPRequest {
             guard encoding == .json else {
-                return OTLPRequest(.logs, .protobuf, body: Export.field(1, Export.field(2, list)))
+                var body = [UInt8]((0..<count).map { _ in [level == 0 ? 0x0A : 0x12, 0] }.joined())
+                for number in [2, 1].suffix(level) { body = Export.field(UInt64(number), body) }
+                return OTLPRequest(.logs, .protobuf, body: body)
             }
-            let (start, end) = ("{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[", "]}]}]}")
-            return OTLPRequest(.logs, .json, body: Array(start.utf8) + list.dropLast() + Array(end.utf8))
+            let starts = ["{\"resourceLogs\":[", "{\"scopeLogs\":[", "{\"logRecords\":["].prefix(level + 1)
+            let list = [String](repeating: "{}", count: count).joined(separator: ",")
+            let body = starts.joined() + list + String(repeating: "]}", count: level + 1)
+            return OTLPRequest(.logs, .json, body: Array(body.utf8))
         }
         for encoding in [OTLPEncoding.json, .protobuf] {
-            let most = Int(Limits.otlpRecordsMax)
-            #expect(try decoder.decode(export(most, encoding)).records == Limits.otlpRecordsMax)
-            #expect(throws: OTLPRefusal.tooLarge) { try decoder.decode(export(most + 1, encoding)) }
+            for level in 0...2 {
+                let most = Int(Limits.otlpPartsMax) - level
+                let batch = try decoder.decode(export(most, level: level, encoding))
+                #expect(batch.records == (level == 2 ? UInt64(most) : 0), "\(encoding), level \(level)")
+                #expect(throws: OTLPRefusal.tooLarge) {
+                    try decoder.decode(export(most + 1, level: level, encoding))
+                }
+            }
         }
     }
 

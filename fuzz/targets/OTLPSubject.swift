@@ -158,7 +158,7 @@ class OTLPSubject: FuzzSubject {
         }
         guard case .success(let taken) = batch else { return nil }
         try expect(
-            UInt64(taken.calls.count) + taken.skipped <= taken.records && taken.records <= Limits.otlpRecordsMax,
+            UInt64(taken.calls.count) + taken.skipped <= taken.records && taken.records <= Limits.otlpPartsMax,
             "a record is one call at most, and there are no more of them than the bound says")
         for call in taken.calls { try check(call.fact) }
         return taken

@@ -41,11 +41,15 @@ package struct OTLPDecoder<Hash: KeyedHash>: Sendable {
 
     private func read(_ bytes: Span<UInt8>, _ request: OTLPRequest) throws(OTLPRefusal) -> OTLPBatch {
         var batch = OTLPBatch()
+        var parts: UInt64 = 0
+        func count(_ record: OTLPRecord?) throws(OTLPRefusal) {
+            parts += 1
+            guard parts <= Limits.otlpPartsMax else { throw .tooLarge }
+            if let record { try take(record, bytes, &batch) }
+        }
         switch request.encoding {
-        case .json:
-            try json.walk(bytes, request.signal) { (record) throws(OTLPRefusal) in try take(record, bytes, &batch) }
-        case .protobuf:
-            try protobuf.walk(bytes, request.signal) { (record) throws(OTLPRefusal) in try take(record, bytes, &batch) }
+        case .json: try json.walk(bytes, request.signal, count)
+        case .protobuf: try protobuf.walk(bytes, request.signal, count)
         }
         return batch
     }
@@ -53,7 +57,6 @@ package struct OTLPDecoder<Hash: KeyedHash>: Sendable {
     private func take(
         _ record: OTLPRecord, _ bytes: Span<UInt8>, _ batch: inout OTLPBatch
     ) throws(OTLPRefusal) {
-        guard batch.records < Limits.otlpRecordsMax else { throw .tooLarge }
         batch.records += 1
         switch reader.read(record, bytes) {
         case .call(let call):

@@ -1,7 +1,7 @@
 import TallyModel
 
 /// Walks an export in JSON (the OTLP mapping: lowerCamelCase names, hexadecimal ids, 64-bit numbers as text or as
-/// numbers) and gives each log record or span to `take`.
+/// numbers) and gives each log record or span to `take`, and nil for each resource and scope that begins.
 ///
 /// The resource and the scope may stand behind the list that they speak of: then the list is walked again from where it
 /// began, once.
@@ -23,7 +23,7 @@ struct OTLPJSON: Sendable {
 
     func walk(
         _ bytes: Span<UInt8>, _ signal: OTLPSignal,
-        _ take: (OTLPRecord) throws(OTLPRefusal) -> Void
+        _ take: (OTLPRecord?) throws(OTLPRefusal) -> Void
     ) throws(OTLPRefusal) {
         do {
             var cursor = JSONCursor()
@@ -45,8 +45,9 @@ struct OTLPJSON: Sendable {
 
     private func readResource(
         _ cursor: inout JSONCursor, _ bytes: Span<UInt8>, _ signal: OTLPSignal,
-        _ take: (OTLPRecord) throws(OTLPRefusal) -> Void
+        _ take: (OTLPRecord?) throws(OTLPRefusal) -> Void
     ) throws {
+        try take(nil)
         var isAgents = false
         var lists: [Int] = []
         try members(&cursor, bytes) { key, cursor in
@@ -70,8 +71,9 @@ struct OTLPJSON: Sendable {
 
     private func readScope(
         _ cursor: inout JSONCursor, _ bytes: Span<UInt8>, _ signal: OTLPSignal, _ isResourceAgents: Bool,
-        _ take: (OTLPRecord) throws(OTLPRefusal) -> Void
+        _ take: (OTLPRecord?) throws(OTLPRefusal) -> Void
     ) throws {
+        try take(nil)
         var isAgents = isResourceAgents
         var lists: [Int] = []
         try members(&cursor, bytes) { key, cursor in

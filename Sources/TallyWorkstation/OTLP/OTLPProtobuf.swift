@@ -1,6 +1,7 @@
 import TallyModel
 
-/// Walks an export in protobuf (opentelemetry-proto 1.x) and gives each log record or span to `take`.
+/// Walks an export in protobuf (opentelemetry-proto 1.x) and gives each log record or span to `take`, and nil for each
+/// resource and scope that begins.
 ///
 /// Field numbers are those of `opentelemetry/proto`: collector/{logs,trace}/v1, logs/v1, trace/v1, common/v1. The
 /// resource and the scope may stand behind what they speak of, so each list is walked twice.
@@ -9,12 +10,14 @@ struct OTLPProtobuf: Sendable {
 
     func walk(
         _ bytes: Span<UInt8>, _ signal: OTLPSignal,
-        _ take: (OTLPRecord) throws(OTLPRefusal) -> Void
+        _ take: (OTLPRecord?) throws(OTLPRefusal) -> Void
     ) throws(OTLPRefusal) {
         do {
             try each(1, in: 0..<bytes.count, bytes) { resourceList in
+                try take(nil)
                 let isAgents = try isResourceAgents(resourceList, bytes)
                 try each(2, in: resourceList, bytes) { scopeList in
+                    try take(nil)
                     var isOurs = isAgents
                     try each(1, in: scopeList, bytes) { scope in
                         try each(1, in: scope, bytes) { name in
