@@ -15,7 +15,7 @@ struct IgnoreTests {
         try append(0..<1, in: secret, to: sandbox)
         try append(10..<12, in: "/open", to: sandbox)
         #expect(try sandbox.tally("sync").status == 0)
-        var follower = try follow(sandbox)
+        var follower = try sandbox.follow()
         defer { if follower.isRunning { kill(follower.processIdentifier, SIGKILL) } }
         let ignored = try sandbox.tally("ignore", secret)
         #expect(
@@ -34,7 +34,7 @@ struct IgnoreTests {
         try append(3..<5, in: secret, to: sandbox)
         try append(13..<14, in: "/open", to: sandbox)
         #expect(try sandbox.tally("sync").output.contains("ignored 2"))
-        follower = try follow(sandbox)
+        follower = try sandbox.follow()
         try append(5..<6, in: secret, to: sandbox)
         try append(14..<15, in: "/open", to: sandbox)
         try wait(for: 6, sandbox)
@@ -87,15 +87,6 @@ struct IgnoreTests {
             #expect(try Data(contentsOf: url).range(of: Data(name.utf8)) == nil, "\(url.path)")
         }
         #expect(searched > 1)
-    }
-
-    private func follow(_ sandbox: Sandbox) throws -> Process {
-        let follower = sandbox.process("tally", ["run"])
-        follower.standardOutput = FileHandle.nullDevice
-        follower.standardError = FileHandle.nullDevice
-        try follower.run()
-        usleep(2_000_000)
-        return follower
     }
 
     /// Waits until the gateway's report has so many events, and sees that no more come.

@@ -11,7 +11,7 @@ struct PauseTests {
         try sandbox.enroll()
         try append(0..<3, to: sandbox)
         #expect(try sandbox.tally("sync").status == 0)
-        var follower = try follow(sandbox)
+        var follower = try sandbox.follow()
         defer { if follower.isRunning { kill(follower.processIdentifier, SIGKILL) } }
         let paused = try sandbox.tally("pause")
         #expect(paused.status == 0 && paused.output.contains("paused until tally resume"), "\(paused.errors)")
@@ -34,7 +34,7 @@ struct PauseTests {
             follower.terminate()
             follower.waitUntilExit()
             #expect(follower.terminationStatus == 0)
-            follower = try follow(sandbox)
+            follower = try sandbox.follow()
         }
         let resumed = try sandbox.tally("resume")
         #expect(resumed.status == 0 && resumed.output.hasPrefix("resumed"))
@@ -57,7 +57,7 @@ struct PauseTests {
         #expect(try sandbox.tally("pause", "--for", "1h").output.contains("paused until 2"))
         #expect(try sandbox.tally("sync").status == 75)
         #expect(try sandbox.tally("status", "--json").output.contains("\"paused\":{\"until_ms\":"))
-        let follower = try follow(sandbox)
+        let follower = try sandbox.follow()
         defer { if follower.isRunning { kill(follower.processIdentifier, SIGKILL) } }
         #expect(try sandbox.tally("pause", "--for", "6s").status == 0)
         usleep(1_000_000)
@@ -67,15 +67,6 @@ struct PauseTests {
         follower.terminate()
         follower.waitUntilExit()
         #expect(gateway.stop() == 0)
-    }
-
-    private func follow(_ sandbox: Sandbox) throws -> Process {
-        let follower = sandbox.process("tally", ["run"])
-        follower.standardOutput = FileHandle.nullDevice
-        follower.standardError = FileHandle.nullDevice
-        try follower.run()
-        usleep(2_000_000)
-        return follower
     }
 
     /// Waits until the gateway's report has so many events.

@@ -78,6 +78,16 @@ final class Sandbox: Sendable {
     }
 
     /// Generated homes under `homes/`, with their truth.
+    /// A `tally run`, which has had two seconds to begin.
+    func follow() throws -> Process {
+        let follower = process("tally", ["run"])
+        follower.standardOutput = FileHandle.nullDevice
+        follower.standardError = FileHandle.nullDevice
+        try follower.run()
+        usleep(2_000_000)
+        return follower
+    }
+
     func generate(seed: Int, calls: Int) throws -> Truth {
         let outcome = try run(
             "tallygen",

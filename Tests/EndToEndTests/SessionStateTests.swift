@@ -26,10 +26,7 @@ struct SessionStateTests {
         let rollout = try prepare(sandbox)
         let agent = try start(sandbox, holding: rollout)
         defer { if agent.isRunning { kill(agent.processIdentifier, SIGKILL) } }
-        let follower = sandbox.process("tally", ["run"])
-        follower.standardOutput = FileHandle.nullDevice
-        follower.standardError = FileHandle.nullDevice
-        try follower.run()
+        let follower = try sandbox.follow()
         defer { if follower.isRunning { kill(follower.processIdentifier, SIGKILL) } }
 
         try append(

@@ -94,13 +94,7 @@ final class DoubledCalls: ChangedBatches {
 final class LaxTelemetry: OTLPSubject {
     override func events(_ counter: inout Counter) -> (events: [Event], delta: [UInt8]) {
         let (events, delta) = super.events(&counter)
-        return (
-            events.map {
-                var event = $0
-                event.reasoningTokens = event.outputTokens + 1
-                return event
-            }, delta
-        )
+        return (events.map(\.withTooMuchReasoning), delta)
     }
 }
 

@@ -32,16 +32,19 @@ final class RememberingParser: TranscriptSubject {
     }
 }
 
+extension Event {
+    /// More than it put out, which the rules forbid.
+    var withTooMuchReasoning: Event {
+        var event = self
+        event.reasoningTokens = event.outputTokens + 1
+        return event
+    }
+}
+
 final class LaxCounter: TranscriptSubject {
     override func events(_ counter: inout Counter) -> (events: [Event], delta: [UInt8]) {
         let (events, delta) = super.events(&counter)
-        return (
-            events.map {
-                var event = $0
-                event.reasoningTokens = event.outputTokens + 1
-                return event
-            }, delta
-        )
+        return (events.map(\.withTooMuchReasoning), delta)
     }
 }
 

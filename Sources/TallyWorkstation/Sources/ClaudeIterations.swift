@@ -4,7 +4,7 @@ import TallyModel
 ///
 /// The numbers of `usage` itself are those of the message's own model; older answers give of their prompts the first
 /// alone, so the sum of the own samplings is told too. What an advisor (a model of its own) and a compaction took stands
-/// here and nowhere else (platform.claude.com, "Advisor tool" and "Compaction", as stored in 2026-11).
+/// here and nowhere else (platform.claude.com, "Advisor tool" and "Compaction", November 2026).
 struct ClaudeIterations {
     enum Kind: String, CaseIterable { case message, compaction, advisor_message }
 

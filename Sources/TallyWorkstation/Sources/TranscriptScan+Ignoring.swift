@@ -1,5 +1,3 @@
-import TallyIO
-
 /// Where the agent of a transcript works, for the files that are read on in the middle.
 ///
 /// Lines of Claude Code name their folder, each its own. A rollout names it at its start and with each turn, a chat at its
@@ -26,27 +24,12 @@ extension TranscriptScan {
     /// have begun anywhere; bounded by what was read of it before.
     private mutating func place(of file: FoundFile, upTo bytes: UInt64, linesMax: Int) -> Bool? {
         var state = ParserState(session: session(of: file.path))
-        do throws(SystemError) {
-            var tail = try TranscriptTail(
-                try disk.open(file.path), path: file.path, chunkBytes: Self.headChunkBytes
-            ) { _ in nil }
-            var lines = 0
-            var isMore = true
-            while isMore && lines < linesMax && tail.checkpoint.offset < bytes {
-                isMore = try tail.advance { line in
-                    lines += 1
-                    if let line {
-                        if file.source == .codex {
-                            _ = codex.parse(line, &state)
-                        } else {
-                            _ = gemini.begin(line, &state)
-                        }
-                    }
-                    return lines < linesMax
-                }
+        Self.walk(file, on: disk, upTo: bytes, linesMax: linesMax) { line in
+            if file.source == .codex {
+                _ = codex.parse(line, &state)
+            } else {
+                _ = gemini.begin(line, &state)
             }
-        } catch {
-            // The reading of the file itself meets the same and counts it.
         }
         return state.isIgnored
     }

@@ -296,25 +296,33 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     /// Reads the first lines of a rollout for its session and its ancestor alone.
     private mutating func readHead(_ file: FoundFile, _ counter: inout Counter) {
         var state = ParserState(session: session(of: file.path))
+        Self.walk(file, on: disk, upTo: Self.headBytesMax, linesMax: Self.headLinesMax) { line in
+            if case .fact(.lineage(let session, let ancestor)) = codex.parse(line, &state) {
+                counter.link(session, to: ancestor)
+            }
+        }
+        order.note(file.identity, session: state.session, ancestor: state.ancestor)
+    }
+
+    /// Shows the whole lines at the front of a file, about `bytes` of them. One that cannot be read gives none: the reading
+    /// of the file itself meets the same and counts it.
+    static func walk(
+        _ file: FoundFile, on disk: Folders, upTo bytes: UInt64, linesMax: Int, line take: (Span<UInt8>) -> Void
+    ) {
         do throws(SystemError) {
             var tail = try TranscriptTail(
-                try disk.open(file.path), path: file.path, chunkBytes: Self.headChunkBytes
+                try disk.open(file.path), path: file.path, chunkBytes: headChunkBytes
             ) { _ in nil }
             var lines = 0
             var isMore = true
-            while isMore && lines < Self.headLinesMax && tail.checkpoint.offset < Self.headBytesMax {
+            while isMore && lines < linesMax && tail.checkpoint.offset < bytes {
                 isMore = try tail.advance { line in
                     lines += 1
-                    if let line, case .fact(.lineage(let session, let ancestor)) = codex.parse(line, &state) {
-                        counter.link(session, to: ancestor)
-                    }
-                    return lines < Self.headLinesMax
+                    if let line { take(line) }
+                    return lines < linesMax
                 }
             }
-        } catch {
-            // The reading of the whole file meets the same and counts it.
-        }
-        order.note(file.identity, session: state.session, ancestor: state.ancestor)
+        } catch {}
     }
 
     /// The session that the name of a file stands for: the UUID at its end, or a hash of its stem.
