@@ -3,8 +3,9 @@
 SWIFT ?= swift
 FLAGS := --explicit-target-dependency-import-check error
 PYTHON ?= python3
+# By these words tests know that they are to take fewer seeds (Tests/TestEffort).
 # The toolchain has no undefined behaviour sanitizer for Swift, which traps by itself; C is looked at beside the addresses.
-ADDRESS := --sanitize=address -Xcc -fsanitize=undefined --scratch-path .build-address
+ADDRESS := --sanitize=address -Xswiftc -DTALLY_SANITIZES_ADDRESSES -Xcc -fsanitize=undefined --scratch-path .build-address
 # Locks that the thread sanitizer can see (Sources/TallyIO/System/Guarded.swift).
 THREAD := --sanitize=thread -Xswiftc -DTALLY_SANITIZES_THREADS --scratch-path .build-thread
 

@@ -150,6 +150,8 @@ let package = Package(
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),
         // The cases of protocol/vectors, for all tests that hold something against them.
         .target(name: "VectorFiles", path: "Tests/VectorFiles", swiftSettings: strict),
+        // How often the tests of all modules repeat themselves.
+        .target(name: "TestEffort", path: "Tests/TestEffort", swiftSettings: strict),
         // A disk that lies, for whoever must survive one.
         .target(
             name: "TestDisk", dependencies: ["TallyIO", "TallyLog", "TallyModel"], path: "Tests/TestDisk",
@@ -177,12 +179,16 @@ let package = Package(
                 "TallyRollup",
                 "TallyPricing", "TallyWire", "TallyIO", "TallyHash", "TallyModel",
             ], path: "Tests/tallyalloc", swiftSettings: strict),
-        proof("SimulationTests", ["TallySimulation", "TallyStorage", "TallyIO"]),
+        proof("SimulationTests", ["TestEffort", "TallySimulation", "TallyStorage", "TallyIO"]),
         proof("TallyModelTests", ["TallyModel"]),
         proof("TallyIOTests", ["TallyIO", "TallyModel"]),
         proof("TallyTransportTests", ["TallyTransport", "TallyTLS", "TallyIO", "TallyModel"]),
-        proof("TallyWireTests", ["VectorFiles", "TallyWire", "TallyProtocol", "TallyModel", "TallyHash", "TallyLZ4"]),
-        proof("TallyProtocolTests", ["VectorFiles", "TallyProtocol", "TallyWire", "TallyModel", "TallyHash"]),
+        proof(
+            "TallyWireTests",
+            ["TestEffort", "VectorFiles", "TallyWire", "TallyProtocol", "TallyModel", "TallyHash", "TallyLZ4"]),
+        proof(
+            "TallyProtocolTests",
+            ["TestEffort", "VectorFiles", "TallyProtocol", "TallyWire", "TallyModel", "TallyHash"]),
         proof("TallyPricingTests", ["TallyPricing", "TallyRollup", "TallyModel", "TallyWire"]),
         proof("TallyLogTests", ["TestDisk", "TallySimulation", "TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
         proof("TallyUsageTests", ["TallyUsage", "TallyModel"]),
@@ -192,7 +198,8 @@ let package = Package(
         proof(
             "CrashTests",
             [
-                "CrashDisk", "TestDisk", "TallyGateway", "TallyStorage", "TallyLog", "TallyWire", "TallyHash",
+                "CrashDisk", "TestDisk", "TestEffort", "TallyGateway", "TallyStorage", "TallyLog", "TallyWire",
+                "TallyHash",
                 "TallyIO",
                 "TallyPricing", "TallyUsage", "TallyModel",
             ]),
@@ -200,7 +207,8 @@ let package = Package(
         proof(
             "TallyGatewayTests",
             [
-                "TestDisk", "VectorFiles", "TallyGateway", "TallyStorage", "TallyLog", "TallyTransport", "TallyTLS",
+                "TestDisk", "TestEffort", "VectorFiles", "TallyGateway", "TallyStorage", "TallyLog", "TallyTransport",
+                "TallyTLS",
                 "TallyIO", "TallyProtocol", "TallyWire", "TallyModel", "TallyHash", "TallyPricing", "TallyRollup",
                 "TallyHTTP", "TallyGenerator",
                 grdb,
@@ -208,7 +216,8 @@ let package = Package(
         proof(
             "TallyWorkstationTests",
             [
-                "TestDisk", "TallyWorkstation", "TallyGenerator", "TallyStorage", "TallyUsage", "TallyRollup",
+                "TestDisk", "TestEffort", "TallyWorkstation", "TallyGenerator", "TallyStorage", "TallyUsage",
+                "TallyRollup",
                 "TallyPricing",
                 "TallyHTTP", "TallyProtocol", "TallyWire", "TallyHash", "TallyLog", "TallyIO", "TallyModel",
             ]),

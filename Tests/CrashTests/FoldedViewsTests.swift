@@ -5,13 +5,14 @@ import TallyLog
 import TallyModel
 import TallyStorage
 import TestDisk
+import TestEffort
 import Testing
 
 @Suite("Views that are told stretches of the ledger")
 struct FoldedViewsTests {
     @Test(
         "Views that are told stretches hold what the ledger says, whichever were lost, late or told twice",
-        arguments: 0..<24)
+        arguments: 0..<Effort.of(24) as Range<UInt64>)
     func told(seed: UInt64) throws {
         var random = SeededRandom(seed)
         let ledger = try LedgerOnDisk(seed: seed)

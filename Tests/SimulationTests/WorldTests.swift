@@ -1,10 +1,11 @@
 import TallySimulation
+import TestEffort
 import Testing
 
 /// A few worlds of every kind in a debug build; `make simulate` runs ten thousand of them, and more.
 @Suite("Simulation")
 struct WorldTests {
-    @Test("Whatever a seed brings, all seventeen invariants hold", arguments: 1...48 as ClosedRange<UInt64>)
+    @Test("Whatever a seed brings, all seventeen invariants hold", arguments: 1...Effort.of(48) as ClosedRange<UInt64>)
     func worlds(seed: UInt64) throws {
         try expectClean(Plan.draw(seed))
     }

@@ -2,6 +2,7 @@ import TallyGateway
 import TallyModel
 import TallyProtocol
 import TallyWire
+import TestEffort
 import Testing
 
 /// A connection's machine by itself: what it is shown, told and asked to wait for, without a socket.
@@ -79,7 +80,7 @@ struct MachineTests {
 
     @Test(
         "Bytes in flight never exceed the credit granted, whatever a workstation sends",
-        arguments: 1...60 as ClosedRange<UInt64>)
+        arguments: 1...Effort.of(60) as ClosedRange<UInt64>)
     func credit(seed: UInt64) throws {
         var dice = Dice(seed: seed)
         var offer = GatewayOffer()

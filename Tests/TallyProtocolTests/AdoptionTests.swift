@@ -1,6 +1,7 @@
 import TallyModel
 import TallyProtocol
 import TallyWire
+import TestEffort
 import Testing
 
 @Suite("Adoption")
@@ -12,7 +13,7 @@ struct AdoptionTests {
 
     @Test("TG-B8-3 What was counted in any order and by any stream is left out, the rest is sent, over 2,000 seeds")
     func everyCut() {
-        for seed in UInt64(1)...2_000 {
+        for seed in UInt64(1)...Effort.of(2_000) {
             var world = AdoptionWorld(seed: seed, requests: 1 + Int(seed % 40), ties: seed % 3 == 0)
             var ledger = AdoptionLedger()
             // An instant must fit into an answer, here as there.

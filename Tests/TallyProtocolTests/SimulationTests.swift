@@ -1,4 +1,5 @@
 import TallyProtocol
+import TestEffort
 import Testing
 
 @Suite("Both machines against each other")
@@ -6,7 +7,7 @@ struct SimulationTests {
     @Test("Every event is committed exactly once or given up once, over 2,000 seeds of cuts, crashes and takeovers")
     func everyEventOnce() throws {
         var sum = MiniSimulation.Tally()
-        for seed in UInt64(1)...2_000 {
+        for seed in UInt64(1)...Effort.of(2_000) {
             var simulation = MiniSimulation(seed: seed)
             do { try simulation.run() } catch {
                 Issue.record("seed \(seed): \(error)")

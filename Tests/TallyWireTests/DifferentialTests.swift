@@ -1,5 +1,6 @@
 import Foundation
 import TallyModel
+import TestEffort
 import Testing
 import VectorFiles
 
@@ -12,7 +13,7 @@ struct DifferentialTests {
     private static let python = ["/usr/bin/python3", "/usr/local/bin/python3", "/opt/homebrew/bin/python3"]
         .first { FileManager.default.isExecutableFile(atPath: $0) }
     private static let missing: Comment = "python3 is not installed, so there is nothing to compare with"
-    private static let batches = Int(ProcessInfo.processInfo.environment["TALLY_BATCHES"] ?? "") ?? 10_000
+    private static let batches = Int(ProcessInfo.processInfo.environment["TALLY_BATCHES"] ?? "") ?? Effort.of(10_000)
 
     private let seed =
         ProcessInfo.processInfo.environment["TALLY_SEED"].flatMap { UInt64($0) }

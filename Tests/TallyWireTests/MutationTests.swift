@@ -1,4 +1,5 @@
 import TallyModel
+import TestEffort
 import Testing
 
 @testable import TallyWire
@@ -14,7 +15,7 @@ struct MutationTests {
         var decoder = BatchDecoder(hashSeed: seed)
         var batch = Batch()
         var decoded = 0
-        for _ in 0..<1_000 {
+        for _ in 0..<Effort.of(1_000) {
             let rows = events.batch(Int.random(in: 1...20, using: &events.random))
             let raw = try encoder.encode(rows.span, after: ChainValue(0)).raw
             for _ in 0..<100 {
@@ -59,7 +60,7 @@ struct MutationTests {
         var events = RandomEvents(seed: seed)
         var encoder = BatchEncoder()
         var refused = 0
-        for _ in 0..<5_000 {
+        for _ in 0..<Effort.of(5_000) {
             let good = events.batch(4)
             var rows = good
             let place = Int.random(in: 0..<4, using: &events.random)

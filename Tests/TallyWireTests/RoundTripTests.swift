@@ -1,4 +1,5 @@
 import TallyModel
+import TestEffort
 import Testing
 
 @testable import TallyWire
@@ -14,7 +15,7 @@ struct RoundTripTests {
         var encoder = BatchEncoder()
         var decoder = BatchDecoder(hashSeed: 1)
         var batch = Batch()
-        for turn in 0..<2_000 {
+        for turn in 0..<Effort.of(2_000) {
             let rows = events.batch(turn % 100 == 99 ? 4_096 : Int.random(in: 1...120, using: &events.random))
             let before = ChainValue(events.random.next())
             let encoded = try encoder.encode(rows.span, after: before)

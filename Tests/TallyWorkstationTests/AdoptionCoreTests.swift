@@ -3,6 +3,7 @@ import TallyModel
 import TallyProtocol
 import TallyWire
 import TestDisk
+import TestEffort
 import Testing
 
 @testable import TallyWorkstation
@@ -54,7 +55,7 @@ struct AdoptionCoreTests {
 
     @Test("A workstation that lost its home and is enrolled again counts nothing twice, over 60 seeds")
     func lostHome() throws {
-        for seed in 0..<60 as Range<UInt64> {
+        for seed in 0..<Effort.of(60) as Range<UInt64> {
             var random = SeededRandom(seed &+ 77)
             let lost = try CoreBench(seed: seed)
             var written = try Self.work(lost, &random, rounds: 1 + random.below(5), from: 0)
@@ -72,7 +73,7 @@ struct AdoptionCoreTests {
 
     @Test("A home put back from a snapshot counts what came after it once, over 60 seeds")
     func snapshot() throws {
-        for seed in 0..<60 as Range<UInt64> {
+        for seed in 0..<Effort.of(60) as Range<UInt64> {
             var random = SeededRandom(seed &+ 99)
             let before = try CoreBench(seed: seed)
             var written = try Self.work(before, &random, rounds: 1 + random.below(4), from: 0)
@@ -93,7 +94,7 @@ struct AdoptionCoreTests {
     @Test("A clone of a workstation counts its own work and nothing twice, over 60 seeds")
     func clone() throws {
         var forks = 0
-        for seed in 0..<60 as Range<UInt64> {
+        for seed in 0..<Effort.of(60) as Range<UInt64> {
             var random = SeededRandom(seed &+ 55)
             let first = try CoreBench(seed: seed)
             let shared = try Self.work(first, &random, rounds: 1 + random.below(4), from: 0)
@@ -115,12 +116,12 @@ struct AdoptionCoreTests {
             #expect(Self.counted(first.gateway) == expected, "seed \(seed)")
             forks += first.gateway.streams.count > 1 ? 1 : 0
         }
-        #expect(forks > 30)
+        #expect(forks > Effort.of(30))
     }
 
     @Test("A home that is enrolled anew goes on in a stream of its own and counts nothing twice")
     func enrolledAnew() throws {
-        for seed in 0..<20 as Range<UInt64> {
+        for seed in 0..<Effort.of(20) as Range<UInt64> {
             var random = SeededRandom(seed &+ 33)
             let bench = try CoreBench(seed: seed)
             var written = try Self.work(bench, &random, rounds: 2, from: 0)

@@ -3,6 +3,7 @@ import TallyModel
 import TallyProtocol
 import TallyWire
 import TestDisk
+import TestEffort
 import Testing
 
 @testable import TallyWorkstation
@@ -47,7 +48,7 @@ struct EarlierStreamTests {
     @Test(
         "After a restore every stream that is still kept is offered again, closed ones too, and each event counts once")
     func restored() throws {
-        for seed in 0..<60 as Range<UInt64> {
+        for seed in 0..<Effort.of(60) as Range<UInt64> {
             var random = SeededRandom(seed &+ 77)
             let streams = 1 + random.below(4)
             let (bench, copies, ids) = try bench(seed: seed, streams: streams)

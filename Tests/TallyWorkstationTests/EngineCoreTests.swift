@@ -2,6 +2,7 @@ import TallyModel
 import TallyProtocol
 import TallyWire
 import TestDisk
+import TestEffort
 import Testing
 
 @testable import TallyWorkstation
@@ -50,7 +51,7 @@ struct EngineCoreTests {
 
     @Test("Cut, killed and without power at any time, everything is at the gateway once when it is quiet again")
     func faults() throws {
-        for seed in 0..<40 as Range<UInt64> {
+        for seed in 0..<Effort.of(40) as Range<UInt64> {
             let bench = try CoreBench(seed: seed)
             var random = SeededRandom(seed &+ 1_000)
             bench.core.follow(bench.now)

@@ -1,5 +1,6 @@
 import TallyGenerator
 import TallyModel
+import TestEffort
 import Testing
 
 @testable import TallyWorkstation
@@ -121,7 +122,7 @@ struct SourcesReadingTests {
         var parser = Self.parser()
         let lines = Self.lines(seed: seed, claude: true).filter { $0.count < 1_500 }
         let palette: [UInt8] = Array("\"\\{}[]:,0-e.tn u".utf8) + [0, 0xFF]
-        for round in 0..<4_000 {
+        for round in 0..<Effort.of(4_000) {
             var line = lines[Int(random.next() % UInt64(lines.count))]
             for _ in 0...(random.next() % 3) where !line.isEmpty {
                 let place = Int(random.next() % UInt64(line.count))
@@ -169,7 +170,7 @@ struct SourcesReadingTests {
             "\"\(String(repeating: "x", count: 60))",
         ]
         var whole = 0
-        for _ in 0..<60_000 {
+        for _ in 0..<Effort.of(60_000) {
             let text = (0...(random.next() % 7)).map { _ in parts[Int(random.next() % UInt64(parts.count))] }.joined()
             let bytes = Array(text.utf8)
             var cursor = JSONCursor()

@@ -1,6 +1,7 @@
 import Foundation
 import TallyIO
 import TallyModel
+import TestEffort
 import Testing
 
 @testable import TallyWorkstation
@@ -18,7 +19,7 @@ struct SourcesTailTests {
             var whole = Bench(claude: scratch.path, codex: scratch.path)
             whole.sync()
             #expect(whole.sums.usageEvents > 0)
-            for position in stride(from: 1, to: bytes.count, by: 1) {
+            for position in stride(from: 1, to: bytes.count, by: bytes.count / Effort.of(bytes.count)) {
                 try scratch.write(name, Array(bytes[..<position]))
                 var bench = Bench(claude: scratch.path, codex: scratch.path)
                 bench.sync(settling: false)

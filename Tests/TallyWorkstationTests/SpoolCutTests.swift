@@ -4,6 +4,7 @@ import TallyModel
 import TallyProtocol
 import TallyWire
 import TestDisk
+import TestEffort
 import Testing
 
 @testable import TallyWorkstation
@@ -60,7 +61,7 @@ struct SpoolCutTests {
     func powerLoss() throws {
         var cuts = 0
         var whole = 0
-        for seed in 0..<150 as Range<UInt64> {
+        for seed in 0..<Effort.of(150) as Range<UInt64> {
             var random = SeededRandom(seed &+ 5)
             let disk = LyingDisk(seed: seed)
             let spool = try Spool(on: disk, options: Self.small(), nowMs: 1)
@@ -127,7 +128,7 @@ struct SpoolCutTests {
 
     @Test("A new stream of more than a segment keeps all of it until it is acknowledged, also when old segments go")
     func newStreamOverSegments() throws {
-        for seed in 0..<20 as Range<UInt64> {
+        for seed in 0..<Effort.of(20) as Range<UInt64> {
             var random = SeededRandom(seed)
             let disk = LyingDisk(seed: seed)
             let spool = try Spool(on: disk, options: Self.small(), nowMs: 1)

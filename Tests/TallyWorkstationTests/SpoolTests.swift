@@ -3,6 +3,7 @@ import TallyLog
 import TallyModel
 import TallyWire
 import TestDisk
+import TestEffort
 import Testing
 
 @testable import TallyWorkstation
@@ -101,7 +102,7 @@ struct SpoolTests {
 
     @Test("Whenever the power goes, what was synced is there, every call counts once, and the rest is read again")
     func powerLoss() throws {
-        for seed in 0..<150 as Range<UInt64> {
+        for seed in 0..<Effort.of(150) as Range<UInt64> {
             var random = SeededRandom(seed)
             let disk = LyingDisk(seed: seed)
             var synced = Sequence64.zero
