@@ -183,6 +183,6 @@ struct SourcesReadingTests {
             #expect(isRead == ((try? PlainJSON(bytes)) != nil), "\(text)")
             if isRead { whole += 1 }
         }
-        #expect(whole > 1_000)
+        #expect(whole > Effort.of(1_000))
     }
 }

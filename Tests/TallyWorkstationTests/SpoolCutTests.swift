@@ -103,7 +103,7 @@ struct SpoolCutTests {
             #expect(try SpoolWalkProbe.cursor(last) == last.state.tip, "seed \(seed)")
             #expect(last.state.adopted.events == (isCut ? gone : 0), "seed \(seed)")
         }
-        #expect(cuts > 10 && whole > 50)
+        #expect(cuts > Effort.of(10) && whole > Effort.of(50))
     }
 
     @Test("A spool of which everything is cut is empty and goes on from the same number")
