@@ -134,6 +134,8 @@ package enum Limits {
     package static let segmentPreallocationBytes = 256 << 10
     /// Records appended and not yet handed to the kernel.
     package static let logBufferBytesMax = 4 << 20
+    /// Of a segment that begins, so much is held before it is written, and one record more.
+    package static let segmentBirthBytesMax = 512 << 10
     /// Unsynced bytes of one rewrite.
     package static let rewriteDirtyBytesMax = 8 << 20
 

@@ -3,8 +3,10 @@ extension Limits {
     /// Events of one spool record: at 300 bytes each, beside the largest source delta, they fit a log record.
     package static let spoolRecordEventsMax = 1_024
     package static let spoolSegmentBytes = 16 << 20
-    /// A segment goes beyond its size where its snapshot is large, up to this; a log's own bound lies 32 MB above.
-    package static let spoolSegmentBytesMax = 96 << 20
+    /// Of the memory of all requests ever counted, some 40 bytes for each: six million of them.
+    package static let spoolSnapshotBytesMax = 256 << 20
+    /// A segment goes beyond its size where its snapshot is large, up to this.
+    package static let spoolSegmentBytesMax = 2 * spoolSnapshotBytesMax
     /// A full spool stops reading sources: 512 MB, some tens of millions of events.
     package static let spoolSegmentsMax = 32
     /// Acknowledged segments are kept until the gateway has backed them up, at most so much and so long.

@@ -8,7 +8,7 @@ import TallyWorkstation
 /// Reads all transcripts of this machine from their beginning with the workstation's own code, and adds up what they tell
 /// as a gateway would: parsers, counter, aggregator and price book are those of the two programs.
 ///
-/// Nothing is written and no state is read, so it disturbs no `tally run`. It holds one row of 72 bytes for each request
+/// Nothing is written and no state is read, so it disturbs no `tally run`. It holds one row of 32 bytes for each request
 /// that it counted, as the workstation does, and sums; never events for longer than one drain.
 struct LocalScan<Folders: FolderSource & ProjectFiles> {
     /// What a report may count, by local days since 1970.

@@ -18,18 +18,18 @@ extension SegmentLog {
     /// `salt` are random.
     package static func create(
         on disk: any LogDisk, options: LogOptions = LogOptions(), lineage: Bytes16, nowMs: Int64, salt: UInt64,
-        first: [NewRecord] = []
+        first: some Sequence<NewRecord> = [NewRecord]()
     ) throws(LogError) -> SegmentLog {
         guard try LogRecoverer.segmentNumbers(on: disk).isEmpty else { throw .exists }
         let birth = try SegmentBirth(
             segment: 1, salt: salt, createdAtMs: nowMs,
-            after: LedgerPosition(lineage: lineage, segment: 1, ordinal: 0, checksum: 0), first: first)
-        let file = try birth.write(to: disk, preallocation: options.preallocationBytes)
+            after: LedgerPosition(lineage: lineage, segment: 1, ordinal: 0, checksum: 0), first: first, on: disk,
+            options: options)
         let state = LogState(
             end: birth.position,
             recovery: LogRecovery(durableThrough: birth.ordinal, recordsRewritten: 0, bytesCut: 0),
-            segments: [SegmentFacts(birth.header)], file: file, salt: salt, bytes: birth.bytes.count,
-            allocatedBytes: birth.bytes.count + options.preallocationBytes, isSealed: false)
+            segments: [SegmentFacts(birth.header)], file: birth.file, salt: salt, bytes: birth.byteCount,
+            allocatedBytes: birth.byteCount + options.preallocationBytes, isSealed: false)
         return SegmentLog(state, disk: disk, options: options)
     }
 

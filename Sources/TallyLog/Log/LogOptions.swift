@@ -4,6 +4,8 @@ import TallyModel
 package struct LogOptions: Hashable, Sendable {
     /// `isRollDue` from here on.
     package var segmentBytes = Limits.segmentBytesMax
+    /// A new segment begins with no more than this; it is refused otherwise.
+    package var birthBytesMax = Limits.segmentBytesMax
     /// `append` refuses beyond this.
     package var segmentBytesHard = Limits.segmentBytesMax + Limits.segmentSlackBytesMax
     package var preallocationBytes = Limits.segmentPreallocationBytes

@@ -1,55 +1,92 @@
 import TallyIO
 import TallyModel
 
-/// How a segment comes into being: written whole under a temporary name, synced, renamed, the folder synced.
-/// No reader and no crash ever sees a segment without its header and its first records.
+/// How a segment comes into being: written under a temporary name, synced, renamed, the folder synced. No reader and no
+/// crash ever sees a segment without its header and its first records.
+///
+/// The records are taken one by one and written by pieces, so that a large checkpoint is never in memory whole. The
+/// header says how many there are: where they were more than one piece, it is written again behind the last.
 struct SegmentBirth: Sendable {
-    var header: SegmentHeader
-    private(set) var bytes: [UInt8] = []
+    private(set) var header: SegmentHeader
+    let file: any LogFile
     private(set) var ordinal: UInt64
     private(set) var checksum: UInt64
+    private var buffer: [UInt8] = []
+    private var writtenBytes = 0
 
-    /// Lays out the header and the `first` records. They take ordinals from `after` on.
+    /// Puts a segment on the disk, with its header and the `first` records; they take ordinals from `after` on. A full
+    /// disk, or more records than a segment may begin with, leave the log as it was; any other failure is final.
     init(
-        segment: UInt32, salt: UInt64, createdAtMs: Int64, after: LedgerPosition, first: [NewRecord]
+        segment: UInt32, salt: UInt64, createdAtMs: Int64, after: LedgerPosition, first: some Sequence<NewRecord>,
+        on disk: any LogDisk, options: LogOptions
     ) throws(LogError) {
+        let name = SegmentName.of(segment)
         header = SegmentHeader(
             segment: segment, salt: salt, lineage: after.lineage, createdAtMs: createdAtMs,
-            firstOrdinal: after.ordinal + 1, previousChecksum: after.checksum,
-            durableAtBirth: after.ordinal + UInt64(first.count))
+            firstOrdinal: after.ordinal + 1, previousChecksum: after.checksum, durableAtBirth: after.ordinal)
         ordinal = after.ordinal
         checksum = after.checksum
-        header.encode(into: &bytes)
+        file = try SegmentBirth.temporaryFile(for: name, on: disk)
+        header.encode(into: &buffer)
         for record in first {
-            let size = RecordHeader.overheadBytes + record.body.count + record.local.count
-            guard size <= Limits.recordBytesMax else { throw .recordTooLong(bytes: size) }
-            guard bytes.count + size <= Limits.segmentBytesMax else { throw .segmentFull }
-            let plan = RecordHeader(
-                draft: record.draft, segment: segment, offset: UInt32(bytes.count), ordinal: ordinal + 1,
-                previousChecksum: checksum, durableThrough: after.ordinal, bodyBytes: record.body.count,
-                localBytes: record.local.count)
-            checksum = RecordHeader.encode(
-                plan, body: record.body.span, local: record.local.span, salt: salt, into: &bytes)
-            ordinal += 1
+            if buffer.count >= Limits.segmentBirthBytesMax { try flush() }
+            do throws(LogError) {
+                try append(record, durableThrough: after.ordinal, bytesMax: options.birthBytesMax)
+            } catch {
+                // The owner's mistake, not the disk's: what was written has no use. The next opening removes it, too.
+                try? disk.unlinkFile(name + SegmentName.temporarySuffix)
+                throw error
+            }
         }
+        header.durableAtBirth = ordinal
+        try finish(preallocation: options.preallocationBytes)
+        try SegmentBirth.name(file, name, on: disk)
     }
+
+    /// Of header and records.
+    var byteCount: Int { writtenBytes + buffer.count }
 
     var position: LedgerPosition {
         LedgerPosition(lineage: header.lineage, segment: header.segment, ordinal: ordinal, checksum: checksum)
     }
 
-    /// Puts the segment on the disk. A full disk leaves the log as it was; any other failure is final.
-    func write(to disk: any LogDisk, preallocation: Int) throws(LogError) -> any LogFile {
-        let name = SegmentName.of(header.segment)
-        let file = try SegmentBirth.temporaryFile(for: name, on: disk)
+    private mutating func append(
+        _ record: NewRecord, durableThrough: UInt64, bytesMax: Int
+    ) throws(LogError) {
+        let size = RecordHeader.overheadBytes + record.body.count + record.local.count
+        guard size <= Limits.recordBytesMax else { throw .recordTooLong(bytes: size) }
+        guard byteCount + size <= bytesMax else { throw .segmentFull }
+        let plan = RecordHeader(
+            draft: record.draft, segment: header.segment, offset: UInt32(byteCount), ordinal: ordinal + 1,
+            previousChecksum: checksum, durableThrough: durableThrough, bodyBytes: record.body.count,
+            localBytes: record.local.count)
+        checksum = RecordHeader.encode(
+            plan, body: record.body.span, local: record.local.span, salt: header.salt, into: &buffer)
+        ordinal += 1
+    }
+
+    private mutating func flush() throws(LogError) {
+        do throws(SystemError) { try file.write(buffer.span, at: writtenBytes) } catch {
+            throw LogError(ofWrite: error)
+        }
+        writtenBytes += buffer.count
+        buffer.removeAll(keepingCapacity: true)
+    }
+
+    /// Writes what is left, with the header as it is now.
+    private mutating func finish(preallocation: Int) throws(LogError) {
+        var head: [UInt8] = []
+        header.encode(into: &head)
+        if writtenBytes == 0 { buffer.replaceSubrange(0..<head.count, with: head) }
+        let isSplit = writtenBytes > 0
+        try flush()
+        buffer = []
         do throws(SystemError) {
-            try file.write(bytes.span, at: 0)
-            try file.writeZeros(at: bytes.count, count: preallocation)
+            if isSplit { try file.write(head.span, at: 0) }
+            try file.writeZeros(at: writtenBytes, count: preallocation)
         } catch {
             throw LogError(ofWrite: error)
         }
-        try SegmentBirth.name(file, name, on: disk)
-        return file
     }
 
     static func temporaryFile(for name: String, on disk: any LogDisk) throws(LogError) -> any LogFile {

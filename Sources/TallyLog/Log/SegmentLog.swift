@@ -169,9 +169,11 @@ package struct SegmentLog: ~Copyable, Sendable {
     // MARK: Segments
 
     /// Seals the current segment, durably, and begins the next with `first` (the owner's checkpoint, split over
-    /// as many records as it needs), durably. On return everything appended so far is durable. After a full disk
-    /// (`.system`) call it again.
-    package mutating func roll(nowMs: Int64, salt newSalt: UInt64, first: [NewRecord]) throws(LogError) {
+    /// as many records as it needs, and made while they are written), durably. On return everything appended so far is
+    /// durable. After a full disk (`.system`) call it again.
+    package mutating func roll(
+        nowMs: Int64, salt newSalt: UInt64, first: some Sequence<NewRecord>
+    ) throws(LogError) {
         try checkUsable()
         if !isSealed {
             let empty: [UInt8] = []
@@ -189,16 +191,18 @@ package struct SegmentLog: ~Copyable, Sendable {
         }
         allocatedBytes = flushedBytes
         durable = flushed
-        let birth = try SegmentBirth(
-            segment: durable.segment + 1, salt: newSalt, createdAtMs: nowMs, after: durable, first: first)
+        let birth: SegmentBirth
         do throws(LogError) {
-            file = try birth.write(to: disk, preallocation: options.preallocationBytes)
+            birth = try SegmentBirth(
+                segment: durable.segment + 1, salt: newSalt, createdAtMs: nowMs, after: durable, first: first, on: disk,
+                options: options)
         } catch {
             throw keep(error)
         }
+        file = birth.file
         salt = newSalt
         isSealed = false
-        flushedBytes = birth.bytes.count
+        flushedBytes = birth.byteCount
         allocatedBytes = flushedBytes + options.preallocationBytes
         appended = birth.position
         flushed = appended

@@ -77,7 +77,7 @@ struct StatusReport {
         let counts = state.counts
         let sources = SourceKind.allCases.map { source in
             let tally = state.counter.tally(of: source)
-            let files = state.counter.files.values.filter { $0.source == source }.count
+            let files = state.counter.files.count(of: source)
             let skipped = SkipReason.allCases.map { "\"\($0.name)\":\(tally[$0])" }.joined(separator: ",")
             return
                 "\"\(source.name)\":{\"files\":\(files),\"lines\":\(tally.lines),\"usage_events\":\(tally.usageEvents),"

@@ -12,7 +12,9 @@ package import TallyModel
 ///   where no transcript of that agent is read here: they are whole, telemetry is what came while somebody listened.
 extension Counter {
     /// Agents of which transcripts were read here.
-    package var transcriptAgents: Set<Agent> { Set(files.values.compactMap(\.source.agent)) }
+    package var transcriptAgents: Set<Agent> {
+        Set(SourceKind.allCases.filter { files.count(of: $0) > 0 }.compactMap(\.agent))
+    }
 
     /// Takes one call. Precondition: not full.
     package mutating func take(_ call: CallFact, transcripts: Set<Agent>) {
@@ -70,7 +72,7 @@ extension Counter {
     // MARK: The other side
 
     /// Telemetry told of as many calls like this row, in its session, as transcripts have by now.
-    func isToldByCall(_ fact: RequestFact) -> Bool {
+    mutating func isToldByCall(_ fact: RequestFact) -> Bool {
         guard table.hasCall(fact.key.request) else { return false }
         let told = table.told(fact.counts, session: fact.key.request)
         return told.rows <= told.calls

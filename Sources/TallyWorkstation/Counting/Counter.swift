@@ -25,7 +25,7 @@ package struct Counter: Sendable {
     static let linksPerDeltaMax = 1_024
 
     package let eventsMax: Int
-    package internal(set) var files: [FileID: FileState] = [:]
+    package internal(set) var files = FileTable()
     package internal(set) var tallies = [SourceTally](repeating: SourceTally(), count: SourceKind.slots)
     var table = RequestTable()
     var lineage = Lineage()
@@ -91,7 +91,8 @@ package struct Counter: Sendable {
     /// Sends the held request of a file that is gone and forgets the file; the next delta says so.
     package mutating func forget(_ file: FileID) {
         precondition(!isFull, "drain first")
-        guard let state = files.removeValue(forKey: file) else { return }
+        guard let state = files[file] else { return }
+        files[file] = nil
         if let held = state.held { send(held, from: state.source) }
         heldFiles.remove(file)
         changedFiles.insert(file)

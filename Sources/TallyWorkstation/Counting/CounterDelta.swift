@@ -6,10 +6,12 @@ package struct Drained: Sendable {
     package let delta: [UInt8]
 }
 
-/// A place in a snapshot, to go on from.
+/// A place in a snapshot, to go on from. Links and files are told in order: it holds the order of those of its section.
 package struct SnapshotCursor: Hashable, Sendable {
     var section: UInt8 = 0
     var index = 0
+    var links: [Counter.Link] = []
+    var files: [FileID] = []
     package init() {}
 }
 
@@ -29,8 +31,8 @@ extension Counter {
     /// Gives all pending events and the change since the last drain, and starts the next change.
     package mutating func drain() -> Drained {
         let delta = encode(
-            rows: changedRows.sorted(), links: newLinks, files: changedFiles.filter { files[$0] != nil }.sorted(),
-            forgotten: changedFiles.filter { files[$0] == nil }.sorted())
+            rows: changedRows.sorted(), links: newLinks, files: changedFiles.filter { files.contains($0) }.sorted(),
+            forgotten: changedFiles.filter { !files.contains($0) }.sorted())
         let drained = Drained(events: events, delta: delta)
         events.removeAll(keepingCapacity: true)
         changedRows.removeAll(keepingCapacity: true)
@@ -79,15 +81,20 @@ extension Counter {
                 let end = min(start + Limits.batchEventsMax, table.rows.count)
                 if let chunk = next(&cursor, end) { return encode(rows: Array(chunk)) }
             case 1:
-                let links = lineage.links.sorted { $0.key < $1.key }
-                if let chunk = next(&cursor, min(start + Self.linksPerDeltaMax, links.count)) {
-                    return encode(links: links[chunk].map { Link(session: $0.key, ancestor: $0.value) })
+                if start == 0 {
+                    cursor.links = lineage.links.map { Link(session: $0.key, ancestor: $0.value) }
+                    cursor.links.sort { $0.session < $1.session }
                 }
+                if let chunk = next(&cursor, min(start + Self.linksPerDeltaMax, cursor.links.count)) {
+                    return encode(links: Array(cursor.links[chunk]))
+                }
+                cursor.links = []
             default:
-                let sorted = files.keys.sorted()
-                if let chunk = next(&cursor, min(start + Self.filesPerDeltaMax, sorted.count)) {
-                    return encode(files: Array(sorted[chunk]))
+                if start == 0 { cursor.files = files.keys.sorted() }
+                if let chunk = next(&cursor, min(start + Self.filesPerDeltaMax, cursor.files.count)) {
+                    return encode(files: Array(cursor.files[chunk]))
                 }
+                cursor.files = []
             }
         }
         guard cursor.section == 3 else { return nil }

@@ -69,7 +69,7 @@ package enum SourceKind: UInt8, CaseIterable, Hashable, Sendable {
 ///
 /// A held request lies in here, so the offset may stand behind the lines that it was made of: after a crash the
 /// hold is restored, not read again.
-package struct FileState: Sendable {
+package struct FileState: Hashable, Sendable {
     package let source: SourceKind
     package var checkpoint = FileCheckpoint()
     package var parser: ParserState

@@ -1,97 +1,84 @@
 /// What has been sent of every request ever counted: the memory that makes counting exactly once.
 ///
-/// A dense array of 72-byte rows and an open-addressed index of row numbers over the hash of the message; that
-/// hash is keyed, so nobody outside can aim at one slot. Never forgets: a resumed session may copy a request
-/// months later. Invariant: `index.count` is a power of two, at least 4/3 of `rows.count`; every row is
-/// reachable from its home slot without crossing an empty one.
+/// Rows in blocks (`RequestRows`, 32 bytes each) and an index of row numbers over the hash of the message; that hash is
+/// keyed, so nobody outside can aim at one slot. Never forgets: a resumed session may copy a request months later. For a
+/// million requests 40 MB, and for telemetry, which names no message, 12 MB more (`RequestChains`): they are made when it
+/// first asks, so that a home of transcripts alone pays nothing for it.
 ///
-/// Beside it, `requests` finds the rows of one request (or of one session's counter rows), for telemetry, which names
-/// no message.
+/// What it answers is told by its rows alone, however they came: one by one, by deltas or by a snapshot.
+/// Invariant: `chains` stands for all rows, and is there if any row is a call's.
 struct RequestTable: Sendable {
-    struct Row: Hashable, Sendable {
-        let message: UInt64
-        /// The request id's hash, or the session's for a counter row; 0 if none was given.
-        var request: UInt64
-        /// Only lines of sub-agents have spoken of it so far.
-        var isSidechain: Bool
-        /// Telemetry told it, of which the message is not known: `message` is the record's hash.
-        var isCall = false
-        var sent: RequestCounts
-    }
+    typealias Row = RequestRows.Row
 
-    private(set) var rows: [Row] = []
-    private var index: [UInt32] = []
-    private var requests = RequestChains()
-    private static let empty = UInt32.max
     static let rowsMax = 1 << 28
 
+    private(set) var rows = RequestRows()
+    private var index = NumberIndex()
+    private var chains: RequestChains?
+
+    /// Telemetry has been asked about, or has told of a call.
+    var isChained: Bool { chains != nil }
+
     /// The first row of `message` that `isSame` accepts.
-    func find(_ message: UInt64, _ isSame: (Row) -> Bool) -> Int? {
-        guard !index.isEmpty else { return nil }
-        var slot = home(message)
-        while index[slot] != Self.empty {
-            let number = Int(index[slot])
-            if rows[number].message == message && isSame(rows[number]) { return number }
-            slot = (slot + 1) & (index.count - 1)
+    func find(_ message: UInt64, _ isSame: (RequestRows.Head) -> Bool) -> Int? {
+        index.find(message) { number in
+            let head = rows.head(number)
+            return head.message == message && isSame(head)
         }
-        return nil
     }
 
     mutating func append(_ row: Row) -> Int {
         precondition(rows.count < Self.rowsMax, "more requests than one workstation can make")
-        if (rows.count + 1) * 4 > index.count * 3 { grow() }
+        let number = rows.count
         rows.append(row)
-        place(rows.count - 1)
-        requests.append(rows.count - 1, row.request, isCall: row.isCall)
-        return rows.count - 1
+        let rows = rows
+        index.append(number) { rows.head($0).message }
+        if chains != nil { chains?.append(number, rows) } else if row.isCall { chain() }
+        return number
     }
 
     mutating func update(_ number: Int, _ change: (inout Row) -> Void) {
-        let request = rows[number].request
-        change(&rows[number])
-        if rows[number].request != request { requests.learn(number, rows[number].request) }
+        let before = rows[number]
+        var row = before
+        change(&row)
+        guard row.request != before.request || row.isCall != before.isCall else {
+            return rows.replace(number, with: row)
+        }
+        chains?.remove(number, rows)
+        rows.replace(number, with: row)
+        if chains != nil { chains?.insert(number, rows) } else if row.isCall { chain() }
     }
 
+    // MARK: By request
+
     /// The newest row that speaks of this request, one that telemetry told before others; nil for 0.
-    func find(request: UInt64) -> Int? {
-        var newest: Int?
-        for number in requests.rows(of: request) where rows[number].request == request {
-            if rows[number].isCall { return number }
-            newest = newest ?? number
-        }
-        return newest
+    mutating func find(request: UInt64) -> Int? {
+        chain()
+        return chains?.newest(of: request, rows)
     }
 
     /// The row of a call that telemetry told by this request's id.
     func findCall(_ request: UInt64) -> Int? {
-        guard requests.hasCall(request) else { return nil }
-        return find(request: request).flatMap { rows[$0].isCall ? $0 : nil }
+        guard let chains, chains.hasCall(request, rows) else { return nil }
+        return chains.newest(of: request, rows)
     }
 
     /// How often telemetry, and how often transcripts, told of a row with these counts in this session.
-    func told(_ counts: RequestCounts, session: UInt64) -> (calls: Int, rows: Int) {
+    mutating func told(_ counts: RequestCounts, session: UInt64) -> (calls: Int, rows: Int) {
+        chain()
         var told = (calls: 0, rows: 0)
-        for number in requests.rows(of: session) where rows[number].request == session && rows[number].sent == counts {
-            if rows[number].isCall { told.calls += 1 } else { told.rows += 1 }
+        chains?.forEach(of: session, rows) { number in
+            let row = rows[number]
+            guard row.sent == counts else { return }
+            if row.isCall { told.calls += 1 } else { told.rows += 1 }
         }
         return told
     }
 
     /// Whether telemetry has told of any call of this request, or of this session.
-    func hasCall(_ request: UInt64) -> Bool { requests.hasCall(request) }
+    func hasCall(_ request: UInt64) -> Bool { chains?.hasCall(request, rows) ?? false }
 
-    private func home(_ message: UInt64) -> Int {
-        Int(truncatingIfNeeded: message &* 0x9E37_79B9_7F4A_7C15 >> 20) & (index.count - 1)
-    }
-
-    private mutating func place(_ number: Int) {
-        var slot = home(rows[number].message)
-        while index[slot] != Self.empty { slot = (slot + 1) & (index.count - 1) }
-        index[slot] = UInt32(number)
-    }
-
-    private mutating func grow() {
-        index = [UInt32](repeating: Self.empty, count: max(64, index.count * 2))
-        for number in rows.indices { place(number) }
+    private mutating func chain() {
+        if chains == nil { chains = RequestChains(rows) }
     }
 }

@@ -18,10 +18,10 @@ package struct RolloutOrder: Sendable {
         if let ancestor { ancestors[session] = ancestor }
     }
 
-    /// The same files in an order to read them; among equals as they were.
-    package func sorted(_ files: [FoundFile]) -> [FoundFile] {
-        let ranked = files.enumerated().map { (rank: depth($1.identity), index: $0, file: $1) }
-        return ranked.sorted { ($0.rank, $0.index) < ($1.rank, $1.index) }.map(\.file)
+    /// These files of a list in an order to read them; among equals as they were.
+    func sorted(_ numbers: [UInt32], of files: FoundList) -> [UInt32] {
+        let ranked = numbers.enumerated().map { (rank: depth(files.identity(Int($1))), index: $0, number: $1) }
+        return ranked.sorted { ($0.rank, $0.index) < ($1.rank, $1.index) }.map(\.number)
     }
 
     /// 0 for a file that was not noted, else one more than the number of its ancestors. Damaged files can name

@@ -51,22 +51,10 @@ package struct DiskFolders: FolderSource, ProjectFiles {
     package func head(_ path: String) -> [UInt8]? { TailFile.head(of: path, bytesMax: Self.headBytesMax) }
 }
 
-/// A transcript on the disk. Its path stays on this machine.
-package struct FoundFile: Hashable, Sendable {
-    package let path: String
-    package let source: SourceKind
-    package let identity: FileID
-    package let bytes: UInt64
-    package let changedMs: Int64
-
-    /// One JSON value, written whole each time: Gemini's older `.json`. All other files are lines.
-    package var isDocument: Bool { source == .gemini && path.hasSuffix(".json") }
-}
-
 /// Everything that one search came upon.
 package struct FoundFiles: Sendable {
-    /// Oldest change first, then by path: an original before its copies wherever that can be told.
-    package var files: [FoundFile] = []
+    /// Oldest change first, then by path.
+    package var files = FoundList()
     /// Every folder that was entered, each once: where a new file or line would be.
     package var folders: [String] = []
     /// Folders that exist and could not be read.
@@ -116,7 +104,7 @@ package struct TranscriptFinder<Folders: FolderSource>: Sendable {
         for root in homes.claude { walk(root, .claude, &found, &seen) }
         for root in homes.codex { walk(root, .codex, &found, &seen) }
         for root in homes.gemini { walk(root, .gemini, &found, &seen) }
-        found.files.sort { ($0.changedMs, $0.path) < ($1.changedMs, $1.path) }
+        found.files.sort()
         return found
     }
 

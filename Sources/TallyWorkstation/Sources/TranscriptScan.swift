@@ -57,8 +57,11 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     private var claude: ClaudeParser<Hash>
     var codex: CodexParser<Hash>
     var gemini: GeminiParser<Hash>
-    private var queue: [FoundFile] = []
-    private var heads: [FoundFile] = []
+    /// What this pass found, until all of it is read.
+    private var found = FoundList()
+    /// Numbers of `found`: what is to be read, and of which the first lines are; both are taken from the end.
+    private var queue: [UInt32] = []
+    private var heads: [UInt32] = []
     private var order = RolloutOrder()
     private var gone: [FileID] = []
     /// Signs are kept for whoever watches sessions; nobody does where this is nil.
@@ -94,20 +97,22 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
         problems.paths = found.unreadablePaths
         bytesToRead = 0
         bytesRead = 0
-        var fresh: [FoundFile] = []
+        queue = []
+        heads = []
         var lost = Set(counter.files.keys)
-        for file in found.files {
+        for number in found.files.indices.reversed() {
+            let file = found.files[number]
             lost.remove(file.identity)
-            guard let bytes = unread(file, counter.files[file.identity]?.checkpoint) else { continue }
+            let known = counter.files.checkpoint(of: file.identity)
+            guard let bytes = unread(file, known) else { continue }
             bytesToRead += bytes
-            fresh.append(file)
+            queue.append(UInt32(number))
+            if file.source == .codex, known == nil { heads.append(UInt32(number)) }
         }
         // Only a search that saw everything can say that a file is gone.
         gone = found.unreadableFolders == 0 && found.beyondBounds == 0 ? lost.sorted() : []
-        // Taken from the end.
-        queue = fresh.reversed()
+        self.found = queue.isEmpty ? FoundList() : found.files
         order = RolloutOrder()
-        heads = queue.filter { $0.source == .codex && counter.files[$0.identity] == nil }
     }
 
     /// Reads on until the counter is full, a slice is done, or all is read. All that it calls for a line is compiled for
@@ -120,15 +125,16 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
             counter.forget(file)
         }
         // All links first: a copied row is known by the family of its session.
-        while let file = heads.last {
+        while let number = heads.last {
             if counter.isFull { return .full }
             heads.removeLast()
-            readHead(file, &counter)
-            if heads.isEmpty { queue = order.sorted(queue.reversed()).reversed() }
+            readHead(found[Int(number)], &counter)
+            if heads.isEmpty { queue = order.sorted(queue.reversed(), of: found).reversed() }
         }
         var budget = Self.sliceBytes
-        while let file = queue.last {
+        while let number = queue.last {
             if counter.isFull { return .full }
+            let file = found[Int(number)]
             do throws(SystemError) {
                 guard try read(file, &counter, &budget, nowMs) else { return counter.isFull ? .full : .more }
             } catch {
@@ -136,6 +142,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
             }
             queue.removeLast()
         }
+        found = FoundList()
         return .done
     }
 
@@ -144,7 +151,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     /// From here on keeps what files tell of sessions since then, for `takeSigns`; at first what they had told before.
     package mutating func watchSigns(sinceMs: Int64, recalling counter: Counter) {
         signsSinceMs = sinceMs
-        for (file, state) in counter.files { noteSign(state, file) }
+        counter.files.forEach { file, state in noteSign(state, file) }
     }
 
     /// The signs of files that were read, one each, and from when on to keep them.
@@ -181,7 +188,7 @@ package struct TranscriptScan<Hash: KeyedHash, Folders: FolderSource>: Sendable 
     ) throws(SystemError) -> Bool {
         if file.isDocument { return try readDocument(file, &counter, &budget, nowMs) }
         var tail = try TranscriptTail(try disk.open(file.path), path: file.path, lent: lendBuffer()) {
-            counter.files[$0]?.checkpoint
+            counter.files.checkpoint(of: $0)
         }
         var state = counter.checkOut(tail.identity, source: file.source, session: session(of: file.path))
         if tail.isRewritten {

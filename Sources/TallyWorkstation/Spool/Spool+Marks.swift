@@ -84,7 +84,7 @@ extension Spool {
     }
 
     /// What a segment begins with.
-    static func head(_ state: SpoolState, nowMs: Int64) -> [NewRecord] {
+    static func head(_ state: SpoolState, nowMs: Int64) -> SpoolHead {
         var entry = CheckpointRecord.Entry(
             number: state.number, generation: Generation(state.generation), stream: state.stream,
             workstation: WorkstationID(0), committed: state.tip.sequence, chain: state.tip.chain)
@@ -108,12 +108,6 @@ extension Spool {
             draft.admissionFlags = 1
             records.append(NewRecord(draft, body: gap.encode()))
         }
-        var place = SnapshotCursor()
-        while let chunk = state.counter.snapshotChunk(&place) {
-            var local = SpoolLocal(tooOld: state.tooOld, totals: state.tip.totals)
-            local.delta = chunk
-            records.append(NewRecord(RecordDraft(.sourceDelta, receivedAtMs: nowMs), local: local.encode()))
-        }
-        return records
+        return SpoolHead(records, state, nowMs: nowMs)
     }
 }

@@ -25,6 +25,8 @@ package final class Spool {
     package static var options: LogOptions {
         var options = LogOptions()
         options.segmentBytes = Limits.spoolSegmentBytes
+        options.birthBytesMax = Limits.spoolSnapshotBytesMax
+        options.segmentBytesHard = Limits.spoolSegmentBytesMax + Limits.segmentSlackBytesMax
         return options
     }
 

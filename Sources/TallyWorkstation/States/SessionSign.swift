@@ -44,7 +44,7 @@ extension ParserState {
         guard !isSubagent, isIgnored != true else { return }
         // Behind an error about a limit it says only that the turn which met the limit is over.
         if kind == .turnEnd, sign.kind == .limited { return }
-        sign = SessionSign(kind, timeMs: timeMs ?? self.timeMs, session: session)
+        sign = SessionSign(kind, timeMs: timeMs ?? self.timeMs, session: session == self.session ? nil : session)
     }
 }
 
