@@ -1,5 +1,6 @@
-import TallyHTTP
 import Testing
+
+@testable import TallyHTTP
 
 /// One HTTP/1.1 request head from bytes: what is taken, what is refused, and that the cut of the bytes does not matter.
 @Suite("HTTP request heads")
@@ -155,5 +156,17 @@ struct ParserTests {
         #expect(full == head + "hello\n")
         #expect(head.contains("Content-Length: 6\r\n") && head.contains("X-Content-Type-Options: nosniff\r\n"))
         #expect(head.hasSuffix("\r\n\r\n"))
+    }
+
+    @Test("A line and a field are the bytes that came, not copies that nobody would overwrite")
+    func nothingIsCopied() throws {
+        let bytes = Array("Cookie: abc\r".utf8)
+        let line = try #require(HeadBytes.line(bytes[...], isLast: false))
+        let isSameLine = line.span.isIdentical(to: bytes.span.extracting(0..<11))
+        #expect(isSameLine)
+        let field = try #require(HeadBytes.field(line))
+        let isSameName = field.name.span.isIdentical(to: bytes.span.extracting(0..<6))
+        let isSameValue = field.value.span.isIdentical(to: bytes.span.extracting(8..<11))
+        #expect(isSameName && isSameValue)
     }
 }
