@@ -56,7 +56,8 @@ package struct RecordDraft: Hashable, Sendable {
 ///
 /// The header checksum is XXH3 of bytes 0..<128 under the segment's salt. Behind the header stand the body, the
 /// local section (never sent) and XXH3 of both under the salt, u64. `durableThrough` is the last ordinal that
-/// was known to be synced when this record was made: a valid record proves all before it durable.
+/// was known to be synced when this record was made: a valid record proves all before it durable. A seal has no
+/// content: it is looked for as the last `overheadBytes` of a file.
 package struct RecordHeader: Hashable, Sendable {
     package static let byteCount = 136
     /// Header and body checksum: what a record costs besides its content.
@@ -155,6 +156,7 @@ package struct RecordHeader: Hashable, Sendable {
         localBytes = Int(bytes.littleEndian(UInt32.self, at: 116))
         draft.generation = Generation(bytes.littleEndian(UInt32.self, at: 120))
         guard recordBytes <= Limits.recordBytesMax, durableThrough < ordinal else { return nil }
+        guard kind != .seal || bodyBytes + localBytes == 0 else { return nil }
     }
 
     init(
