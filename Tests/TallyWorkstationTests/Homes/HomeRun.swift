@@ -31,7 +31,7 @@ struct HomeRun {
         var exports = 0
         /// Exports that had no answer.
         var lostExports = 0
-        /// Calls of which telemetry told before their transcript was whole.
+        /// Calls of which telemetry told before all that their transcript says of them was sent.
         var toldFirst = 0
 
         mutating func add(_ other: Counts) {

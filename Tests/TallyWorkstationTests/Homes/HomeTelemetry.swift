@@ -1,4 +1,5 @@
 import TallyGenerator
+import TallyIO
 import TallyModel
 import TestDisk
 
@@ -107,6 +108,8 @@ extension HomeRun {
         let chosen = Array(ready.prefix(1 + random.below(HomeRun.recordsMax)))
         guard !chosen.isEmpty else { return }
         bench.folders.flush()
+        // Whether or not it is answered: what it said may have been counted.
+        for index in chosen where !told[index].isTaken && !isSent(told[index].call) { counts.toldFirst += 1 }
         let export = Export(records: chosen.map { told[$0].record })
         let command = bench.core.take(export.request(random.chance(50) ? .json : .protobuf), bench.now)
         bench.perform()
@@ -129,16 +132,22 @@ extension HomeRun {
         guard case .taken(let rejected)? = bench.exported[command] else { return }
         counts.exports += 1
         rejectedRecords += rejected
-        for index in chosen {
-            if !told[index].isTaken, file(of: told[index].call).map({ !$0.isWhole }) ?? false { counts.toldFirst += 1 }
-            told[index].isTaken = true
-        }
+        for index in chosen { told[index].isTaken = true }
     }
 
     /// Those that were told go on being sent now and then, to be found out as repeats.
     private func mayTell(_ told: ToldCall) -> Bool {
         if told.isTaken { return told.call.event.timeMs % 8 == 0 }
         return !told.needsTranscript || (file(of: told.call)?.isWhole ?? false)
+    }
+
+    /// The workstation has read all that a transcript will ever say of it, and holds nothing of that. (Of Gemini's calls
+    /// telemetry counts nothing here.)
+    private func isSent(_ call: GeneratedCall) -> Bool {
+        guard let file = file(of: call), file.source != .gemini else { return true }
+        guard file.isWhole, let facts = bench.folders.facts(file.path) else { return false }
+        let state = bench.core.spool.counter.files[FileID(device: facts.device, inode: facts.inode)]
+        return state.map { $0.checkpoint.offset == facts.bytes && $0.held == nil } ?? false
     }
 
     private func file(of call: GeneratedCall) -> GrowingFile? {
