@@ -210,10 +210,11 @@ import Darwin
             }
             return handler
         }
+        let flood = pattern(900_000, seed: 3)
         for _ in 0..<20 {
             let heard = Log<[UInt8]>()
             let log = try rig.dial { handler, _ in
-                handler.onOpened = { $0.send(pattern(900_000, seed: 3)) }
+                handler.onOpened = { $0.send(flood) }
                 handler.onReceived = { bytes, _ in
                     heard.add((0..<bytes.count).map { bytes[$0] })
                     return bytes.count
@@ -254,7 +255,7 @@ import Darwin
             for _ in 0..<count {
                 try rig.dial(tls: client, log: log) { handler, _ in handler.onOpened = { $0.close() } }
             }
-            #expect(log.wait(for: before + 2 * count, seconds: 60).count == before + 2 * count)
+            #expect(log.wait(for: before + 2 * count, seconds: 300).count == before + 2 * count)
             #expect(eventually { rig.count.current == 0 })
         }
         let before = try openDescriptors()

@@ -8,8 +8,9 @@ import Darwin
 
 /// SIGTERM and SIGINT as a wish to stop, for as long as this value lives.
 ///
-/// A parent may have blocked them (a process started from a Dispatch thread inherits its mask), so they are unblocked
-/// first; their default action is switched off, and a Dispatch source sees them on a queue of its own.
+/// Their default action is switched off, and a Dispatch source sees them on a queue of its own. They are blocked in the
+/// thread that makes this value: one that a parent had unblocked would run Dispatch's handler, which blocks the signal
+/// and raises it again, and the thread sanitizer puts a handler off until a thread that may sleep for ever returns.
 package final class StopSignals {
     private let sources: [any DispatchSourceSignal]
     private let semaphore: DispatchSemaphore
@@ -21,7 +22,7 @@ package final class StopSignals {
         unsafe sigemptyset(&set)
         unsafe sigaddset(&set, SIGTERM)
         unsafe sigaddset(&set, SIGINT)
-        unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
+        unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
         let queue = DispatchQueue(label: "tally.signals")
         let semaphore = DispatchSemaphore(value: 0)
         self.semaphore = semaphore
