@@ -9,8 +9,8 @@ import Darwin
 /// SIGTERM and SIGINT as a wish to stop, for as long as this value lives.
 ///
 /// Their default action is switched off, and a Dispatch source sees them on a queue of its own. They are blocked in the
-/// thread that makes this value: one that a parent had unblocked would run Dispatch's handler, which blocks the signal
-/// and raises it again, and the thread sanitizer puts a handler off until a thread that may sleep for ever returns.
+/// thread that makes this value. Unblocked, it would run Dispatch's own handler, which blocks the signal and raises it
+/// again; and the thread sanitizer puts that handler off for as long as the thread waits, which may be for ever.
 package final class StopSignals {
     private let sources: [any DispatchSourceSignal]
     private let semaphore: DispatchSemaphore
