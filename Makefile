@@ -51,7 +51,7 @@ test: deps graph ## every test, the Python reference's and the oracle's included
 	@$(MAKE) --no-print-directory ceiling-test
 	$(PYTHON) bench/run.py --small --quiet --seconds 1 --binaries $$($(SWIFT) build --show-bin-path)
 
-allocations: ## what a batch costs in allocations once everything has its size: none
+allocations: ## what a batch costs in allocations once everything has its size, and a refused frame: none
 	$(SWIFT) build -c release --product tallyalloc
 	"$$($(SWIFT) build -c release --show-bin-path)/tallyalloc"
 

@@ -50,7 +50,7 @@ package struct StreamClaim: Hashable, Sendable {
 
 package enum HelloDecision: Hashable, Sendable {
     /// Look the credential up, then call `authenticated` or `end`.
-    case authenticate(Credential)
+    case authenticate
     case goaway(GoAway)
     /// The session has ended already.
     case silent

@@ -25,11 +25,11 @@ extension GatewaySession {
         return .decode
     }
 
-    package mutating func skip(_ skip: Skip) -> SkipDecision {
+    package mutating func skip(_ skip: SkipHeader) -> SkipDecision {
         guard phase == .open else { return isOver ? .silent : .goaway(end(.protocol)) }
-        guard skip.first > .zero, skip.first <= skip.last, skip.last.value <= Limits.sequenceMax,
-            skip.groups.count <= Limits.skipGroupsMax, skip.isPossible
-        else { return .goaway(end(.protocol)) }
+        guard skip.first > .zero, skip.first <= skip.last, skip.last.value <= Limits.sequenceMax, skip.isPossible else {
+            return .goaway(end(.protocol))
+        }
         if isForked || isOther(chainAfter: skip.chainAfter, last: skip.last) { return .goaway(end(.streamFork)) }
         switch place(first: skip.first, last: skip.last) {
         case .committed: return .duplicate(ack())
@@ -52,7 +52,7 @@ extension GatewaySession {
                 bytes: UInt32(clamping: bodyBytes), rawBytes: header.rawBytes))
     }
 
-    package mutating func accepted(_ skip: Skip) {
+    package mutating func accepted(_ skip: SkipHeader) {
         guard phase == .open || phase == .draining else { return }
         accept(
             FlightLedger.Entry(
@@ -149,7 +149,7 @@ extension GatewaySession {
             first: header.first, index: 0, run: header.count, reason: reason, field: 0, retryMs: retryMs)
     }
 
-    private mutating func whole(_ skip: Skip, _ reason: RejectReason, retryMs: UInt32 = 0) -> Reject {
+    private mutating func whole(_ skip: SkipHeader, _ reason: RejectReason, retryMs: UInt32 = 0) -> Reject {
         isDropping = true
         let events = skip.last.value - skip.first.value + 1
         return Reject(
@@ -159,25 +159,13 @@ extension GatewaySession {
     var isOver: Bool { phase == .draining || phase == .closed }
 }
 
-extension Skip {
+extension SkipHeader {
     /// Whether the events of its range could hold what its groups tell (TG-5-4).
     fileprivate var isPossible: Bool {
+        guard let reported = sums.reportedNanoUSD else { return false }
         let range = UInt128(last.value - first.value + 1)
-        var events: UInt128 = 0
-        var tokens: UInt128 = 0
-        var reasoning: UInt128 = 0
-        var reported: UInt128 = 0
-        for group in groups {
-            events += UInt128(group.events)
-            // Columns 12 to 17; reasoning, the seventh, is part of the output.
-            tokens += group.tokenClasses.prefix(6).reduce(UInt128(0)) { $0 + UInt128($1) }
-            reasoning += group.tokenClasses.dropFirst(6).reduce(UInt128(0)) { $0 + UInt128($1) }
-            let (sum, isOver) = reported.addingReportingOverflow(group.reportedNanoUSD)
-            guard !isOver else { return false }
-            reported = sum
-        }
         let most = range * UInt128(Limits.tokensMax)
-        return events <= range && tokens <= 6 * most && reasoning <= most
+        return sums.events <= range && sums.tokens <= 6 * most && sums.reasoning <= most
             && reported <= range * UInt128(Limits.reportedCostNanoUSDMax)
     }
 }

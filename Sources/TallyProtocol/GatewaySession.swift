@@ -33,7 +33,7 @@ package struct GatewaySession: Sendable {
     package internal(set) var accepted = Cursor(sequence: .zero, chain: ChainValue(0))
     /// On stable storage.
     package internal(set) var committed = Cursor(sequence: .zero, chain: ChainValue(0))
-    /// The workstation's stream, once it has said HELLO.
+    /// The workstation's stream, once its credential is known to be good.
     package private(set) var stream: StreamID?
     package internal(set) var generation = Generation(0)
     package internal(set) var isPaused = false
@@ -41,7 +41,7 @@ package struct GatewaySession: Sendable {
     package internal(set) var isForked = false
 
     let offer: GatewayOffer
-    /// The HELLO between its arrival and the WELCOME; its credential has been handed out.
+    /// The HELLO from when its credential is known to be good until the WELCOME, without that credential.
     /// Apart from the session, which is long without it.
     var greeting: Greeting?
     /// What the workstation may have in flight while it is not paused.
@@ -81,7 +81,7 @@ package struct GatewaySession: Sendable {
 
     // MARK: Opening
 
-    package mutating func receive(_ hello: Hello, now: MonotonicInstant) -> HelloDecision {
+    package mutating func receive(_ hello: HelloHeader, now: MonotonicInstant) -> HelloDecision {
         heardAt = now
         guard phase == .awaitingHello else {
             return phase == .closed || phase == .draining ? .silent : .goaway(end(.protocol))
@@ -90,21 +90,22 @@ package struct GatewaySession: Sendable {
         guard hello.schemas.overlaps(offer.schemas) else { return .goaway(end(.schema)) }
         guard hello.lowestHeld <= hello.highestHeld, (hello.lowestHeld == .zero) == (hello.highestHeld == .zero),
             hello.highestHeld.value <= Limits.sequenceMax,
-            hello.acknowledged.sequence.value <= Limits.sequenceMax,
-            hello.highestHeld == .zero || hello.acknowledged.sequence <= hello.highestHeld
+            hello.acknowledged.value <= Limits.sequenceMax,
+            hello.highestHeld == .zero || hello.acknowledged <= hello.highestHeld
         else { return .goaway(end(.protocol)) }
+        phase = .authenticating
+        phaseDeadline = now + Limits.claimTimeout
+        return .authenticate
+    }
+
+    /// The credential is good; take the stream over and call `claimed`. False where the session has ended. `hello` is
+    /// the one whose header was received: a stranger's is not kept.
+    package mutating func authenticated(_ hello: Hello) -> Bool {
+        guard phase == .authenticating else { return false }
         var kept = hello
         kept.credential = .mutualTLS
         greeting = Greeting(kept)
         stream = hello.stream
-        phase = .authenticating
-        phaseDeadline = now + Limits.claimTimeout
-        return .authenticate(hello.credential)
-    }
-
-    /// The credential is good; take the stream over and call `claimed`. False where the session has ended.
-    package mutating func authenticated() -> Bool {
-        guard phase == .authenticating else { return false }
         phase = .claiming
         return true
     }

@@ -84,6 +84,8 @@ extension BatchDecoder {
     ) throws(ColumnFault) {
         if quickIdentifiers(entries, into: &values, raw, &position) { return }
         values.removeLast(values.count - 1)
+        // Not as they come: what is grown out of is given back with ids in it, and is not overwritten.
+        values.reserveCapacity(1 + entries)
         keys.removeAll(for: entries)
         for entry in 1...entries {
             let value = try identifier(raw, &position)

@@ -70,12 +70,17 @@ struct FieldReader: Sendable {
         return copy
     }
 
-    /// A label behind its length; of length 0 there is none.
-    mutating func label(_ bytes: Span<UInt8>) throws(FrameRefusal) -> Label? {
+    /// Where a label stands behind its length; of length 0 there is none.
+    mutating func labelInPlace(_ bytes: Span<UInt8>) throws(FrameRefusal) -> Range<Int>? {
         let length = Int(try u8(bytes))
         guard length > 0 else { return nil }
         let range = try take(length)
         guard Label.isLabel(bytes.extracting(range)) else { throw .badValue }
+        return range
+    }
+
+    mutating func label(_ bytes: Span<UInt8>) throws(FrameRefusal) -> Label? {
+        guard let range = try labelInPlace(bytes) else { return nil }
         var copy: [UInt8] = []
         for index in range { copy.append(bytes[index]) }
         return Label(copy)

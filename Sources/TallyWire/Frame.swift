@@ -46,6 +46,40 @@ package struct Hello: Hashable, Sendable {
     }
 }
 
+/// What a HELLO is let in by: all that is read of a stranger's, so that the rest never gets beyond the connection's
+/// buffer, which is overwritten. Credential and options stay in it too, told by their place.
+package struct HelloHeader: Hashable, Sendable {
+    package enum CredentialKind: Hashable, Sendable { case mutualTLS, token }
+
+    package var versions: ClosedRange<UInt16>
+    package var schemas: ClosedRange<UInt16>
+    package var lowestHeld: Sequence64
+    package var highestHeld: Sequence64
+    package var acknowledged: Sequence64
+    package var credential: CredentialKind
+
+    package init(_ hello: Hello) {
+        versions = hello.versions
+        schemas = hello.schemas
+        lowestHeld = hello.lowestHeld
+        highestHeld = hello.highestHeld
+        acknowledged = hello.acknowledged.sequence
+        credential = hello.credential == .mutualTLS ? .mutualTLS : .token
+    }
+
+    init(
+        versions: ClosedRange<UInt16>, schemas: ClosedRange<UInt16>, lowestHeld: Sequence64, highestHeld: Sequence64,
+        acknowledged: Sequence64, credential: CredentialKind
+    ) {
+        self.versions = versions
+        self.schemas = schemas
+        self.lowestHeld = lowestHeld
+        self.highestHeld = highestHeld
+        self.acknowledged = acknowledged
+        self.credential = credential
+    }
+}
+
 /// A place in a stream with everything that both sides can compare there.
 package struct StreamCursor: Hashable, Sendable {
     package var sequence: Sequence64
@@ -214,7 +248,57 @@ package struct Skip: Hashable, Sendable {
     }
 }
 
+/// What stands before a SKIP's groups, and what these come to together: all that a session decides by.
+package struct SkipHeader: Hashable, Sendable {
+    package var first: Sequence64
+    package var last: Sequence64
+    package var chainAfter: ChainValue
+    package var reason: SkipReason
+    package var sums = SkipSums()
+
+    package init(first: Sequence64, last: Sequence64, chainAfter: ChainValue, reason: SkipReason) {
+        self.first = first
+        self.last = last
+        self.chainAfter = chainAfter
+        self.reason = reason
+    }
+
+    package init(_ skip: Skip) {
+        self.init(first: skip.first, last: skip.last, chainAfter: skip.chainAfter, reason: skip.reason)
+        for group in skip.groups {
+            sums.add(events: group.events)
+            for (place, tokens) in group.tokenClasses.enumerated() { sums.add(tokens: tokens, class: place) }
+            sums.add(reportedNanoUSD: group.reportedNanoUSD)
+        }
+    }
+}
+
+/// The sums of a SKIP's groups, of which there are few enough that 64-bit numbers cannot overflow them.
+package struct SkipSums: Hashable, Sendable {
+    package private(set) var events: UInt128 = 0
+    /// Columns 12 to 17.
+    package private(set) var tokens: UInt128 = 0
+    /// Column 18, which is a part of column 15.
+    package private(set) var reasoning: UInt128 = 0
+    /// Nil where no number holds the sum.
+    package private(set) var reportedNanoUSD: UInt128? = 0
+
+    mutating func add(events more: UInt64) { events += UInt128(more) }
+
+    /// `place`: 0 for column 12, and so on.
+    mutating func add(tokens more: UInt64, class place: Int) {
+        if place < SkipGroup.classes - 1 { tokens += UInt128(more) } else { reasoning += UInt128(more) }
+    }
+
+    mutating func add(reportedNanoUSD more: UInt128) {
+        guard let (sum, isOver) = reportedNanoUSD?.addingReportingOverflow(more) else { return }
+        reportedNanoUSD = isOver ? nil : sum
+    }
+}
+
 package struct SkipGroup: Hashable, Sendable {
+    /// Columns 12 to 18.
+    package static let classes = 7
     /// Nil where the totals cannot be told by model.
     package var model: Label?
     package var events: UInt64

@@ -26,26 +26,6 @@ extension FrameCodec {
         return reject
     }
 
-    static func skip(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> Skip {
-        let first = try fields.sequence(bytes)
-        let last = try fields.sequence(bytes)
-        let chain = try fields.chain(bytes)
-        guard let reason = SkipReason(rawValue: try fields.u16(bytes)) else { throw .badValue }
-        let count = Int(try fields.u8(bytes))
-        guard first > .zero, first <= last, count <= Limits.skipGroupsMax else { throw .badValue }
-        var groups: [SkipGroup] = []
-        for _ in 0..<count {
-            let model = try fields.label(bytes)
-            let events = try fields.u64(bytes)
-            var classes: [UInt64] = []
-            for _ in 0..<7 { classes.append(try fields.u64(bytes)) }
-            groups.append(
-                SkipGroup(
-                    model: model, events: events, tokenClasses: classes, reportedNanoUSD: try fields.u128(bytes)))
-        }
-        return Skip(first: first, last: last, chainAfter: chain, reason: reason, groups: groups)
-    }
-
     static func chain(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> Frame {
         let sequence = try fields.sequence(bytes)
         let known = try fields.u8(bytes)
@@ -66,18 +46,6 @@ extension FrameCodec {
             committed: try fields.sequence(bytes))
         goaway.code = code
         return goaway
-    }
-
-    static func adopt(_ fields: inout FieldReader, _ bytes: Span<UInt8>) throws(FrameRefusal) -> Adopt {
-        let stream = try fields.id16(bytes)
-        let prior = stream.isZero ? nil : StreamID(stream)
-        let through = try fields.sequence(bytes)
-        let from = try fields.i64(bytes)
-        let count = Int(try fields.u16(bytes))
-        guard count <= adoptSessionsMax, prior != nil || through == .zero else { throw .badValue }
-        var sessions: [SessionID] = []
-        for _ in 0..<count { sessions.append(try fields.session(bytes)) }
-        return Adopt(prior: prior, priorThrough: through, fromMs: from, sessions: sessions)
     }
 
     /// The body is looked at by who asked.

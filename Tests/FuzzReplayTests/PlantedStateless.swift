@@ -36,6 +36,22 @@ final class OtherHeaders: FrameSubject {
     }
 }
 
+final class OtherReadings: FrameSubject {
+    override func readThrough(_ slice: FrameSlice, _ bytes: [UInt8]) throws(FrameRefusal) -> ReadThrough? {
+        let told = try super.readThrough(slice, bytes)
+        if case .adopt(let sessions) = told { return .adopt(sessions: sessions + 1) }
+        return told
+    }
+}
+
+final class StrictReadings: FrameSubject {
+    /// Refuses a SKIP that is one.
+    override func readThrough(_ slice: FrameSlice, _ bytes: [UInt8]) throws(FrameRefusal) -> ReadThrough? {
+        if slice.type == .skip { throw .badValue }
+        return try super.readThrough(slice, bytes)
+    }
+}
+
 final class LaxBlocks: LZ4Subject {
     /// Takes what it should not.
     override func decompress(_ block: [UInt8], rawBytes: Int) -> [UInt8]? {

@@ -23,6 +23,8 @@ struct Planted: CustomTestStringConvertible, Sendable {
         Planted("frame", "lies within the bytes that are there") { HastyFrames() },
         Planted("frame", "no more is asked for") { GreedyFrames() },
         Planted("frame", "whether the body is copied or not") { OtherHeaders() },
+        Planted("frame", "whether it is read through or decoded") { OtherReadings() },
+        Planted("frame", "is refused when it is decoded") { StrictReadings() },
         Planted("lz4", "is taken if the specification takes it") { LaxBlocks() },
         Planted("lz4", "the bytes that the specification says") { OtherBlocks() },
         Planted("lz4", "shorter than its text") { LongBlocks() },

@@ -85,13 +85,13 @@ extension ToyGateway {
     }
 
     mutating func take(_ skip: Skip, _ id: Int, _ connection: inout Connection) {
-        switch connection.session.skip(skip) {
+        switch connection.session.skip(SkipHeader(skip)) {
         case .duplicate(let ack): say(.ack(ack), id)
         case .reject(let reject): say(.reject(reject), id)
         case .goaway(let goaway): end(goaway, id, &connection)
         case .silent: break
         case .append:
-            connection.session.accepted(skip)
+            connection.session.accepted(SkipHeader(skip))
             var cursor = connection.appended
             cursor.sequence = skip.last
             cursor.chain = skip.chainAfter

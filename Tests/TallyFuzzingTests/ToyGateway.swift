@@ -138,15 +138,15 @@ struct ToyGateway {
     // MARK: Greeting
 
     private mutating func greet(_ hello: Hello, _ id: Int, _ connection: inout Connection, _ nowMs: Int64) {
-        switch connection.session.receive(hello, now: ToyGateway.now) {
+        switch connection.session.receive(HelloHeader(hello), now: ToyGateway.now) {
         case .goaway(let goaway): return end(goaway, id, &connection)
         case .silent: return
-        case .authenticate(let credential):
-            guard credential == .token(token) else {
+        case .authenticate:
+            guard hello.credential == .token(token) else {
                 return end(connection.session.end(.unauthenticated), id, &connection)
             }
         }
-        guard connection.session.authenticated() else { return }
+        guard connection.session.authenticated(hello) else { return }
         let start = StreamCursor(sequence: .zero, chain: Chain.initial(hello.stream), totals: .zero)
         var stream = streams[hello.stream] ?? Stream(chains: [0: start.chain], committed: start)
         if stream.isClosed { return end(connection.session.end(.streamFork), id, &connection) }

@@ -16,9 +16,9 @@ struct GatewayStateTests {
         if phase == .awaitingHello { return session }
         var hello = Samples.hello()
         hello.wantsAdoption = true
-        _ = session.receive(hello, now: Samples.start)
+        _ = session.receive(HelloHeader(hello), now: Samples.start)
         if phase == .authenticating { return session }
-        _ = session.authenticated()
+        _ = session.authenticated(hello)
         if phase == .claiming { return session }
         _ = session.claimed(Samples.claim(adoption: true), now: Samples.start)
         if phase == .draining {
@@ -33,7 +33,7 @@ struct GatewayStateTests {
         func answer(_ goaway: GoAway) -> Answer { goaway.reason == .protocol ? .protocolError : .served }
         switch kind {
         case .hello:
-            switch session.receive(Samples.hello(), now: Samples.start) {
+            switch session.receive(HelloHeader(Samples.hello()), now: Samples.start) {
             case .authenticate: return .served
             case .goaway(let goaway): return answer(goaway)
             case .silent: return .silent
@@ -45,7 +45,7 @@ struct GatewayStateTests {
             default: return .served
             }
         case .skip:
-            switch session.skip(Samples.skip(1, 2)) {
+            switch session.skip(SkipHeader(Samples.skip(1, 2))) {
             case .goaway(let goaway): return answer(goaway)
             case .silent: return .silent
             default: return .served

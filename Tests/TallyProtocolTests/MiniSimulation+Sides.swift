@@ -112,7 +112,8 @@ extension MiniSimulation {
     }
 
     mutating func receive(_ hello: Hello, _ index: Int) throws {
-        guard case .authenticate = links[index].session.receive(hello, now: now), links[index].session.authenticated()
+        guard case .authenticate = links[index].session.receive(HelloHeader(hello), now: now),
+            links[index].session.authenticated(hello)
         else { return }
         for other in links.indices where other < index && links[other].session.phase != .closed {
             tally.takeovers += 1
@@ -170,10 +171,10 @@ extension MiniSimulation {
     }
 
     mutating func receive(_ skip: Skip, _ index: Int) {
-        switch links[index].session.skip(skip) {
+        switch links[index].session.skip(SkipHeader(skip)) {
         case .append:
             tally.skips += 1
-            links[index].session.accepted(skip)
+            links[index].session.accepted(SkipHeader(skip))
             links[index].appending.append(
                 .gap(first: skip.first.value, last: skip.last.value, skip.reason, chainAfter: skip.chainAfter))
         case .duplicate(let ack): reply(index, .ack(ack))

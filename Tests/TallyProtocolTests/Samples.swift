@@ -56,8 +56,8 @@ enum Samples {
 
     static func gateway(committed: UInt64 = 0) -> GatewaySession {
         var session = GatewaySession(offer: GatewayOffer(), now: start)
-        _ = session.receive(hello(), now: start)
-        _ = session.authenticated()
+        _ = session.receive(HelloHeader(hello()), now: start)
+        _ = session.authenticated(hello())
         _ = session.claimed(claim(committed: committed), now: start)
         return session
     }

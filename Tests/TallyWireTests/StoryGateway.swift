@@ -61,12 +61,12 @@ struct StoryGateway {
         _ hello: Hello, _ session: inout GatewaySession, _ connection: Int, _ welcome: Welcome?
     ) throws {
         if chains.isEmpty { chains = [Chain.initial(hello.stream)] }
-        switch session.receive(hello, now: now) {
+        switch session.receive(HelloHeader(hello), now: now) {
         case .goaway(let goaway): return say(.goaway(goaway), connection)
         case .silent: throw Unexpected(description: "a HELLO is not answered")
         case .authenticate: break
         }
-        guard session.authenticated(), let welcome else { throw Unexpected(description: "no WELCOME is told") }
+        guard session.authenticated(hello), let welcome else { throw Unexpected(description: "no WELCOME is told") }
         if let live, live != connection, var older = sessions[live] {
             if let goaway = older.supersede() { say(.goaway(goaway), live) }
             sessions[live] = older
@@ -128,13 +128,13 @@ struct StoryGateway {
     }
 
     private mutating func take(_ skip: Skip, _ session: inout GatewaySession, _ connection: Int) {
-        switch session.skip(skip) {
+        switch session.skip(SkipHeader(skip)) {
         case .duplicate(let ack): say(.ack(ack), connection)
         case .reject(let reject): say(.reject(reject), connection)
         case .goaway(let goaway): say(.goaway(goaway), connection)
         case .silent: break
         case .append:
-            session.accepted(skip)
+            session.accepted(SkipHeader(skip))
             guard var sum = totals.last else { return }
             for group in skip.groups {
                 sum.tokens += group.tokenClasses.prefix(6).reduce(0) { $0 + UInt128($1) }

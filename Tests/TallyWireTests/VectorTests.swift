@@ -150,10 +150,10 @@ struct VectorTests {
         let stream = StreamID(Bytes16(high: 1, low: 2))
         let start = StreamCursor(sequence: .zero, chain: chain, totals: .zero)
         var session = GatewaySession(offer: GatewayOffer(), now: now)
-        _ = session.receive(
-            Hello(stream: stream, highestChain: chain, acknowledged: start, clockMs: 1, credential: .token([1])),
-            now: now)
-        let isAuthenticated = session.authenticated()
+        let hello = Hello(
+            stream: stream, highestChain: chain, acknowledged: start, clockMs: 1, credential: .token([1]))
+        _ = session.receive(HelloHeader(hello), now: now)
+        let isAuthenticated = session.authenticated(hello)
         try #require(isAuthenticated)
         _ = session.claimed(
             StreamClaim(

@@ -139,9 +139,9 @@ struct WireGateway {
     }
 
     private mutating func take(_ hello: Hello, _ now: WorkstationInstant) throws -> Bool {
-        guard case .authenticate = session?.receive(hello, now: now.monotonic), session?.authenticated() == true else {
-            return false
-        }
+        guard case .authenticate = session?.receive(HelloHeader(hello), now: now.monotonic),
+            session?.authenticated(hello) == true
+        else { return false }
         reader.phase = .open
         let turnsAway =
             self.turnsAway ?? (foreign.contains(hello.stream) ? .streamOwned : nil)
@@ -191,14 +191,14 @@ struct WireGateway {
     }
 
     private mutating func take(_ skip: Skip) -> Bool {
-        switch session?.skip(skip) {
+        switch session?.skip(SkipHeader(skip)) {
         case .append: break
         case .duplicate(let ack): answer(.ack(ack)); return true
         case .reject(let reject): answer(.reject(reject)); return true
         case .goaway(let goaway): answer(.goaway(goaway)); return false
         case .silent, nil: return true
         }
-        session?.accepted(skip)
+        session?.accepted(SkipHeader(skip))
         // Reasoning is a part of output: it is told beside it and not counted again.
         let tokens = skip.groups.reduce(UInt64(0)) { $0 + $1.tokenClasses[0..<6].reduce(0, +) }
         let reported = skip.groups.reduce(UInt128(0)) { $0 + $1.reportedNanoUSD }

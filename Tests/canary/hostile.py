@@ -119,6 +119,15 @@ class Hostile:
         numbers = self.secret("where a varint is due")
         raw = self._good() + body.head(body.VARINT, 14) + numbers
         tries.append((lambda peer: self._batch(raw, peer.chain), None))
+        rows = self._rows()
+        raw = body.encode(body.columns_of_rows(rows), len(rows))
+        for name, reason in (("totals", "CONTROL_TOTAL"), ("chain", "CHAIN_MISMATCH")):
+            text = self.secret("a BATCH whose %s are a text" % name)
+            fields = {"chain": text[16:24].hex()}
+            if name == "totals":
+                fields.update(tokens=str(int.from_bytes(text[:8], "little")),
+                              reported_nano_usd=str(int.from_bytes(text[8:16], "little")))
+            tries.append((lambda peer, fields=fields: self._batch(raw, peer.chain, **fields), reason))
         self.refuse("labels and ids", tries)
 
     def blocks(self):
@@ -174,15 +183,60 @@ class Hostile:
         self.ended("a length of 4 GB", b"\xff" * 4 + secret("behind a length of 4 GB") * 9)
         self.ended("text for a frame", secret("where a frame is due") * 20)
         self.ended("a second HELLO", lambda peer: peer.hello(secret("a second HELLO's credential")))
-        model = secret("a SKIP's model")
-        range_1 = (1).to_bytes(8, "little") * 2
-        skip = range_1 + bytes(8) + b"\2\0\1" + bytes([len(model)]) + model + bytes(80)
-        self.ended("a SKIP with a text", self._frame(6, skip))
-        ids = secret("ADOPT without leave")
-        self.ended("ADOPT without leave", self._frame(13, bytes(32) + b"\2\0" + ids))
+        self.skips()
+        self.adoptions()
         good = self._good()
         long = good + body.head(body.CONSTANT, 133) + secret("in a frame that a bad one follows") * 400
         self.ended("a batch and then text", lambda peer: self._batch(long, peer.chain) + secret("behind it") * 100)
+
+    def skips(self):
+        """Each has a good group before what is wrong: it was read when the mistake was found."""
+        def group(name, model=None, numbers=None):
+            model = self.secret("the model of " + name).lower() if model is None else model
+            numbers = bytes(80) if numbers is None else numbers
+            return bytes([len(model)]) + model + numbers
+
+        def skip(*groups, at=1, last=None):
+            place = at.to_bytes(8, "little") + (last or at).to_bytes(8, "little")
+            return self._frame(6, place + bytes(8) + b"\2\0" + bytes([len(groups)]) + b"".join(groups))
+
+        name = "a SKIP with a text"
+        self.ended(name, skip(group(name), group(name, model=self.secret(name))))
+        for groups in (1, 3, 8):
+            name = "a SKIP of %d groups that comes too early" % groups
+            frame = skip(*[group(name) for _ in range(groups)], at=5)
+            with Peer(self.gateway) as peer:
+                peer.open(self.token)
+                peer.send(frame)
+                if peer.expect("REJECT")["reason"] != REASONS["SEQUENCE_GAP"]:
+                    raise Unexpected(name + ": refused for something else")
+            self.replies.append((name, bytes(peer.replies)))
+            name = "a SKIP of %d groups whose numbers are texts" % groups
+            numbers = lambda: b"".join(self.secret("numbers of " + name) for _ in range(3))[:80]
+            self.ended(name, skip(*[group(name, numbers=numbers()) for _ in range(groups)]))
+            name = "a SKIP of %d groups that breaks off" % groups
+            self.ended(name, skip(*[group(name) for _ in range(groups)], group(name)[:-9]))
+            name = "a SKIP of %d groups before there is a stream" % groups
+            self.ended(name, skip(*[group(name) for _ in range(groups)]), is_open=False)
+
+    def adoptions(self):
+        """Ids are as long as each other, and memory of their size is used again: so lists of many lengths."""
+        def adopt(name, sessions, more=b"", less=0, prior=bytes(16)):
+            ids = b"".join(self.secret(name) for _ in range(-(-sessions // 2)))[:16 * sessions]
+            head = prior + bytes(16) + sessions.to_bytes(2, "little")
+            data = head + ids + more
+            return self._frame(13, data[:len(data) - less])
+
+        for sessions in (1, 2, 3, 8, 20, 64, 300, 1_024):
+            for name, is_open, how in (
+                    ("ADOPT of %d without leave", True, {}), ("ADOPT of %d before a HELLO", False, {}),
+                    ("ADOPT of %d that breaks off", True, {"less": 3}), ("ADOPT of %d and text", True, {"more": b"text"})):
+                name %= sessions
+                if not is_open and sessions > 60:
+                    continue
+                self.ended(name, adopt(name, sessions, **how), is_open=is_open)
+        name = "ADOPT whose last id is none"
+        self.ended(name, self._frame(13, bytes(32) + b"\3\0" + self.secret(name) + bytes(16)))
 
     def halves(self):
         """Frames that never come to their end, in one piece and in many, ended in every way."""
@@ -229,6 +283,15 @@ class Hostile:
         text = secret("a magic that is a text")
         self.ended("a wrong magic", self._frame(1, text * 8), is_open=False)
         self.ended("a HELLO too long", self._frame(1, b"TALLYGT1" + secret("a HELLO too long") * 60), is_open=False)
+        for name, token in (("a stranger's HELLO", b"wrong"), ("a HELLO of another version", self.token)):
+            # Two numbers of 16 bytes, side by side; ids; numbers of eight bytes.
+            totals, stream = secret("the totals of " + name), secret("the ids of " + name)[:16]
+            told = lambda part: str(int.from_bytes(part, "little"))
+            fields = {"acknowledged_tokens": told(totals[:16]), "acknowledged_reported_nano_usd": told(totals[16:]),
+                      "stream": stream.hex(), "store_epoch": told(secret("the epoch of " + name)[:8])}
+            if token == self.token:
+                fields.update(version_min=7, version_max=7)
+            self.ended(name, lambda peer, token=token, fields=fields: peer.hello(token, **fields), is_open=False)
         options = [(0x0a0a + 0x1010 * n, secret("an option of a refused HELLO")) for n in range(4)]
         self.ended("options of a refused HELLO", lambda peer: peer.hello(b"wrong", options), is_open=False)
         # Welcomed: an unknown option is no mistake, and is not kept either.

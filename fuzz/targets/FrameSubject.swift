@@ -8,7 +8,7 @@ import TallyWire
 /// ```
 /// Promises: the bytes give the same frames in whatever pieces they come; the reader never asks for less than a byte,
 /// never for more than a frame may have, and keeps its word about how many are missing; a frame that decodes is
-/// encoded to the same bytes.
+/// encoded to the same bytes; what is read through before it has leave is refused and taken like what is decoded.
 class FrameSubject: FuzzSubject {
     /// What a reader finds in all bytes: the frames, and where and how it ended.
     private struct Reading: Equatable {
@@ -45,9 +45,49 @@ class FrameSubject: FuzzSubject {
         try FrameCodec.batchHeader(slice, in: bytes.span)
     }
 
+    /// What a frame is decided by before it is decoded; nil of a frame that is short.
+    enum ReadThrough: Equatable {
+        case hello(HelloHeader, credential: [UInt8]), skip(SkipHeader), adopt(sessions: Int)
+    }
+
+    func readThrough(_ slice: FrameSlice, _ bytes: [UInt8]) throws(FrameRefusal) -> ReadThrough? {
+        switch slice.type {
+        case .hello:
+            let (header, credential) = try FrameCodec.helloHeader(slice, in: bytes.span)
+            return .hello(header, credential: Array(bytes[credential]))
+        case .skip: return .skip(try FrameCodec.skipHeader(slice, in: bytes.span))
+        case .adopt: return .adopt(sessions: try FrameCodec.adoptSessions(slice, in: bytes.span))
+        default: return nil
+        }
+    }
+
+    /// `frame`: what decoding makes of the same bytes; nil where it refuses them.
+    private func checkReadThrough(_ slice: FrameSlice, _ bytes: [UInt8], _ frame: Frame?) throws(FuzzFinding) {
+        let told: ReadThrough?
+        do throws(FrameRefusal) { told = try readThrough(slice, bytes) } catch {
+            return try expect(frame == nil, "what is refused when it is read through is refused when it is decoded")
+        }
+        guard let told else { return }
+        let decoded: ReadThrough? =
+            switch frame {
+            case .hello(let hello):
+                if case .token(let token) = hello.credential {
+                    .hello(HelloHeader(hello), credential: token)
+                } else {
+                    .hello(HelloHeader(hello), credential: [])
+                }
+            case .skip(let skip): .skip(SkipHeader(skip))
+            case .adopt(let adopt): .adopt(sessions: adopt.sessions.count)
+            default: nil
+            }
+        try expect(told == decoded, "a frame says the same whether it is read through or decoded")
+    }
+
     private func decodes(_ slice: FrameSlice, _ bytes: [UInt8]) throws(FuzzFinding) -> Bool {
-        let frame: Frame
-        do throws(FrameRefusal) { frame = try decode(slice, bytes) } catch { return false }
+        var decoded: Frame?
+        do throws(FrameRefusal) { decoded = try decode(slice, bytes) } catch {}
+        try checkReadThrough(slice, bytes, decoded)
+        guard let frame = decoded else { return false }
         let own = Array(bytes[slice.body.lowerBound - FrameReader.headerBytes..<slice.body.upperBound])
         try expect(encode(frame) == own, "a frame that decodes has these bytes and no others")
         if case .batch(let batch) = frame {

@@ -21,7 +21,7 @@ class GatewaySubject: FuzzSubject {
         session.batch(header, bodyBytes: bodyBytes)
     }
 
-    func skip(_ session: inout GatewaySession, _ skip: Skip) -> SkipDecision { session.skip(skip) }
+    func skip(_ session: inout GatewaySession, _ skip: Skip) -> SkipDecision { session.skip(SkipHeader(skip)) }
 
     func commit(_ session: inout GatewaySession, through cursor: GatewaySession.Cursor) -> CommitDecision {
         session.committed(through: cursor)
@@ -72,7 +72,9 @@ class GatewaySubject: FuzzSubject {
     ) throws(FuzzFinding) {
         switch operation {
         case .hello: try hello(&reader, &world)
-        case .authenticated: _ = world.session.authenticated()
+        case .authenticated:
+            guard let told = world.told else { return }
+            _ = world.session.authenticated(told)
         case .claimed: try claimed(&reader, &world)
         case .batch: try batch(world.header(&reader), bytes: Int(reader.short()), verdict: reader.byte(), &world)
         case .skip: try skip(world.skip(&reader), &world)
@@ -96,10 +98,8 @@ class GatewaySubject: FuzzSubject {
     }
 
     private func hello(_ hello: Hello, _ world: inout GatewayWorld) throws(FuzzFinding) {
-        switch world.session.receive(hello, now: world.now) {
-        case .authenticate(let credential):
-            try expect(credential == hello.credential, "the credential of the HELLO is looked up")
-            world.told = hello
+        switch world.session.receive(HelloHeader(hello), now: world.now) {
+        case .authenticate: world.told = hello
         case .goaway(let goaway): try world.model.note(goaway)
         case .silent: try world.model.noteSilence()
         }
@@ -157,7 +157,7 @@ class GatewaySubject: FuzzSubject {
         switch self.skip(&world.session, skip) {
         case .append:
             try world.model.noteAppending(skip)
-            world.session.accepted(skip)
+            world.session.accepted(SkipHeader(skip))
             world.model.accept(skip)
         case .duplicate(let ack): try world.model.note(ack)
         case .silent: try world.model.noteDropped(first: skip.first, last: skip.last)

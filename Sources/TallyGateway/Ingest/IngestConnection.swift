@@ -53,7 +53,10 @@ final class IngestConnection: ChannelHandler {
             bytes, scratch: &lane.scratch, now: services.clock.instant(), into: &lane.actions)
         services.metrics.add(.bytesReceived, consumed)
         perform()
-        if isRefusing { channel.wipeReceived() }
+        if isRefusing || machine.isEnding {
+            channel.wipeReceived()
+            StackMemory.overwrite()
+        }
         return consumed
     }
 

@@ -5,6 +5,8 @@ import TallyRollup
 import TallyStorage
 import TallyWire
 
+import enum TallyIO.StackMemory
+
 /// What each frame of a workstation leads to.
 extension IngestMachine {
     mutating func take(
@@ -17,42 +19,38 @@ extension IngestMachine {
                 return take(header, bytes.extracting(body), &scratch, now, &actions)
             }
             if slice.type == .hello {
-                let (hello, token) = try FrameCodec.helloInPlace(slice, in: bytes)
-                return take(hello, bytes.extracting(token), now, &actions)
+                return try hello(slice, bytes, now, &actions)
             }
+            if slice.type == .skip { return try skip(slice, bytes, now, &actions) }
+            if slice.type == .adopt { return try adopt(slice, bytes, &actions) }
             switch try FrameCodec.decode(slice, in: bytes) {
-            case .skip(let skip): take(skip, now, &actions)
             case .probe(let sequence): probe(sequence, &actions)
             case .ping(let opaque): ping(opaque, now, &actions)
             case .pong:
                 if let goaway = session.pong() { end(goaway, &actions) }
             case .close(let final): close(final, &actions)
-            case .adopt(let question): adopt(question, &actions)
-            case .hello, .batch, .welcome, .ack, .reject, .chain, .goaway, .adopted: violation(&actions)
+            case .hello, .batch, .skip, .adopt, .welcome, .ack, .reject, .chain, .goaway, .adopted: violation(&actions)
             }
         } catch {
             violation(&actions)
         }
     }
 
-    private mutating func take(
-        _ hello: Hello, _ token: Span<UInt8>, _ now: GatewayInstant, _ actions: inout [IngestAction]
-    ) {
-        switch session.receive(hello, now: now.monotonic) {
+    private mutating func hello(
+        _ slice: FrameSlice, _ bytes: Span<UInt8>, _ now: GatewayInstant, _ actions: inout [IngestAction]
+    ) throws(FrameRefusal) {
+        let (header, credential) = try FrameCodec.helloHeader(slice, in: bytes)
+        switch session.receive(header, now: now.monotonic) {
         case .silent: break
         case .goaway(let goaway): end(goaway, &actions)
-        case .authenticate(let credential):
-            tokenHash = IngestMachine.hash(of: credential, token)
-            guard let holder = tokenHash.flatMap(directory.holder) else {
-                // A token that was good once: its owner keeps the spool and asks the operator.
-                let isRevoked = tokenHash.map(directory.isRevoked) ?? false
-                let goaway =
-                    isRevoked
-                    ? session.end(.revoked, after: Limits.revokedReconnect)
-                    : session.end(.unauthenticated, after: Limits.unauthenticatedReconnect)
-                return end(goaway, &actions)
+        case .authenticate:
+            tokenHash = IngestMachine.hash(of: header.credential, bytes.extracting(credential))
+            guard let tokenHash else { return turnAway(isRevoked: false, &actions) }
+            guard let holder = directory.holder(of: tokenHash) else {
+                return turnAway(isRevoked: directory.isRevoked(tokenHash), &actions)
             }
-            guard session.authenticated() else { return }
+            let hello = try FrameCodec.hello(slice, in: bytes, keeping: .openly)
+            guard session.authenticated(hello) else { return }
             self.holder = holder
             let (offset, isOver) = now.wallMs.subtractingReportingOverflow(hello.clockMs)
             age.clockOffsetMs = isOver ? 0 : Int32(clamping: offset)
@@ -65,8 +63,17 @@ extension IngestMachine {
         }
     }
 
-    private static func hash(of credential: TallyWire.Credential, _ token: Span<UInt8>) -> TokenHash? {
-        guard case .token = credential, Token.isShaped(token) else { return nil }
+    private mutating func turnAway(isRevoked: Bool, _ actions: inout [IngestAction]) {
+        // A token that was good once: its owner keeps the spool and asks the operator.
+        let goaway =
+            isRevoked
+            ? session.end(.revoked, after: Limits.revokedReconnect)
+            : session.end(.unauthenticated, after: Limits.unauthenticatedReconnect)
+        end(goaway, &actions)
+    }
+
+    private static func hash(of credential: HelloHeader.CredentialKind, _ token: Span<UInt8>) -> TokenHash? {
+        guard credential == .token, Token.isShaped(token) else { return nil }
         return TokenHash(sha256: SHA256.hash(token))
     }
 
@@ -116,16 +123,21 @@ extension IngestMachine {
         actions.append(.submit(.append(append)))
     }
 
-    private mutating func take(_ skip: Skip, _ now: GatewayInstant, _ actions: inout [IngestAction]) {
-        switch session.skip(skip) {
+    private mutating func skip(
+        _ slice: FrameSlice, _ bytes: Span<UInt8>, _ now: GatewayInstant, _ actions: inout [IngestAction]
+    ) throws(FrameRefusal) {
+        let header = try FrameCodec.skipHeader(slice, in: bytes)
+        switch session.skip(header) {
         case .duplicate(let ack): actions.append(.send(.ack(ack)))
         case .silent: break
         case .reject(let reject): self.reject(reject, now, &actions)
         case .goaway(let goaway): end(goaway, &actions)
         case .append:
             guard let ticket else { return violation(&actions) }
-            let append = SkipAppend(ticket: ticket, connection: id, skip: skip, chainBefore: session.chainBefore)
-            session.accepted(skip)
+            let append = SkipAppend(
+                ticket: ticket, connection: id, skip: try FrameCodec.skip(slice, in: bytes),
+                chainBefore: session.chainBefore)
+            session.accepted(header)
             actions.append(.submit(.skip(append)))
         }
     }
@@ -160,13 +172,15 @@ extension IngestMachine {
         }
     }
 
-    private mutating func adopt(_ question: Adopt, _ actions: inout [IngestAction]) {
-        switch session.adopt(sessions: question.sessions.count) {
+    private mutating func adopt(
+        _ slice: FrameSlice, _ bytes: Span<UInt8>, _ actions: inout [IngestAction]
+    ) throws(FrameRefusal) {
+        switch session.adopt(sessions: try FrameCodec.adoptSessions(slice, in: bytes)) {
         case .silent: break
         case .goaway(let goaway): end(goaway, &actions)
         case .lookUp:
             guard let ticket else { return violation(&actions) }
-            actions.append(.submit(.adopt(ticket, question, connection: id)))
+            actions.append(.submit(.adopt(ticket, try FrameCodec.adopt(slice, in: bytes), connection: id)))
         }
     }
 
@@ -186,6 +200,7 @@ extension IngestMachine {
     }
 
     mutating func reject(_ reject: Reject, _ now: GatewayInstant, _ actions: inout [IngestAction]) {
+        StackMemory.overwrite()
         actions.append(.note(.rejected(reject.reason, field: reject.field, first: reject.first)))
         if reject.reason == .contentField { tellContent(reject.field, &actions) }
         actions.append(.send(.reject(reject)))

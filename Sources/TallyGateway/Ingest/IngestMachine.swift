@@ -3,6 +3,8 @@ package import TallyProtocol
 package import TallyStorage
 import TallyWire
 
+import enum TallyIO.StackMemory
+
 /// One workstation's connection at the gateway, as a value: bytes, the appender's news and the time come in; frames,
 /// commands and notes go out. It holds no socket, timer, queue, clock or lock of its own, so that a simulation runs the
 /// one that is shipped.
@@ -123,6 +125,8 @@ package struct IngestMachine: Sendable {
 
     /// The session has ended for a reason that the workstation is told.
     mutating func end(_ goaway: GoAway, _ actions: inout [IngestAction]) {
+        // Before the list grows: an action's unused bytes would be copied with it from what stood here.
+        StackMemory.overwrite()
         if !isWelcomed, goaway.reason != .shutdown { actions.append(.note(.helloRefused(goaway.reason))) }
         actions.append(.send(.goaway(goaway)))
         close(.refused, &actions)

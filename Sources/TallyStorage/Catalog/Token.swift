@@ -39,7 +39,6 @@ package struct Token: Sendable {
     /// Whether what a peer presents has the shape of a token, and may be hashed. Copies nothing: a peer's bytes go no
     /// further than this.
     package static func isShaped(_ presented: Span<UInt8>) -> Bool {
-        let front = Array(prefix.utf8)
         guard presented.count == front.count + digitsCount else { return false }
         for index in presented.indices {
             let isRight = index < front.count ? presented[index] == front[index] : alphabet.contains(presented[index])
@@ -48,6 +47,7 @@ package struct Token: Sendable {
         return true
     }
 
+    private static let front = Array(prefix.utf8)
     private static let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
 }
 
@@ -63,7 +63,8 @@ package struct TokenHash: Hashable, Sendable {
     /// Precondition: 32 bytes.
     package init(sha256 digest: [UInt8]) {
         precondition(digest.count == 32, "a SHA-256 digest has 32 bytes")
-        words = (Bytes16(digest[..<16]), Bytes16(digest[16...]))
+        func word(_ at: Int) -> UInt64 { digest[at..<at + 8].reduce(0) { $0 << 8 | UInt64($1) } }
+        words = (Bytes16(high: word(0), low: word(8)), Bytes16(high: word(16), low: word(24)))
     }
 
     package var bytes: [UInt8] { words.0.bytes + words.1.bytes }
