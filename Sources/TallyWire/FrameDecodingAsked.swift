@@ -35,7 +35,7 @@ extension FrameCodec {
         return (header, place)
     }
 
-    /// The whole HELLO, but for what is kept of it by `keeping`.
+    /// A HELLO, or what is to be kept of it.
     package static func hello(
         _ slice: FrameSlice, in bytes: Span<UInt8>, keeping: HelloKeeping = .all
     ) throws(FrameRefusal) -> Hello {
@@ -45,7 +45,10 @@ extension FrameCodec {
         let stream = StreamID(try fields.id16(bytes))
         _ = try fields.take(24)
         let chain = try fields.chain(bytes)
-        let totals = try fields.totals(bytes)
+        // Told for comparison, and compared with nothing by a gateway: it does not so much as read them.
+        let room = try fields.take(32)
+        var told = FieldReader(room)
+        let totals = keeping == .all ? try told.totals(bytes) : .zero
         let clock = try fields.i64(bytes)
         let highestChain = try fields.chain(bytes)
         let epoch = StoreEpoch(try fields.u64(bytes))
@@ -70,8 +73,9 @@ extension FrameCodec {
         return hello
     }
 
-    /// What of a HELLO is kept: all, or neither its credential nor what its options hold.
-    package enum HelloKeeping: Hashable, Sendable { case all, openly }
+    /// What of a HELLO is kept: all, or what a gateway goes by, which is neither its credential nor what its options
+    /// hold nor its running totals.
+    package enum HelloKeeping: Hashable, Sendable { case all, needed }
 
     private static func range(
         _ fields: inout FieldReader, _ bytes: Span<UInt8>

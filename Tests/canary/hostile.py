@@ -294,10 +294,14 @@ class Hostile:
             self.ended(name, lambda peer, token=token, fields=fields: peer.hello(token, **fields), is_open=False)
         options = [(0x0a0a + 0x1010 * n, secret("an option of a refused HELLO")) for n in range(4)]
         self.ended("options of a refused HELLO", lambda peer: peer.hello(b"wrong", options), is_open=False)
-        # Welcomed: an unknown option is no mistake, and is not kept either.
+        # Welcomed: an unknown option is no mistake, and is not kept either; totals are compared with nothing.
         options = [(0x0a0a + 0x1010 * n, secret("an option of a welcomed HELLO") * 2) for n in range(4)]
+        totals = secret("the totals of a welcomed HELLO")
+        fields = {"acknowledged_tokens": str(int.from_bytes(totals[:16], "little")),
+                  "acknowledged_reported_nano_usd": str(int.from_bytes(totals[16:], "little"))}
         with Peer(self.gateway) as peer:
-            if len(peer.open(self.token, options)["ignored_options"]) != 4:
+            peer.send(peer.hello(self.token, options, **fields))
+            if len(peer.expect("WELCOME")["ignored_options"]) != 4:
                 raise Unexpected("options are not told as ignored")
         self.replies.append(("options", bytes(peer.replies)))
 

@@ -49,11 +49,13 @@ final class IngestConnection: ChannelHandler {
     }
 
     func received(_ bytes: Span<UInt8>, on channel: SecureChannel) -> Int {
+        let wasKnown = machine.holder != nil
         let consumed = machine.received(
             bytes, scratch: &lane.scratch, now: services.clock.instant(), into: &lane.actions)
         services.metrics.add(.bytesReceived, consumed)
         perform()
-        if isRefusing || machine.isEnding {
+        // Also behind a HELLO that is welcome: its token has been read.
+        if isRefusing || machine.isEnding || wasKnown != (machine.holder != nil) {
             channel.wipeReceived()
             StackMemory.overwrite()
         }
@@ -155,8 +157,6 @@ final class IngestConnection: ChannelHandler {
             // What comes from here on is its tenant's.
             lane.scratch.held.move(nil, from: Int(held), to: 0)
             held = 0
-            // The token has been read.
-            channel?.wipeReceived()
             names = (context.directory.name(of: holder.tenant), context.directory.name(of: holder.workstation))
         case .helloRefused(let reason):
             services.metrics.add(.hellosRefused)

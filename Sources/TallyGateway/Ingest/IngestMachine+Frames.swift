@@ -49,7 +49,7 @@ extension IngestMachine {
             guard let holder = directory.holder(of: tokenHash) else {
                 return turnAway(isRevoked: directory.isRevoked(tokenHash), &actions)
             }
-            let hello = try FrameCodec.hello(slice, in: bytes, keeping: .openly)
+            let hello = try FrameCodec.hello(slice, in: bytes, keeping: .needed)
             guard session.authenticated(hello) else { return }
             self.holder = holder
             let (offset, isOver) = now.wallMs.subtractingReportingOverflow(hello.clockMs)

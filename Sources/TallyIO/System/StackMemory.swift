@@ -6,7 +6,6 @@ import Darwin
 
 /// What calls that have returned left on this thread's stack.
 package enum StackMemory {
-
     /// Overwrites what stands there below the caller. To be called where something was refused: what was read of it
     /// would stay until other calls happen to reach as deep, and be copied with values that do not use all of their
     /// bytes (docs/PRIVACY.md).
