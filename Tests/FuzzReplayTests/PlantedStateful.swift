@@ -45,6 +45,14 @@ final class OtherRejects: GatewaySubject {
     }
 }
 
+final class HoldingOffWrongly: GatewaySubject {
+    override func holdOff(_ session: inout GatewaySession, _ header: BatchHeader) -> Reject {
+        var reject = super.holdOff(&session, header)
+        reject.retryMs = 0
+        return reject
+    }
+}
+
 final class LaxSkips: GatewaySubject {
     override func skip(_ session: inout GatewaySession, _ skip: Skip) -> SkipDecision { .append }
 }

@@ -73,6 +73,21 @@ final class SpoiltDictionary: LZ4Subject {
     override func dictionary() -> [UInt8] { [1] }
 }
 
+final class FickleRefusals: BatchSubject {
+    private var isOverwritten = false
+
+    override func wipe() {
+        super.wipe()
+        isOverwritten = true
+    }
+
+    override func decode(_ raw: [UInt8], count: Int) throws(BatchRefusal) {
+        defer { isOverwritten = false }
+        if isOverwritten { throw BatchRefusal(reason: .overflow, field: 0, index: 0, run: UInt32(count)) }
+        try super.decode(raw, count: count)
+    }
+}
+
 final class LaxBodies: BatchSubject {
     /// Decodes bodies with a byte too many.
     override func decode(_ raw: [UInt8], count: Int) throws(BatchRefusal) {

@@ -9,7 +9,7 @@ import TallyWire
 /// ```
 /// Promises: a body that decodes is the one form of its rows, from columns as from events; every row keeps the rules
 /// of its kind; totals and chain are those of the rows, however they are cut; a refusal names a row of the batch and
-/// leaves nothing behind; events are refused exactly if the rules refuse one of them. What the reference in
+/// leaves nothing behind, and is the same again once what it left is overwritten; events are refused exactly if the rules refuse one of them. What the reference in
 /// `protocol/reference` says of the same bodies is compared by `fuzz/verdicts.py`.
 class BatchSubject: FuzzSubject {
     /// What became of a body; two decoders must say the same of it.
@@ -35,6 +35,13 @@ class BatchSubject: FuzzSubject {
 
     func decode(_ raw: [UInt8], count: Int) throws(BatchRefusal) {
         try decoder.decode(raw.span, count: count, into: &batch)
+    }
+
+    /// As a gateway does with what it refuses.
+    func wipe() {
+        batch.wipe()
+        decoder.wipe()
+        opener.wipe()
     }
 
     func encode(after chain: ChainValue) -> EncodedBatch { encoder.encode(batch, after: chain) }
@@ -74,6 +81,7 @@ class BatchSubject: FuzzSubject {
         } catch {
             try check(error, count: count)
             try expect(batch.count == 0 || error.reason == .size || error.reason == .decompress, "nothing stays behind")
+            if isThorough || mixed(UInt64(input.count)) & 7 == 0 { try checkAgain(header, body, error) }
             if isThorough || mixed(UInt64(input.count)) & 63 == 0, how == 0 { try compare(body, count) }
             return .refused
         }
@@ -117,6 +125,13 @@ class BatchSubject: FuzzSubject {
         let isRow = refusal.run == 1 && Int(refusal.index) < count
         try expect(isWhole || isRow, "a refusal names one row or the whole batch")
         try expect(refusal.reason.isPermanent, "the same bytes are refused for ever")
+    }
+
+    private func checkAgain(_ header: BatchHeader, _ body: [UInt8], _ refusal: BatchRefusal) throws(FuzzFinding) {
+        wipe()
+        var again: BatchRefusal?
+        do throws(BatchRefusal) { try decode(try open(header, body), count: Int(header.count)) } catch { again = error }
+        try expect(again == refusal, "what was overwritten is refused again, for the same reason")
     }
 
     private func check(_ raw: [UInt8]) throws(FuzzFinding) {

@@ -9,6 +9,7 @@ struct GatewayModel {
         var last: Sequence64
         var chain: ChainValue
         var bytes: UInt64
+        var rawBytes: Int
         var isSkip: Bool
     }
 
@@ -26,6 +27,8 @@ struct GatewayModel {
     private var flight: [Flying] = []
     /// Of `flight`, beside it: a flood would otherwise be added up again at each of its batches.
     private(set) var flightBytes: UInt64 = 0
+    /// Each rounded up to sixteen, as it is held.
+    private(set) var flightRawBytes = 0
     private var flightSkips = 0
     private var window = Credit.paused
     private var edge: UInt64 = 0
@@ -128,6 +131,14 @@ struct GatewayModel {
         }
     }
 
+    /// What was to be decoded has no room.
+    mutating func noteHeldOff(_ reject: Reject, _ header: BatchHeader) throws(FuzzFinding) {
+        isDropping = true
+        try expect(
+            reject.reason == .busy && reject.first == header.first && reject.index == 0 && reject.run == header.count
+                && reject.retryMs > 0, "what has no room is BUSY as a whole, and told when to come again")
+    }
+
     func noteDecoding(_ header: BatchHeader, bytes: Int) throws(FuzzFinding) {
         try expect(isOpen && !isDraining && !isPaused && !isForked, "a body is decoded while the session takes batches")
         try expect(header.first.value == accepted.sequence.value + 1, "the next batch is decoded and no other")
@@ -167,16 +178,19 @@ struct GatewayModel {
     mutating func accept(_ header: BatchHeader, bytes: Int) {
         accept(
             Flying(
-                first: header.first, last: header.last, chain: header.chainAfter, bytes: UInt64(bytes), isSkip: false))
+                first: header.first, last: header.last, chain: header.chainAfter, bytes: UInt64(bytes),
+                rawBytes: (Int(header.rawBytes) + 15) / 16 * 16, isSkip: false))
     }
 
     mutating func accept(_ skip: Skip) {
-        accept(Flying(first: skip.first, last: skip.last, chain: skip.chainAfter, bytes: 0, isSkip: true))
+        accept(
+            Flying(first: skip.first, last: skip.last, chain: skip.chainAfter, bytes: 0, rawBytes: 0, isSkip: true))
     }
 
     private mutating func accept(_ entry: Flying) {
         flight.append(entry)
         flightBytes += entry.bytes
+        flightRawBytes += entry.rawBytes
         if entry.isSkip { flightSkips += 1 }
         isDropping = false
         accepted = GatewaySession.Cursor(sequence: entry.last, chain: entry.chain)
@@ -185,6 +199,7 @@ struct GatewayModel {
     private mutating func leave(_ entries: ArraySlice<Flying>) {
         for entry in entries {
             flightBytes -= entry.bytes
+            flightRawBytes -= entry.rawBytes
             if entry.isSkip { flightSkips -= 1 }
         }
     }

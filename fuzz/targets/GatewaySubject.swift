@@ -23,6 +23,8 @@ class GatewaySubject: FuzzSubject {
 
     func skip(_ session: inout GatewaySession, _ skip: Skip) -> SkipDecision { session.skip(SkipHeader(skip)) }
 
+    func holdOff(_ session: inout GatewaySession, _ header: BatchHeader) -> Reject { session.heldOff(header) }
+
     func commit(_ session: inout GatewaySession, through cursor: GatewaySession.Cursor) -> CommitDecision {
         session.committed(through: cursor)
     }
@@ -86,11 +88,25 @@ class GatewaySubject: FuzzSubject {
         case .tick:
             let before = world.session.deadline
             try world.model.note(tick(&world.session, now: world.now), due: before, now: world.now)
-        case .advance: world.now = world.now + .milliseconds(Int64(reader.byte()) << Int64(reader.byte() % 12))
+        case .advance: try advance(reader.byte(), reader.byte(), &world)
         case .heard: world.session.heard(now: world.now)
         case .probe, .ping, .pong, .adopt, .adopted: try small(operation, &reader, &world)
         case .pause, .resume, .backedUp, .shutdown, .ending: try behind(operation, &reader, &world)
         }
+    }
+
+    /// Time passes: `ms` times two to the power of the lower bits of `how`. The upper ones say that before, all that
+    /// came was taken, or all but a part of a frame.
+    private func advance(_ ms: UInt8, _ how: UInt8, _ world: inout GatewayWorld) throws(FuzzFinding) {
+        if how & 0x80 != 0 {
+            let isPart = how & 0x40 != 0
+            world.session.waits(forRestOfFrame: isPart, now: world.now)
+            let end = world.patience.frameEnd(world.now)
+            if isPart, world.session.phase == .open {
+                try expect(world.session.deadline.map { $0 <= end } == true, "a frame that has begun has its time")
+            }
+        }
+        world.now = world.now + .milliseconds(Int64(ms) << Int64(how % 12))
     }
 
     private func hello(_ reader: inout FuzzBytes, _ world: inout GatewayWorld) throws(FuzzFinding) {
@@ -124,7 +140,9 @@ class GatewaySubject: FuzzSubject {
         switch batch(&world.session, header, bodyBytes: bytes) {
         case .decode:
             try world.model.noteDecoding(header, bytes: bytes)
-            if verdict & 7 == 7 {
+            if verdict & 7 == 6 {
+                try world.model.noteHeldOff(holdOff(&world.session, header), header)
+            } else if verdict & 7 == 7 {
                 let reason = RejectReason.allCases[Int(verdict >> 3) % RejectReason.allCases.count]
                 let refusal = RunRefusal(
                     BatchRefusal(reason: reason, field: verdict, index: header.count - 1, run: 1))

@@ -9,6 +9,7 @@ struct GatewayWorld {
     var now = MonotonicInstant(nanoseconds: 1_000_000_000)
     var told: Hello?
     private let offer: GatewayOffer
+    var patience: Patience { offer.patience }
 
     init(offer: GatewayOffer) {
         self.offer = offer
@@ -33,6 +34,7 @@ struct GatewayWorld {
         try expect(session.accepted == model.accepted, "accepted is what was handed over")
         try expect(session.chainBefore == model.accepted.chain, "the next batch is chained to what was accepted")
         try expect(session.inFlightBytes == model.flightBytes, "in flight is what lies between the two")
+        try expect(session.inFlightRawBytes == model.flightRawBytes, "in memory is what lies between the two")
     }
 
     func hello(_ reader: inout FuzzBytes) -> Hello {
