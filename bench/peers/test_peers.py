@@ -21,6 +21,7 @@ import install  # noqa: E402
 import machine  # noqa: E402
 import nginx  # noqa: E402
 from systems import PEERS  # noqa: E402
+from systems.postgres import Postgres  # noqa: E402
 
 SEED = 7
 
@@ -170,6 +171,46 @@ class Replies(unittest.TestCase):
         for protocol, cases in NOT_REPLIES.items():
             for data in cases:
                 self.assertEqual(set(self.parse(protocol, data)), {"bad"}, (protocol, data))
+
+
+class Starting(unittest.TestCase):
+    """A server that listens and does not serve yet is waited for; one that ended, or that refuses, is not."""
+
+    class Server(Postgres):
+        def __init__(self, *answers: Tuple[int, str]) -> None:
+            self.answers = list(answers)
+
+        def _psql(self, text: str) -> "subprocess.CompletedProcess[str]":
+            code, words = self.answers.pop(0)
+            return subprocess.CompletedProcess([], code, "1\n", words)
+
+    EARLY = (2, "FATAL:  the database system is starting up")
+
+    def process(self, *command: str) -> machine.Process:
+        process = machine.Process(list(command), None)
+        self.addCleanup(process.end)
+        return process
+
+    def test_postgres_is_asked_again_until_it_serves(self) -> None:
+        server = self.Server(self.EARLY, self.EARLY, (0, ""))
+        server._wait_until_it_serves(self.process("sleep", "60"))
+        self.assertEqual(server.answers, [])
+
+    def test_postgres_is_not_asked_again_for_what_waiting_cannot_mend(self) -> None:
+        server = self.Server((3, "ERROR:  no"), (0, ""))
+        with self.assertRaisesRegex(machine.PeerError, "ERROR:  no"):
+            server._wait_until_it_serves(self.process("sleep", "60"))
+
+    def test_postgres_is_waited_for_no_longer_than_said(self) -> None:
+        server = self.Server(self.EARLY, (0, ""))
+        with self.assertRaisesRegex(machine.PeerError, "starting up"):
+            server._wait_until_it_serves(self.process("sleep", "60"), seconds=0)
+
+    def test_a_postgres_that_ended_is_not_waited_for(self) -> None:
+        process = self.process("false")
+        process.popen.wait(60)
+        with self.assertRaisesRegex(machine.PeerError, "false"):
+            self.Server(self.EARLY, (0, ""))._wait_until_it_serves(process)
 
 
 class ShortRuns(unittest.TestCase):

@@ -6,6 +6,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import time
 from typing import Dict, List, Optional
 
 import formats
@@ -121,8 +122,22 @@ class Postgres(Peer):
             [_binary("postgres") or "postgres", "-D", self.data], self.cpu, self.log, user, stop=signal.SIGINT
         )
         machine.wait_for_port(self.port, self.process)
+        self._wait_until_it_serves(self.process)
         self._sql(formats.SQL_TABLES)
         self._wal_begin = self._sql("SELECT pg_current_wal_lsn()")
+
+    def _wait_until_it_serves(self, process: Process, seconds: float = 60) -> None:
+        # It listens before its recovery has ended, and turns whoever comes between away.
+        until = time.monotonic() + seconds
+        while True:
+            done = self._psql("SELECT 1")
+            if done.returncode == 0:
+                return
+            process.check()
+            # psql ends with 2 where it got no session; all else is no matter of waiting.
+            if done.returncode != 2 or time.monotonic() >= until:
+                raise PeerError("psql: %s" % done.stderr.strip())
+            time.sleep(0.05)
 
     def settings(self) -> List[str]:
         for name, value in (
@@ -166,6 +181,12 @@ class Postgres(Peer):
         return {"OPENSSL_CONF": path}
 
     def _sql(self, text: str) -> str:
+        done = self._psql(text)
+        if done.returncode != 0:
+            raise PeerError("psql: %s" % done.stderr.strip())
+        return done.stdout.strip()
+
+    def _psql(self, text: str) -> "subprocess.CompletedProcess[str]":
         command = [_binary("psql") or "psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text]
         environment = {
             "PGHOST": "127.0.0.1",
@@ -175,7 +196,4 @@ class Postgres(Peer):
             "PGSSLMODE": "verify-ca",
             "PGSSLROOTCERT": self.certificates.authority,
         }
-        done = subprocess.run(command, env=dict(os.environ, **environment), capture_output=True, text=True, timeout=300)
-        if done.returncode != 0:
-            raise PeerError("psql: %s" % done.stderr.strip())
-        return done.stdout.strip()
+        return subprocess.run(command, env=dict(os.environ, **environment), capture_output=True, text=True, timeout=300)
