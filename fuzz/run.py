@@ -12,6 +12,7 @@ Everything that a run writes lies in .build/fuzz: the growing corpora, inputs of
 import argparse
 import concurrent.futures
 import datetime
+import fcntl
 import json
 import os
 import platform
@@ -126,16 +127,7 @@ def report(result: Dict[str, Any]) -> bool:
     print(
         "%(target)s: %(executions)d executions in %(minutes)s minutes, %(per_second)d a second, %(edges)d edges, "
         "%(features)d features" % result)
-    path = os.path.join(WORK, "results.json")
-    results: Dict[str, Any] = {}
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
-            results = json.load(file)
-    results[result["target"]] = result
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(results, file, indent=1)
-    with open(os.path.join(WORK, "results.md"), "w", encoding="utf-8") as file:
-        file.write(table(results))
+    keep(result)
     if result["status"] == 0 and not result["findings"]:
         return True
     for name in result["findings"]:
@@ -143,6 +135,27 @@ def report(result: Dict[str, Any]) -> bool:
         print("  FINDING: swift run fuzzreplay %s %s" % (result["target"], path))
     print("  ended with %d; what was said stands in %s" % (result["status"], result["log"]))
     return False
+
+
+def keep(result: Dict[str, Any]) -> None:
+    """Puts a result beside those that others keep, perhaps at this moment."""
+    path = os.path.join(WORK, "results.json")
+    with open(path + ".lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        results: Dict[str, Any] = {}
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                results = json.load(file)
+        results[result["target"]] = result
+        replace(path, json.dumps(results, indent=1))
+        replace(os.path.join(WORK, "results.md"), table(results))
+
+
+def replace(path: str, text: str) -> None:
+    """Leaves the old file or the new, whenever the power goes or somebody ends us."""
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(path + ".new", path)
 
 
 def table(results: Dict[str, Any]) -> str:

@@ -2,11 +2,13 @@
 
 import contextlib
 import io
+import json
+import multiprocessing
 import os
 import sys
 import tempfile
 import unittest
-from typing import Dict, Tuple
+from typing import Dict, List, Tuple
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
@@ -74,6 +76,32 @@ class JudgeTests(unittest.TestCase):
                     run.explained()
             finally:
                 run.FUZZ = saved
+
+
+def keep_all(folder: str, names: List[str]) -> None:
+    run.WORK = folder
+    for name in names:
+        run.keep({
+            "target": name, "executions": 1, "per_second": 1, "edges": 1, "minutes": 1, "findings": [],
+            "date": "2026-01-01", "machine": "m",
+        })
+
+
+class ResultTests(unittest.TestCase):
+    def test_results_of_fuzzers_that_end_together_are_all_kept(self) -> None:
+        names = sorted(run.TARGETS)
+        with tempfile.TemporaryDirectory() as folder:
+            processes = [
+                multiprocessing.Process(target=keep_all, args=(folder, names[place::3] * 20)) for place in range(3)]
+            for process in processes:
+                process.start()
+            for process in processes:
+                process.join(60)
+                self.assertEqual(process.exitcode, 0)
+            with open(os.path.join(folder, "results.json"), encoding="utf-8") as file:
+                self.assertEqual(sorted(json.load(file)), names)
+            with open(os.path.join(folder, "results.md"), encoding="utf-8") as file:
+                self.assertEqual(len(file.readlines()), len(names) + 2)
 
 
 class VerdictTests(unittest.TestCase):
