@@ -190,11 +190,13 @@ let package = Package(
             "TallyProtocolTests",
             ["TestEffort", "VectorFiles", "TallyProtocol", "TallyWire", "TallyModel", "TallyHash"]),
         proof("TallyPricingTests", ["TallyPricing", "TallyRollup", "TallyModel", "TallyWire"]),
-        proof("TallyLogTests", ["TestDisk", "TallySimulation", "TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
+        proof(
+            "TallyLogTests",
+            ["TestDisk", "TestEffort", "TallySimulation", "TallyLog", "TallyIO", "TallyModel", "TallyHash"]),
         proof("TallyUsageTests", ["TallyUsage", "TallyModel"]),
         proof(
             "TallyStorageTests",
-            ["TallyStorage", "TallySQLite", "TallyUsage", "TallyPricing", "TallyIO", "TallyModel", grdb]),
+            ["TestEffort", "TallyStorage", "TallySQLite", "TallyUsage", "TallyPricing", "TallyIO", "TallyModel", grdb]),
         proof(
             "CrashTests",
             [

@@ -1,3 +1,4 @@
+import Foundation
 import TallyGenerator
 import TallyModel
 import Testing
@@ -109,9 +110,9 @@ struct GeneratorTests {
     func traps() {
         let home = Self.home(seed: 3, calls: 6_000, hasAllTraps: true)
         #expect(home.truth.totals.events == 6_000)
-        let all = home.files.compactMap { if case .bytes(let bytes) = $0.content { bytes } else { nil } }
+        let all = home.files.compactMap { if case .bytes(let bytes) = $0.content { Data(bytes) } else { nil } }
         for mark in ["\"model\":\"__proto__\"", "My Model (beta)", "\0{\"parentUuid\"", "\0{\"timestamp\""] {
-            #expect(all.contains { $0.firstRange(of: Array(mark.utf8)) != nil }, "\(mark) is missing")
+            #expect(all.contains { $0.range(of: Data(mark.utf8)) != nil }, "\(mark) is missing")
         }
         #expect(home.truth.models["unlisted"] != nil && home.truth.models["__proto__"] == nil)
     }

@@ -1,4 +1,5 @@
 import TallySimulation
+import TestEffort
 import Testing
 
 @Suite struct LogModelTests {
@@ -9,7 +10,8 @@ import Testing
         var crashes = 0
         var cuts = 0
         var rewrites = 0
-        for seed in (slice * 300 + 1)...(slice * 300 + 300) {
+        let count = Effort.of(300) as UInt64
+        for seed in (slice * count + 1)...(slice * count + count) {
             var run = LogWorld(seed: seed)
             do { try run.run() } catch { Issue.record("seed \(seed): \(error)") }
             if run.hasFailed { Issue.record("seed \(seed) broke a promise") }
@@ -19,6 +21,7 @@ import Testing
         }
         // The run is only worth something if the faults happened.
         #expect(
-            crashes > 500 && cuts > 40 && rewrites > 40, "\(crashes) crashes, \(cuts) cuts, \(rewrites) rewrites")
+            crashes > Effort.of(500) && cuts > Effort.of(40) && rewrites > Effort.of(40),
+            "\(crashes) crashes, \(cuts) cuts, \(rewrites) rewrites")
     }
 }

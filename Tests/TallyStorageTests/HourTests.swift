@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import TallyModel
+import TestEffort
 import Testing
 
 @testable import TallyStorage
@@ -16,7 +17,7 @@ struct HourTests {
 
     @Test(
         "A report out of hours equals the same report out of quarter-hours, whatever its period and zone",
-        arguments: 1...40 as ClosedRange<UInt64>)
+        arguments: 1...Effort.of(40) as ClosedRange<UInt64>)
     func reportsAgree(seed: UInt64) throws {
         print("HourTests seed \(seed)")
         var random = SeededGenerator(seed: seed)
@@ -39,7 +40,7 @@ struct HourTests {
 
     @Test(
         "Each quarter-hour of a period is answered once, and an hour only where it lies in one local day or hour",
-        arguments: 1...200 as ClosedRange<UInt64>)
+        arguments: 1...Effort.of(200) as ClosedRange<UInt64>)
     func pieces(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let start = Int64.random(in: 0...2_000_000, using: &random)

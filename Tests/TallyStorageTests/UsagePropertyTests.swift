@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import TallyModel
+import TestEffort
 import Testing
 
 @testable import TallyStorage
@@ -24,7 +25,7 @@ struct UsagePropertyTests {
 
     @Test(
         "A report over views and tail equals the sum of the events themselves",
-        arguments: 1...40 as ClosedRange<UInt64>)
+        arguments: 1...Effort.of(40) as ClosedRange<UInt64>)
     func reportsAreExact(seed: UInt64) throws {
         print("UsagePropertyTests seed \(seed)")
         var random = SeededGenerator(seed: seed)

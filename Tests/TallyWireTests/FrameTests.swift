@@ -1,4 +1,5 @@
 import TallyModel
+import TestEffort
 import Testing
 
 @testable import TallyWire
@@ -131,7 +132,7 @@ struct FrameTests {
         print("seed \(seed)")
         var random = SeededRandom(seed: seed)
         let frames = Self.frames().map { FrameCodec.encode($0) }
-        for _ in 0..<200_000 {
+        for _ in 0..<Effort.of(200_000) {
             var bytes = random.pick(frames)
             for _ in 0...Int.random(in: 0...2, using: &random) {
                 bytes[Int.random(in: 4..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)

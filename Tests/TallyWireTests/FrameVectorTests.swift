@@ -1,4 +1,5 @@
 import TallyModel
+import TestEffort
 import Testing
 import VectorFiles
 
@@ -65,7 +66,7 @@ struct FrameVectorTests {
         var random = SeededRandom(seed: seed)
         let frames = FrameTests.frames().map { FrameCodec.encode($0) }.filter { [1, 6, 13].contains($0[4]) }
         var refused = 0
-        for _ in 0..<50_000 {
+        for _ in 0..<Effort.of(50_000) {
             var bytes = random.pick(frames)
             for _ in 0...Int.random(in: 0...2, using: &random) {
                 bytes[Int.random(in: 6..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
@@ -77,7 +78,7 @@ struct FrameVectorTests {
             if isTaken == false { refused += 1 }
             if isTaken == nil { Issue.record("\(bytes)") }
         }
-        #expect(refused > 1_000)
+        #expect(refused > Effort.of(1_000))
     }
 
     /// Whether a frame is taken, by both ways of reading it; nil where they differ.
