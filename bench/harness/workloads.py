@@ -139,7 +139,7 @@ def growth(bench):
     many = bench.size(IDLE_CONNECTIONS, 60)
     events = bench.size(1_000, 50)
     sent = []
-    with bench.gateway(workstations=64) as gateway:
+    with bench.gateway(workstations=bench.size(64, 4)) as gateway:
         first = bench.ingest(gateway, events, 16, 4)
         sent.append(first["sent"])
         total = first["events"]
@@ -152,7 +152,7 @@ def growth(bench):
         last = bench.ingest(gateway, events, 16, 4)
         sent.append(last.pop("sent"))
         last["store_events"] = gateway.check(sent)
-    with bench.gateway(workstations=64) as gateway:
+    with bench.gateway(workstations=bench.size(64, 4)) as gateway:
         few = bench.ingest(gateway, 10, 100, 1)
         crowd = bench.ingest(gateway, 10, many, 1)
         gateway.check([few["sent"], crowd["sent"]])
