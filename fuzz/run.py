@@ -152,7 +152,7 @@ def keep(result: Dict[str, Any]) -> None:
 
 
 def replace(path: str, text: str) -> None:
-    """Leaves the old file or the new, whenever the power goes or somebody ends us."""
+    """Leaves the old file or the new, whole, whenever somebody ends us."""
     with open(path + ".new", "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(path + ".new", path)

@@ -137,19 +137,18 @@ def growth(bench):
     """CPU an event into an empty store and behind a hundred million events; with few connections and with many."""
     goal = bench.size(100_000_000, 20_000)
     many = bench.size(IDLE_CONNECTIONS, 60)
-    events = bench.size(1_000, 50)
     sent = []
     with bench.gateway(workstations=bench.size(64, 4)) as gateway:
-        first = bench.ingest(gateway, events, 16, 4)
+        first = bench.ingest(gateway, 1_000, 16, 4)
         sent.append(first["sent"])
         total = first["events"]
         # Ends: every turn adds what a run acknowledges, and a run that acknowledges nothing fails.
         while total < goal:
             bench.say(f"{total:,} of {goal:,} events")
-            more = bench.ingest(gateway, events, 16, 4, seconds=bench.size(20, 1))
+            more = bench.ingest(gateway, 1_000, 16, 4, seconds=bench.size(20, 1))
             sent.append(more["sent"])
             total += more["events"]
-        last = bench.ingest(gateway, events, 16, 4)
+        last = bench.ingest(gateway, 1_000, 16, 4)
         sent.append(last.pop("sent"))
         last["store_events"] = gateway.check(sent)
     with bench.gateway(workstations=bench.size(64, 4)) as gateway:
